@@ -1,0 +1,64 @@
+"""Keeping secrets out of reprs, logs, messages and pickles."""
+
+import re
+from typing import NoReturn
+
+# API keys, webhook secrets, a session's client secret, and whatever follows "Bearer" or "Basic".
+_SECRETS = re.compile(
+    r"\b((?:sk|rk|pk)_(?:test|live)_|whsec_|fcsess_\w*?_secret_|(?:Bearer|Basic)\s+)[\w+/=.~-]+",
+    re.IGNORECASE,
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+CUT = 500
+"""Longest text taken over from a peer into a message, in characters."""
+
+
+def redact(text: str) -> str:
+    """Return *text* with the secret part of every key in it replaced by an ellipsis."""
+    return _SECRETS.sub(r"\1…", text)
+
+
+def printable(value: object, limit: int = CUT) -> str:
+    """Return *value* as text that is safe to log: one line, cut, escaped and redacted."""
+    text = value if isinstance(value, str) else repr(value)
+    # Twice the limit is enough to redact a key that straddles the cut.
+    text = redact(text[: 2 * limit])
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+class Secret:
+    """An API key that shows its kind and its last four characters, and nothing else.
+
+    It refuses to be pickled, so that it cannot travel in a job queue or a cache by accident.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the key itself; only the code that writes the header calls this."""
+        return self._value
+
+    def __repr__(self) -> str:
+        kind = re.match(r"[a-z]{2}_(?:test|live)_", self._value)
+        return f"{kind[0] if kind else ''}…{self._value[-4:] if len(self._value) > 16 else ''}"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API key is not pickled; pass it to the other process yourself")

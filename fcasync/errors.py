@@ -1,0 +1,259 @@
+"""Everything that fcasync raises.
+
+::
+
+    FCError
+    ├── InvalidArgumentError (ValueError)   refused before any I/O
+    ├── APIConnectionError                  no whole answer; .may_have_executed
+    │   ├── APITimeoutError                 one attempt took longer than `timeout`
+    │   └── DeadlineExceededError           the whole call took longer than `deadline`
+    ├── APIStatusError                      Stripe answered with an error
+    │   ├── InvalidRequestError             400, 402 and every other 4xx
+    │   │   └── NotFoundError               404
+    │   ├── AuthenticationError             401
+    │   ├── PermissionDeniedError           403
+    │   ├── IdempotencyError                the key is in use, or was used with other parameters
+    │   ├── ConflictError                   409
+    │   ├── RateLimitError                  429; .reason
+    │   └── ServerError                     5xx
+    ├── ProtocolError                       an answer that is not what the API promises
+    ├── PaginationError                     a cursor that leads nowhere; .cursor
+    ├── SignatureVerificationError          a webhook that Stripe did not sign
+    ├── WebhookPayloadError                 a signed webhook that is not an event
+    └── JournalError                        a bulk journal that cannot be used; .path
+
+Every error compares by identity, survives pickling with all its attributes, and holds no API key.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from fcasync._redact import printable
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "ConflictError",
+    "DeadlineExceededError",
+    "FCError",
+    "IdempotencyError",
+    "InvalidArgumentError",
+    "InvalidRequestError",
+    "JournalError",
+    "NotFoundError",
+    "PaginationError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitError",
+    "ServerError",
+    "SignatureVerificationError",
+    "WebhookPayloadError",
+]
+
+
+class FCError(Exception):
+    """The root of everything that fcasync raises.
+
+    Attributes:
+        idempotency_key: The key of the POST that failed, so that it can be repeated safely;
+            None when no POST was sent.
+        attempts: Requests sent for the call; 0 when it failed before any I/O.
+        cursor: In a list walk, the ``starting_after`` or ``ending_before`` that resumes it.
+    """
+
+    idempotency_key: str | None = None
+    attempts: int = 0
+    cursor: str | None = None
+    retryable: ClassVar[bool] = False
+    """Whether the same request may succeed later; subclasses and the retry rules refine it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Attributes are not constructor arguments here, so the default would lose or misplace them.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[FCError], args: tuple[Any, ...], state: Mapping[str, Any]) -> FCError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidArgumentError(FCError, ValueError):
+    """An argument that Stripe cannot mean anything by; nothing was sent."""
+
+
+class APIConnectionError(FCError):
+    """No whole answer arrived: refused, reset, timed out or cut short.
+
+    Attributes:
+        may_have_executed: Whether Stripe may have carried out the request all the same. Repeat
+            it with :attr:`idempotency_key` to find out without doing it twice.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, may_have_executed: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_executed = may_have_executed
+
+
+class APITimeoutError(APIConnectionError):
+    """One attempt took longer than the client's ``timeout``, its body included."""
+
+
+class DeadlineExceededError(APIConnectionError):
+    """The whole call, its waits included, took longer than the client's ``deadline``."""
+
+    retryable = False
+
+
+class APIStatusError(FCError):
+    """Stripe answered with an error.
+
+    Attributes:
+        status: The HTTP status.
+        type: Stripe's error type, such as ``invalid_request_error``; None if the body had none.
+        code: Stripe's error code, such as ``resource_missing``.
+        param: The parameter at fault, in form notation (``account_holder[customer]``).
+        message: What Stripe said, cut at 500 characters.
+        doc_url: The page that explains the code.
+        request_id: Stripe's ``req_...`` id; quote it to support.
+        idempotent_replayed: Whether Stripe repeated the stored answer of an earlier request.
+        body: The answer as text, cut at 500 characters.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        type: str | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        doc_url: str | None = None,
+        request_id: str | None = None,
+        idempotent_replayed: bool = False,
+        body: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.code = code
+        self.param = param
+        self.doc_url = doc_url
+        self.request_id = request_id
+        self.idempotent_replayed = idempotent_replayed
+        self.body = body
+
+    def __str__(self) -> str:
+        facts = [str(self.status), self.code or self.type, self.request_id]
+        return f"{self.message} ({', '.join(fact for fact in facts if fact)})"
+
+
+class InvalidRequestError(APIStatusError):
+    """Stripe cannot act on the request as it is; sending it again will not help."""
+
+
+class NotFoundError(InvalidRequestError):
+    """No such object for this API key (404)."""
+
+
+class AuthenticationError(APIStatusError):
+    """The API key is missing, wrong or expired (401)."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """The API key may not do this (403)."""
+
+
+class IdempotencyError(APIStatusError):
+    """The idempotency key is still in use, or was used with other parameters."""
+
+
+class ConflictError(APIStatusError):
+    """Another request changed the same object at the same time (409)."""
+
+    retryable = True
+
+
+class RateLimitError(APIStatusError):
+    """Too many requests (429); waiting is the cure.
+
+    Attributes:
+        reason: Which limit was met, from ``Stripe-Rate-Limited-Reason`` (``global-rate``,
+            ``endpoint-rate``, ``global-concurrency``, ``endpoint-concurrency``,
+            ``resource-specific``); None if Stripe did not say.
+        retry_after: Seconds until a slot is free, when fcasync's own limiter refused the call
+            because its deadline comes first; None otherwise.
+    """
+
+    retryable = True
+    reason: str | None = None
+    retry_after: float | None = None
+
+
+class ServerError(APIStatusError):
+    """Something went wrong on Stripe's side (5xx)."""
+
+    retryable = True
+
+
+class ProtocolError(FCError):
+    """An answer that is not what the API promises.
+
+    Attributes:
+        status: The HTTP status, or None where there is none.
+        body: The answer as text, cut at 500 characters.
+        request_id: Stripe's ``req_...`` id, if the answer had one.
+        may_have_executed: Whether Stripe may have carried out the request all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: str = "",
+        request_id: str | None = None,
+        may_have_executed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+        self.request_id = request_id
+        self.may_have_executed = may_have_executed
+
+
+class PaginationError(FCError):
+    """A list page that leads nowhere: its cursor stands still, or it is empty and promises more.
+
+    :attr:`cursor` is the last id seen; a new walk that starts there misses nothing.
+    """
+
+
+class SignatureVerificationError(FCError):
+    """A webhook whose ``Stripe-Signature`` header does not prove that Stripe sent it now."""
+
+
+class WebhookPayloadError(FCError):
+    """A webhook that Stripe signed and that is no event."""
+
+
+class JournalError(FCError):
+    """A bulk journal that is damaged, in use, or belongs to another job; it was not changed.
+
+    Attributes:
+        path: The journal file.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def describe(value: object) -> str:
+    """Return *value* as it may stand in a message: quoted, cut at 80 characters, redacted."""
+    return printable(repr(value), 80)
