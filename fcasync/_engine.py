@@ -5,7 +5,7 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 """
 
 import logging
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import tenacity
 
@@ -74,7 +74,7 @@ class Engine:
         for hook in self._hooks:
             try:
                 hook(event)
-            except Exception:  # noqa: BLE001 - somebody else's code must not break a call
+            except Exception:
                 logger.exception("hook %r failed on %s", hook, type(event).__name__)
 
     @property
