@@ -5,6 +5,7 @@ through goes into a URL or a header unchanged.
 """
 
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -153,6 +154,42 @@ def seconds(value: object, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
         return float(value)
     raise InvalidArgumentError(f"{name} must be a number of seconds above 0, not {describe(value)}")
+
+
+def count(value: object, name: str) -> int:
+    """Return *value*; it must be a whole number above zero."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise InvalidArgumentError(f"{name} must be a whole number above 0, not {describe(value)}")
+
+
+def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
+    """Return *context*: TLS 1.2 or later, and with a live key none that trusts everybody."""
+    if context is None:
+        return None
+    if not isinstance(context, ssl.SSLContext):
+        raise InvalidArgumentError(
+            f"ssl must be an ssl.SSLContext or None, not {describe(context)}; "
+            "there is no switch that turns certificate checks off"
+        )
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        raise InvalidArgumentError("ssl: set context.minimum_version to TLSv1_2 or later")
+    if context.verify_mode == ssl.CERT_NONE and is_live(key):
+        raise InvalidArgumentError(
+            "ssl: a live key is not sent over TLS without certificate checks"
+        )
+    return context
+
+
+def proxy(url: object) -> str | None:
+    """Return *url*; it must be an http:// or https:// URL, and is never echoed."""
+    if url is None:
+        return None
+    if isinstance(url, str) and url.isascii() and url.isprintable():
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return url
+    raise InvalidArgumentError("proxy must be a URL that starts with http:// or https://")
 
 
 def features(values: object, name: str = "features") -> list[str]:

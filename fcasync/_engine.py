@@ -11,6 +11,7 @@ import tenacity
 
 from fcasync._clock import Clock
 from fcasync._interpret import interpret, is_replay, retry_after
+from fcasync._limit import Limiter, Pace
 from fcasync._retry import RetryQuota
 from fcasync._transport import Transport
 from fcasync._wire import Answer, Options, Request, Response
@@ -30,6 +31,7 @@ from fcasync.hooks import (
     CallStarted,
     Hook,
     HookEvent,
+    LimiterWaiting,
     RetryScheduled,
 )
 
@@ -39,18 +41,20 @@ logger = logging.getLogger("fcasync")
 
 
 class Engine:
-    """Carries out calls; what it shares between them is the retry quota."""
+    """Carries out calls; what they share is the connections, the limiter and the retry quota."""
 
     def __init__(
         self,
         transport: Transport,
         *,
         clock: Clock,
+        limiter: Limiter,
         hooks: tuple[Hook, ...] = (),
         quota: RetryQuota | None = None,
     ) -> None:
         self.transport = transport
         self.clock = clock
+        self.limiter = limiter
         self.quota = RetryQuota() if quota is None else quota
         self._hooks = hooks
 
@@ -67,7 +71,7 @@ class Engine:
 
         For callers with a schedule of their own, such as bulk jobs.
         """
-        return await _Run(self, request, options).attempt()
+        return await _Run(self, request, options).attempt(self.clock.monotonic())
 
     def emit(self, event: HookEvent) -> None:
         """Hand *event* to every hook; one that fails is logged and does no harm."""
@@ -95,6 +99,7 @@ class _Run(Generic[T]):
         self._attempts = 0
         self._may_have_executed = False
         self._tokens = 1
+        self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
 
     async def run(self) -> Response[T]:
         engine = self._engine
@@ -111,21 +116,64 @@ class _Run(Generic[T]):
 
     async def _first_and_rest(self) -> Response[T]:
         try:
-            return await self.attempt()
+            return await self._paced_attempt()
         except FCError as failure:
             if not failure.retryable or self._options.retry.attempts == 1:
                 raise
             return await self._retry(failure)
 
-    async def attempt(self) -> Response[T]:
-        """Send the request once, within both its timeout and what is left of the deadline."""
-        clock, options = self._engine.clock, self._options
+    async def _paced_attempt(self) -> Response[T]:
+        """Wait for a slot under the rate limit, send, and tell the limiter how it went."""
+        pace = self._pace
+        sent = await self._slot(pace)
+        try:
+            response = await self.attempt(sent)
+        except APIStatusError as error:
+            is_limited = isinstance(error, RateLimitError)
+            reason = error.reason if isinstance(error, RateLimitError) else None
+            now = self._engine.clock.monotonic()
+            pace.answered(sent, now, limited=is_limited, reason=reason)
+            raise
+        pace.answered(sent, self._engine.clock.monotonic(), limited=False)
+        return response
+
+    async def _slot(self, pace: Pace) -> float:
+        clock = self._engine.clock
         now = clock.monotonic()
+        if now + pace.wait_for(now) >= self._deadline:
+            raise self._no_slot(pace.wait_for(now))
+        wait = pace.reserve(now)
+        if not wait:
+            return now
+        if self._engine.listens:
+            self._engine.emit(LimiterWaiting(call=self._request.call, wait=wait))
+        try:
+            await clock.sleep(wait)
+        except BaseException:
+            pace.release(now + wait)
+            raise
+        return clock.monotonic()
+
+    def _no_slot(self, wait: float) -> RateLimitError:
+        error = RateLimitError(
+            f"no slot for {self._request.call.operation} under the rate limit for another "
+            f"{wait:.1f} s, which is past this call's deadline; nothing was sent",
+            status=429,
+        )
+        error.retryable = False
+        error.retry_after = wait
+        error.attempts = self._attempts
+        error.idempotency_key = self._request.idempotency_key
+        return error
+
+    async def attempt(self, now: float) -> Response[T]:
+        """Send the request once, within both its timeout and what is left of the deadline."""
         left = self._deadline - now
         self._attempts += 1
         answer: Answer | None = None
         try:
-            answer = await self._engine.transport.send(self._request, min(options.timeout, left))
+            timeout = min(self._options.timeout, left)
+            answer = await self._engine.transport.send(self._request, timeout)
             value = interpret(self._request, answer)
         except FCError as error:
             failure = self._explain(error, left)
@@ -174,7 +222,7 @@ class _Run(Generic[T]):
         async def replay_the_first_then_attempt() -> Response[T]:
             if failures:
                 raise failures.pop()
-            return await self.attempt()
+            return await self._paced_attempt()
 
         retrying = tenacity.AsyncRetrying(
             sleep=self._engine.clock.sleep,

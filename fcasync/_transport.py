@@ -32,6 +32,9 @@ NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 _opened: ContextVar[bool] = ContextVar("fcasync_opened_a_connection", default=False)
 
 
+ClientSession = aiohttp.ClientSession
+
+
 class Transport(Protocol):
     """What the engine needs to know of the network."""
 

@@ -105,7 +105,13 @@ class APITimeoutError(APIConnectionError):
 
 
 class DeadlineExceededError(APIConnectionError):
-    """The whole call, its waits included, took longer than the client's ``deadline``."""
+    """The whole call, its waits included, took longer than the client's ``deadline``.
+
+    Attributes:
+        account: From ``refresh_and_wait``, the account as it was last seen; None otherwise.
+    """
+
+    account: Any = None
 
     retryable = False
 
