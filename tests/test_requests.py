@@ -117,8 +117,10 @@ CALLS: list[tuple[str, Call, str, str, dict[str, Any]]] = [
         SESSION,
     ),
     (
-        "Session.create(account_holder={'type': 'customer', 'customer': 'cus_123'}, "
-        "permissions=['balances'])",
+        (
+            "Session.create(account_holder={'type': 'customer', 'customer': 'cus_123'}, "
+            "permissions=['balances'])"
+        ),
         lambda client: client.sessions.create(
             account_holder={"type": "customer", "customer": "cus_123"}, permissions=["balances"]
         ),
@@ -127,16 +129,20 @@ CALLS: list[tuple[str, Call, str, str, dict[str, Any]]] = [
         SESSION,
     ),
     (
-        "Session.create(account_holder={'type': 'customer', 'customer': 'cus_xxxxxxxxxxxxx'}, "
-        "permissions=['payment_method', 'balances'], filters={'countries': ['US']})",
+        (
+            "Session.create(account_holder={'type': 'customer', 'customer': 'cus_xxxxxxxxxxxxx'}, "
+            "permissions=['payment_method', 'balances'], filters={'countries': ['US']})"
+        ),
         lambda client: client.sessions.create(
             account_holder={"type": "customer", "customer": "cus_xxxxxxxxxxxxx"},
             permissions=["payment_method", "balances"],
             filters={"countries": ["US"]},  # type: ignore[typeddict-unknown-key]
         ),
         "/sessions",
-        "account_holder[type]=customer&account_holder[customer]=cus_xxxxxxxxxxxxx"
-        "&permissions[0]=payment_method&permissions[1]=balances&filters[countries][0]=US",
+        (
+            "account_holder[type]=customer&account_holder[customer]=cus_xxxxxxxxxxxxx"
+            "&permissions[0]=payment_method&permissions[1]=balances&filters[countries][0]=US"
+        ),
         SESSION,
     ),
     (
