@@ -25,6 +25,11 @@ class Sly(str):
         return "../charges"
 
 
+def named(rows: dict[str, list[Any]]) -> list[Any]:
+    """Return the values as parameters, each with the name of its row."""
+    return [pytest.param(value, id=name) for name, values in rows.items() for value in values]
+
+
 BAD_IDS = {
     "id-empty": [""],
     "id-dotdot": [".."],
