@@ -27,7 +27,7 @@ def test_an_error_is_rooted_exported_and_drawn(cls: type[Exception]) -> None:
 def make(cls: type[Exception]) -> Any:
     required = {
         name: {"status": 418, "path": "journal.sqlite"}[name]
-        for name, parameter in inspect.signature(cls).parameters.items()
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
     }
     return cls("what happened", **required)

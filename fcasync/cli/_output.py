@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fcasync._convert import to_dict
-from fcasync._html import money
+from fcasync._money import money
 from fcasync.models import Account, AccountOwner, Transaction
 
 FORMATS = ("table", "json", "jsonl", "csv")
@@ -82,11 +82,10 @@ class _Table:
         self._columns = columns
         self._table = Table(box=None, pad_edge=False, header_style="bold")
         for index, (name, _) in enumerate(columns):
-            align = "right" if name in ("balance", "amount") else "left"
             # The id is what people copy: it is the one column that is never cut.
             self._table.add_column(
                 name,
-                justify=align,
+                justify="right" if name in ("balance", "amount") else "left",
                 no_wrap=True,
                 overflow="ellipsis",
                 min_width=31 if index == 0 else None,
