@@ -28,6 +28,6 @@ __all__ = [
     "RetryPolicy",
     "__version__",
     "to_dict",
-    *errors.__all__,
-    *models.__all__,
 ]
+__all__ += errors.__all__
+__all__ += models.__all__

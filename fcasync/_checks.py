@@ -121,6 +121,7 @@ def _base_url_fault(value: str, parts: SplitResult, key: Secret) -> str | None:
     host = parts.hostname or ""
     plain = parts.scheme == "http"
     faults = (
+        (not value.isprintable() or " " in value, "must not hold blanks or control characters"),
         (parts.scheme not in ("https", "http"), "must start with https:// (or http:// locally)"),
         ("@" in parts.netloc, "must not hold user info"),
         (not _HOST.fullmatch(host), "must name a host in ASCII letters, digits, dots and dashes"),

@@ -74,9 +74,9 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            inside = (f"{node.module}.{alias.name}" for alias in node.names)
-            found.update(name for name in inside if name in MODULES)
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                found.add(inside if inside in MODULES else node.module)
     return found
 
 

@@ -113,7 +113,7 @@ def when(instant: datetime | None) -> str:
 
 
 def _balance(account: Account) -> str:
-    return "" if account.balance is None else money(account.balance.current)
+    return "" if account.balance is None else money(account.balance.current or {})
 
 
 def _balance_time(account: Account) -> str:

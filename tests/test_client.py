@@ -1,0 +1,163 @@
+"""The client object: options, views, and what it shows of itself."""
+
+import asyncio
+import pickle
+from typing import Any
+
+import pytest
+
+import fcasync
+from fcasync.testing import FakeClock, ScriptedTransport, answer
+
+KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+ACCOUNT = {"id": "fca_1", "object": "financial_connections.account"}
+PENDING = ACCOUNT | {"balance_refresh": {"status": "pending", "last_attempted_at": 1}}
+DONE = ACCOUNT | {"balance_refresh": {"status": "succeeded", "last_attempted_at": 1}}
+FAILED = ACCOUNT | {"balance_refresh": {"status": "failed", "last_attempted_at": 1}}
+
+
+def scripted(*script: Any, **options: Any) -> tuple[fcasync.Client, ScriptedTransport, FakeClock]:
+    transport, clock = ScriptedTransport(script), FakeClock()
+    return fcasync.Client(KEY, transport=transport, clock=clock, **options), transport, clock
+
+
+def test_the_environment_gives_key_and_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """STRIPE_API_KEY and STRIPE_API_BASE count where no argument does."""
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:8080")
+    assert repr(fcasync.Client()) == "<Client sk_test_…p7dc at http://127.0.0.1:8080>"
+
+
+def test_without_a_key_nothing_is_built() -> None:
+    """The sentence names both ways to give one."""
+    with pytest.raises(fcasync.InvalidArgumentError, match="STRIPE_API_KEY"):
+        fcasync.Client()
+
+
+def test_a_client_is_not_pickled() -> None:
+    """pickle: it holds a key and sockets, and says so."""
+    with pytest.raises(TypeError, match="build one per process"):
+        pickle.dumps(fcasync.Client(KEY))
+
+
+async def test_views_do_not_leak_into_each_other() -> None:
+    """Two option sets interleaved keep their own headers, and the client keeps its own."""
+    client, transport, _ = scripted(*[ACCOUNT] * 6)
+    one = client.with_options(stripe_account="acct_1", extra_headers={"X-One": "1"})
+    two = one.with_options(stripe_account="acct_2", extra_headers={"X-Two": "2"})
+    await asyncio.gather(*(c.accounts.retrieve("fca_1") for c in (client, one, two) * 2))
+    sent = [
+        tuple(request.headers.get(name) for name in ("Stripe-Account", "X-One", "X-Two"))
+        for request in transport.requests
+    ]
+    assert sorted(sent, key=str) == sorted(
+        [(None, None, None), ("acct_1", "1", None), ("acct_2", "1", "2")] * 2, key=str
+    )
+
+
+async def test_a_raw_response_tells_about_the_answer() -> None:
+    """Value, status, ids, replay, attempts and headers, under any spelling of their names."""
+    client, _, _ = scripted(
+        answer(status=500),
+        answer(ACCOUNT, headers={"Request-Id": "req_1", "Idempotent-Replayed": "true"}),
+    )
+    response = await client.accounts.with_raw_response.refresh(
+        "fca_1", features=["balance"], idempotency_key="key_1"
+    )
+    assert response.value.id == "fca_1"
+    assert (response.status, response.request_id, response.attempts) == (200, "req_1", 2)
+    assert (response.idempotency_key, response.idempotent_replayed) == ("key_1", True)
+    assert response.headers["request-id"] == "req_1"
+    assert response.elapsed == 0.25
+
+
+async def test_a_raw_list_is_its_first_page() -> None:
+    """with_raw_response.list() returns the response around one page."""
+    client, _, _ = scripted({"object": "list", "data": [ACCOUNT], "has_more": False})
+    response = await client.accounts.with_raw_response.list(limit=1)
+    assert [account.id for account in response.value.data] == ["fca_1"]
+
+
+async def test_refresh_and_wait_polls_until_nothing_is_pending() -> None:
+    """Polls come after 2 s, growing by 1.6, with half of each interval drawn by lot."""
+    client, transport, clock = scripted(PENDING, PENDING, PENDING, DONE)
+    account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
+    assert account.balance_refresh is not None
+    assert account.balance_refresh.status == "succeeded"
+    assert [request.operation.name for request in transport.requests] == [
+        "refresh",
+        "retrieve",
+        "retrieve",
+        "retrieve",
+    ]
+    assert clock.sleeps == pytest.approx([1.5, 2.4, 3.84])
+
+
+async def test_a_refresh_that_fails_at_the_bank_is_a_result() -> None:
+    """It is no exception: the account says so."""
+    client, _, _ = scripted(PENDING, FAILED)
+    account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
+    assert account.balance_refresh is not None
+    assert account.balance_refresh.status is fcasync.RefreshStatus.FAILED
+
+
+async def test_only_the_features_asked_for_are_waited_for() -> None:
+    """Another feature that is pending does not hold the call up."""
+    client, _, clock = scripted(PENDING)
+    await client.accounts.refresh_and_wait("fca_1", features=["transactions"])
+    assert clock.sleeps == []
+
+
+async def test_a_refresh_that_takes_too_long_raises_with_the_account() -> None:
+    """The timeout is kept to, and what was last seen comes with the error."""
+    client, _, clock = scripted(*[PENDING] * 10)
+    with pytest.raises(fcasync.DeadlineExceededError, match="still pending after 5 s") as caught:
+        await client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=5)
+    assert caught.value.account.id == "fca_1"
+    assert sum(clock.sleeps) == 5
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.accounts.list(account_holder={"customer": "cus_1"}, session="fcsess_1"),
+        lambda c: c.accounts.list(account_holder={"customer": "cus_1", "account": "acct_1"}),
+        lambda c: c.accounts.list(account_holder={}),
+        lambda c: c.accounts.list(limit=0),
+        lambda c: c.accounts.list_owners("..", ownership="fcaowns_1"),
+        lambda c: c.accounts.list_owners("fca_1", ownership=""),
+        lambda c: c.transactions.list(""),
+    ],
+)
+def test_a_list_that_stripe_rules_out_is_refused_at_once(call: Any) -> None:
+    """Two holders, a holder and a session, a bad limit or id: refused when the list is made."""
+    client, transport, _ = scripted()
+    with pytest.raises(fcasync.InvalidArgumentError):
+        call(client)
+    assert transport.requests == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.accounts.refresh("fca_1", features=[]),
+        lambda c: c.accounts.refresh("fca_1", features="balance"),
+        lambda c: c.accounts.retrieve(""),
+        lambda c: c.accounts.disconnect("fca_1", idempotency_key=""),
+        lambda c: c.sessions.create(account_holder={"type": "customer"}, permissions=["balances"]),
+        lambda c: c.sessions.create(
+            account_holder={"type": "customer", "account": "acct_1"}, permissions=["balances"]
+        ),
+        lambda c: c.sessions.create(
+            account_holder={"type": "customer", "customer": "cus_1"}, permissions=[]
+        ),
+        lambda c: c.sessions.create(account_holder="cus_1", permissions=["balances"]),
+        lambda c: c.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=0),
+    ],
+)
+async def test_a_call_that_stripe_rules_out_is_not_sent(call: Any) -> None:
+    """Bad arguments are refused before any I/O."""
+    client, transport, _ = scripted()
+    with pytest.raises(fcasync.InvalidArgumentError):
+        await call(client)
+    assert transport.requests == []

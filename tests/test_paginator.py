@@ -1,0 +1,260 @@
+"""Walking lists: one page, every item, both directions, and what can go wrong on the way."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcasync.errors import InvalidArgumentError, PaginationError, ServerError
+from fcasync.models import Page
+from fcasync.resources._paginator import Paginator
+
+
+@attrs.frozen
+class Item:
+    id: str
+
+
+class List:
+    """A list at a server, newest first, that notes what it is asked for."""
+
+    def __init__(self, total: int) -> None:
+        self.items = [Item(f"fca_{n}") for n in range(total)]
+        self.asked: list[Mapping[str, Any]] = []
+        self.under_way = 0
+
+    async def fetch(self, params: Mapping[str, Any]) -> Page[Item]:
+        self.asked.append(params)
+        self.under_way += 1
+        try:
+            await asyncio.sleep(0)
+            return self._page(params)
+        finally:
+            self.under_way -= 1
+
+    def _page(self, params: Mapping[str, Any]) -> Page[Item]:
+        size = params.get("limit") or 10
+        ids = [item.id for item in self.items]
+        if before := params.get("ending_before"):
+            end = ids.index(before)
+            start = max(0, end - size)
+            return Page(data=self.items[start:end], has_more=start > 0)
+        start = ids.index(params["starting_after"]) + 1 if params.get("starting_after") else 0
+        return Page(data=self.items[start : start + size], has_more=start + size < len(ids))
+
+    def walk(self, **arguments: Any) -> Paginator[Item]:
+        return Paginator(self.fetch, **arguments)
+
+
+@given(
+    total=st.integers(0, 30),
+    limit=st.integers(1, 7),
+    prefetch=st.booleans(),
+    max_items=st.none() | st.integers(0, 35),
+)
+def test_a_walk_yields_each_item_once_and_in_order(
+    total: int, limit: int, prefetch: bool, max_items: int | None
+) -> None:
+    """Page size and prefetching change the number of requests, never the items."""
+    source = List(total)
+
+    async def collect() -> list[Item]:
+        walk = source.walk(limit=limit, prefetch=prefetch, max_items=max_items)
+        return [item async for item in walk]
+
+    assert asyncio.run(collect()) == source.items[:max_items]
+    wanted = total if max_items is None else min(total, max_items)
+    assert len(source.asked) <= max(1, -(-wanted // limit))
+
+
+@given(total=st.integers(1, 30), limit=st.integers(1, 7), data=st.data())
+def test_a_walk_backwards_yields_the_items_before_in_reverse(
+    total: int, limit: int, data: st.DataObject
+) -> None:
+    """From any item, ending_before yields what stands before it, nearest first."""
+    source = List(total)
+    start = data.draw(st.integers(0, total - 1))
+
+    async def collect() -> list[Item]:
+        return await source.walk(limit=limit, ending_before=f"fca_{start}").collect()
+
+    assert asyncio.run(collect()) == source.items[:start][::-1]
+
+
+async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
+    """`await` is one request; without a limit Stripe decides how many items come."""
+    source = List(30)
+    page = await source.walk()
+    assert (len(page.data), page.has_more, page.next_cursor) == (10, True, "fca_9")
+    assert [dict(asked) for asked in source.asked] == [{"limit": None}]
+
+
+async def test_a_walk_asks_for_the_largest_pages() -> None:
+    """Without a limit a walk needs the fewest requests; with few items it asks for few."""
+    source = List(250)
+    assert len(await source.walk().collect()) == 250
+    assert [asked["limit"] for asked in source.asked] == [100, 100, 100]
+    source.asked.clear()
+    assert len(await source.walk().collect(max_items=3)) == 3
+    assert [asked["limit"] for asked in source.asked] == [3]
+
+
+async def test_pages_are_walked_one_by_one() -> None:
+    """`pages()` yields pages in Stripe's order."""
+    pages = [page async for page in List(5).walk(limit=2).pages()]
+    assert [[item.id for item in page.data] for page in pages] == [
+        ["fca_0", "fca_1"],
+        ["fca_2", "fca_3"],
+        ["fca_4"],
+    ]
+
+
+async def test_one_page_is_fetched_ahead_and_never_more() -> None:
+    """While the consumer holds the first item the second page is on its way, the third is not."""
+    source = List(30)
+    walk = aiter(source.walk(limit=5))
+    await anext(walk)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(source.asked) == 2
+    await walk.aclose()
+
+
+async def test_without_prefetch_nothing_is_fetched_ahead() -> None:
+    """`prefetch=False` asks only for what is needed."""
+    source = List(30)
+    walk = aiter(source.walk(limit=5, prefetch=False))
+    await anext(walk)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(source.asked) == 1
+    await walk.aclose()
+
+
+async def test_leaving_a_loop_early_leaves_no_task_behind() -> None:
+    """A `break` cancels the page that is on its way, and no request follows."""
+    source = List(30)
+    before = asyncio.all_tasks()
+    async for _ in source.walk(limit=5):
+        break
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert source.under_way == 0
+    assert len(source.asked) <= 2
+
+
+async def test_a_cancelled_consumer_cancels_its_request() -> None:
+    """Cancellation reaches the page that is being fetched, and is not swallowed."""
+    source = List(30)
+    hang = asyncio.Event()
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        page = await source.fetch(params)
+        if len(source.asked) == 2:
+            source.under_way += 1
+            try:
+                hang.set()
+                await asyncio.Event().wait()
+            finally:
+                source.under_way -= 1
+        return page
+
+    walk: Paginator[Item] = Paginator(fetch, limit=5)
+    task = asyncio.create_task(walk.collect())
+    await hang.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert source.under_way == 0
+
+
+@pytest.mark.parametrize("prefetch", [True, False])
+async def test_an_error_in_mid_walk_says_where_to_go_on(prefetch: bool) -> None:
+    """All items before the failed page arrive first; `.cursor` resumes without a gap."""
+    source = List(12)
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        if params.get("starting_after") == "fca_7":
+            raise ServerError("no", status=500)
+        return await source.fetch(params)
+
+    seen: list[Item] = []
+    walk: Paginator[Item] = Paginator(fetch, limit=4, prefetch=prefetch)
+    with pytest.raises(ServerError) as caught:
+        async for item in walk:
+            seen.append(item)
+    rest = await source.walk(starting_after=caught.value.cursor).collect()
+    assert seen + rest == source.items
+
+
+async def test_an_error_that_nobody_waits_for_is_not_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A page fetched ahead may fail after the consumer left: nobody asked for it."""
+    source = List(12)
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        if params.get("starting_after"):
+            raise ServerError("no", status=500)
+        return await source.fetch(params)
+
+    walk: Paginator[Item] = Paginator(fetch, limit=4)
+    items = aiter(walk)
+    await anext(items)
+    await asyncio.sleep(0)
+    await items.aclose()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page(data=[Item("fca_1")], has_more=True),
+        Page[Item](data=[], has_more=True),
+    ],
+    ids=["same-cursor", "empty"],
+)
+async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
+    """list-loop: one repeated cursor, or an empty page with has_more, ends the walk."""
+    asked: list[Mapping[str, Any]] = []
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        asked.append(params)
+        return Page(data=[Item("fca_1")], has_more=True) if len(asked) == 1 else page
+
+    walk: Paginator[Item] = Paginator(fetch)
+    with pytest.raises(PaginationError) as caught:
+        await walk.collect()
+    assert caught.value.cursor == "fca_1"
+    assert len(asked) == 2
+
+
+async def test_a_long_walk_neither_recurses_nor_grows() -> None:
+    """2 000 pages need 2 000 requests and a flat stack."""
+    source = List(2000)
+    count = 0
+    async for _ in source.walk(limit=1):
+        count += 1
+    assert (count, len(source.asked)) == (2000, 2000)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"limit": 0},
+        {"limit": 101},
+        {"max_items": -1},
+        {"max_items": "3"},
+        {"starting_after": "a", "ending_before": "b"},
+        {"starting_after": "../x"},
+    ],
+)
+def test_a_bad_argument_is_refused_when_the_list_is_made(bad: dict[str, Any]) -> None:
+    """Not in the middle of a loop, and before any request."""
+    with pytest.raises(InvalidArgumentError):
+        List(3).walk(**bad)
