@@ -197,7 +197,7 @@ async def mixed_calls(calls: int, seed: int = 1) -> tuple[Counter[str], Counter[
     dice = random.Random(seed)
     acknowledged: Counter[str] = Counter()
     async with Sandbox(
-        accounts=2000, varied=False, refresh_cooldown=0.0, settle_seconds=0.0
+        accounts=calls, varied=False, refresh_cooldown=0.0, settle_seconds=0.0
     ) as box:
         box.add_faults(*MIXED)
         retry = fcasync.RetryPolicy(attempts=6, base=0.001, rate_limit_base=0.001)
