@@ -5,7 +5,7 @@ from typing import NoReturn
 
 # API keys, webhook secrets, a session's client secret, and whatever follows "Bearer" or "Basic".
 _SECRETS = re.compile(
-    r"\b((?:sk|rk|pk)_(?:test|live)_|whsec_|fcsess_\w*?_secret_|(?:Bearer|Basic)\s+)[\w+/=.~-]+",
+    r"\b((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|(?:Bearer|Basic)\s+)[\w+/=.~-]+",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -49,7 +49,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
-        kind = re.match(r"[a-z]{2}_(?:test|live)_", self._value)
+        kind = re.match(r"[a-z]{2}_(?:org_)?(?:test|live)_", self._value)
         return f"{kind[0] if kind else ''}…{self._value[-4:] if len(self._value) > 16 else ''}"
 
     __str__ = __repr__

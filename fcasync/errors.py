@@ -26,7 +26,8 @@ Every error compares by identity, survives pickling with all its attributes, and
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 from fcasync._redact import printable
 
@@ -66,8 +67,8 @@ class FCError(Exception):
     idempotency_key: str | None = None
     attempts: int = 0
     cursor: str | None = None
-    retryable: ClassVar[bool] = False
-    """Whether the same request may succeed later; subclasses and the retry rules refine it."""
+    retryable: bool = False
+    """Whether the same request may succeed later; Stripe's answer may say otherwise."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Attributes are not constructor arguments here, so the default would lose or misplace them.
@@ -104,7 +105,13 @@ class APITimeoutError(APIConnectionError):
 
 
 class DeadlineExceededError(APIConnectionError):
-    """The whole call, its waits included, took longer than the client's ``deadline``."""
+    """The whole call, its waits included, took longer than the client's ``deadline``.
+
+    Attributes:
+        account: From ``refresh_and_wait``, the account as it was last seen; None otherwise.
+    """
+
+    account: Any = None
 
     retryable = False
 
@@ -122,7 +129,10 @@ class APIStatusError(FCError):
         request_id: Stripe's ``req_...`` id; quote it to support.
         idempotent_replayed: Whether Stripe repeated the stored answer of an earlier request.
         body: The answer as text, cut at 500 characters.
+        headers: The answer's headers, looked up without regard to case.
     """
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""Stripe's operations as methods: ``client.accounts``, ``client.sessions``, ..."""

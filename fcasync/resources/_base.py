@@ -1,0 +1,79 @@
+"""What all resources share: how a method becomes a call."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, ParamSpec, Self, TypeVar, cast
+
+from fcasync._engine import Engine
+from fcasync._wire import Operation, Options, Response, build
+from fcasync.models import Page
+from fcasync.resources._paginator import Paginator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Resource:
+    """Methods over one engine, under one set of options."""
+
+    def __init__(self, engine: Engine, options: Options, *, is_raw: bool = False) -> None:
+        self._engine = engine
+        self._options = options
+        self._is_raw = is_raw
+
+    def _raw(self) -> Self:
+        """Return a twin whose methods return a :class:`fcasync.Response` at run time."""
+        return type(self)(self._engine, self._options, is_raw=True)
+
+    async def _call(
+        self,
+        operation: Operation[T],
+        object_id: object = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> T:
+        request = build(
+            operation,
+            self._options,
+            object_id=object_id,
+            params=params,
+            idempotency_key=idempotency_key,
+        )
+        response = await self._engine.call(request, self._options)
+        # as_raw() gives the methods of a raw twin the type that this cast hides.
+        return cast(T, response) if self._is_raw else response.value
+
+    def _list(
+        self,
+        operation: Operation[Page[T]],
+        params: Mapping[str, Any],
+        *,
+        object_id: object = None,
+        limit: int | None,
+        max_items: int | None,
+        starting_after: str | None,
+        ending_before: str | None,
+        prefetch: bool,
+    ) -> Paginator[T]:
+        operation.path(object_id)  # a bad id is refused here, not in the middle of a loop
+
+        def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
+            return self._call(operation, object_id, {**params, **page_params})
+
+        return Paginator(
+            fetch,
+            limit=limit,
+            max_items=max_items,
+            starting_after=starting_after,
+            ending_before=ending_before,
+            prefetch=prefetch,
+        )
+
+
+def as_raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[Response[T]]]:
+    """Type a method of a raw twin as what it returns: the response around the value."""
+    return cast(Callable[P, Awaitable[Response[T]]], method)
+
+
+def as_raw_page(method: Callable[P, Paginator[T]]) -> Callable[P, Awaitable[Response[Page[T]]]]:
+    """Type a list method of a raw twin as what awaiting it returns: the first page's response."""
+    return cast(Callable[P, Awaitable[Response[Page[T]]]], method)

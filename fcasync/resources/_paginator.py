@@ -1,0 +1,133 @@
+"""Lists: one page when awaited, every item when iterated."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+from fcasync import _checks
+from fcasync._cursor import Cursor
+from fcasync.errors import FCError, InvalidArgumentError, describe
+from fcasync.models import Page
+
+T = TypeVar("T")
+Fetch = Callable[[Mapping[str, Any]], Coroutine[Any, Any, Page[T]]]
+
+LARGEST_PAGE = 100
+"""Stripe's largest page; a walk asks for it unless told otherwise, to need the fewest requests."""
+
+
+class Paginator(Generic[T]):
+    """A list at Stripe. Nothing is sent until it is awaited or iterated.
+
+    * ``await paginator`` fetches one :class:`fcasync.Page` (10 items unless ``limit`` says more).
+    * ``async for item in paginator`` walks all pages, of 100 items unless ``limit`` says less.
+    * ``async for page in paginator.pages()`` walks page by page.
+    * ``await paginator.collect(max_items=1000)`` returns a list.
+
+    While the consumer works on one page the next one is fetched, one page ahead and never more;
+    ``prefetch=False`` turns that off. Leaving a loop early cancels what is on its way. Any error in
+    the middle of a walk has a ``cursor``: pass it as ``starting_after`` (or ``ending_before``) to
+    go on from there without missing or repeating an item.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch[T],
+        *,
+        limit: int | None = None,
+        max_items: int | None = None,
+        starting_after: str | None = None,
+        ending_before: str | None = None,
+        prefetch: bool = True,
+    ) -> None:
+        self._fetch = fetch
+        self._limit = _checks.page_size(limit)
+        self._max_items = _max_items(max_items)
+        self._start = {"starting_after": starting_after, "ending_before": ending_before}
+        self._prefetch = prefetch
+        Cursor(**self._start)  # a bad cursor is refused here, not in the middle of a loop
+
+    def __repr__(self) -> str:
+        start = ", ".join(f"{name}={value}" for name, value in self._start.items() if value)
+        return f"<Paginator {start or 'from the start'}; await it or use `async for`>"
+
+    def __await__(self) -> Generator[Any, Any, Page[T]]:
+        cursor = Cursor(**self._start)
+        return self._fetch({**cursor.params, "limit": self._limit}).__await__()
+
+    def __aiter__(self) -> AsyncGenerator[T]:
+        return self._items(self._max_items)
+
+    async def _items(self, max_items: int | None) -> AsyncGenerator[T]:
+        left = max_items
+        async with aclosing(self._pages(max_items)) as pages:
+            async for page in pages:
+                items = page.data[::-1] if self._is_backwards else page.data
+                for item in items[:left]:
+                    yield item
+                if left is not None:
+                    left -= len(items)
+
+    def pages(self) -> AsyncGenerator[Page[T]]:
+        """Walk page by page; each is in Stripe's order, also when the walk runs backwards."""
+        return self._pages(self._max_items)
+
+    async def collect(self, max_items: int | None = None) -> list[T]:
+        """Return the items as a list.
+
+        Args:
+            max_items: Stop after this many; None takes what the list was made with.
+        """
+        limit = self._max_items if max_items is None else _max_items(max_items)
+        return [item async for item in self._items(limit)]
+
+    @property
+    def _is_backwards(self) -> bool:
+        return self._start["ending_before"] is not None
+
+    async def _pages(self, max_items: int | None) -> AsyncGenerator[Page[T]]:
+        if max_items == 0:
+            return
+        cursor, seen = Cursor(**self._start), 0
+        ahead: asyncio.Task[Page[T]] | None = None
+        try:
+            while True:
+                page = await (ahead or self._next(cursor, max_items))
+                ahead = None
+                seen += len(page.data)
+                is_enough = max_items is not None and seen >= max_items
+                has_next = not is_enough and cursor.advance(page)
+                if has_next and self._prefetch:
+                    ahead = asyncio.create_task(self._next(cursor, max_items))
+                yield page
+                if not has_next:
+                    return
+        finally:
+            if ahead is not None:
+                await _discard(ahead)
+
+    async def _next(self, cursor: Cursor, max_items: int | None) -> Page[T]:
+        size = self._limit or min(LARGEST_PAGE, max_items or LARGEST_PAGE)
+        position = cursor.position
+        try:
+            return await self._fetch({**cursor.params, "limit": size})
+        except FCError as error:
+            error.cursor = position
+            raise
+
+
+async def _discard(task: asyncio.Task[Any]) -> None:
+    """Cancel *task* and wait for its end; nobody wants its result or its error any more."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def _max_items(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise InvalidArgumentError(
+        f"max_items must be a whole number from 0, or None, not {describe(value)}"
+    )

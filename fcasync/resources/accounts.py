@@ -1,0 +1,292 @@
+"""``client.accounts``: https://docs.stripe.com/api/financial_connections/accounts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from fcasync import _checks
+from fcasync._convert import decoder
+from fcasync._wire import Operation
+from fcasync.errors import DeadlineExceededError, InvalidArgumentError
+from fcasync.models import Account, AccountOwner, Page
+from fcasync.resources._base import Resource, as_raw, as_raw_page
+from fcasync.resources._paginator import Paginator
+from fcasync.resources._settle import pending, poll_intervals
+
+_ROOT = "/v1/financial_connections/accounts"
+_account = decoder(Account)
+
+LIST = Operation(name="list", method="GET", route=_ROOT, decode=decoder(Page[Account]))
+RETRIEVE = Operation(name="retrieve", method="GET", route=f"{_ROOT}/{{account}}", decode=_account)
+LIST_OWNERS = Operation(
+    name="list_owners",
+    method="GET",
+    route=f"{_ROOT}/{{account}}/owners",
+    decode=decoder(Page[AccountOwner]),
+)
+REFRESH, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT = (
+    Operation(name=name, method="POST", route=f"{_ROOT}/{{account}}/{name}", decode=_account)
+    for name in ("refresh", "subscribe", "unsubscribe", "disconnect")
+)
+
+
+class AccountHolderFilter(TypedDict, total=False):
+    """Whose accounts to list; give one of the keys."""
+
+    account: str
+    customer: str
+    customer_account: str
+
+
+class Accounts(Resource):
+    """Linked bank accounts."""
+
+    def list(
+        self,
+        *,
+        account_holder: AccountHolderFilter | None = None,
+        session: str | None = None,
+        limit: int | None = None,
+        max_items: int | None = None,
+        starting_after: str | None = None,
+        ending_before: str | None = None,
+        expand: Sequence[str] | None = None,
+        prefetch: bool = True,
+    ) -> Paginator[Account]:
+        """List linked accounts, newest first.
+
+        Args:
+            account_holder: Only those of this holder: ``{"customer": "cus_..."}``.
+            session: Only those linked in this session; not together with *account_holder*.
+            limit: Items per page, 1 to 100.
+            max_items: Stop a walk after this many.
+            starting_after: The id to start after.
+            ending_before: The id to walk backwards from.
+            expand: Fields to include as objects, such as ``["data.ownership"]``.
+            prefetch: Whether a walk fetches the next page while this one is worked on.
+
+        Raises:
+            InvalidArgumentError: Two holders, a holder and a session, two cursors, a bad limit.
+        """
+        params = {"account_holder": account_holder, "session": session, "expand": expand}
+        _checks.at_most_one(params, "account_holder", "session")
+        _check_holder(account_holder)
+        return self._list(
+            LIST,
+            params,
+            limit=limit,
+            max_items=max_items,
+            starting_after=starting_after,
+            ending_before=ending_before,
+            prefetch=prefetch,
+        )
+
+    async def retrieve(
+        self, account: str | Account, *, expand: Sequence[str] | None = None
+    ) -> Account:
+        """Return one account.
+
+        Raises:
+            NotFoundError: This API key knows no such account.
+        """
+        return await self._call(RETRIEVE, account, {"expand": expand})
+
+    def list_owners(
+        self,
+        account: str | Account,
+        *,
+        ownership: str,
+        limit: int | None = None,
+        max_items: int | None = None,
+        starting_after: str | None = None,
+        ending_before: str | None = None,
+        expand: Sequence[str] | None = None,
+        prefetch: bool = True,
+    ) -> Paginator[AccountOwner]:
+        """List the owners of an account.
+
+        Args:
+            account: The account or its id.
+            ownership: The ownership object (``fcaowns_...``) or its id, from ``account.ownership``.
+            limit: Items per page, 1 to 100.
+            max_items: Stop a walk after this many.
+            starting_after: The id to start after.
+            ending_before: The id to walk backwards from.
+            expand: Fields to include as objects.
+            prefetch: Whether a walk fetches the next page while this one is worked on.
+        """
+        params = {"ownership": _checks.object_id(ownership, "ownership"), "expand": expand}
+        return self._list(
+            LIST_OWNERS,
+            params,
+            object_id=account,
+            limit=limit,
+            max_items=max_items,
+            starting_after=starting_after,
+            ending_before=ending_before,
+            prefetch=prefetch,
+        )
+
+    async def refresh(
+        self,
+        account: str | Account,
+        *,
+        features: Sequence[str],
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """Ask Stripe to read the account's data from its bank again.
+
+        The answer is an acceptance: ``account.balance_refresh.status`` is ``pending`` until the
+        bank has answered, which :meth:`refresh_and_wait` waits for.
+
+        Args:
+            account: The account or its id.
+            features: What to read: ``balance``, ``ownership``, ``transactions``.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+
+        Raises:
+            InvalidRequestError: The account is not active, lacks the permission, or was refreshed
+                too recently (``balance_refresh.next_refresh_available_at``).
+        """
+        return await self._post(REFRESH, account, features, expand, idempotency_key)
+
+    async def subscribe(
+        self,
+        account: str | Account,
+        *,
+        features: Sequence[str],
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """Have Stripe refresh the account's data by itself, about once a day.
+
+        Args:
+            account: The account or its id.
+            features: What to keep fresh: ``transactions``.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+        """
+        return await self._post(SUBSCRIBE, account, features, expand, idempotency_key)
+
+    async def unsubscribe(
+        self,
+        account: str | Account,
+        *,
+        features: Sequence[str],
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """End what :meth:`subscribe` began.
+
+        Args:
+            account: The account or its id.
+            features: What no longer to keep fresh: ``transactions``.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+        """
+        return await self._post(UNSUBSCRIBE, account, features, expand, idempotency_key)
+
+    async def disconnect(
+        self,
+        account: str | Account,
+        *,
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """End the access to an account, for good: only its holder can link it again.
+
+        Args:
+            account: The account or its id.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+        """
+        return await self._call(DISCONNECT, account, {"expand": expand}, idempotency_key)
+
+    async def refresh_and_wait(
+        self,
+        account: str | Account,
+        *,
+        features: Sequence[str],
+        timeout: float = 60.0,
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Account:
+        """Refresh, then poll until none of *features* is pending any more.
+
+        A refresh that failed at the bank is a result: look at ``balance_refresh.status``. Polls
+        come after 2 s, growing by 1.6 up to 60 s, with jitter.
+
+        Args:
+            account: The account or its id.
+            features: What to read: ``balance``, ``ownership``, ``transactions``.
+            timeout: Seconds to wait for the bank.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+
+        Raises:
+            DeadlineExceededError: Still pending after *timeout*; its ``account`` is the account as
+                last seen, and the refresh itself goes on at Stripe.
+        """
+        clock = self._engine.clock
+        timeout = _checks.seconds(timeout, "timeout")
+        words = _checks.features(features)
+        ends = clock.monotonic() + timeout
+        seen = await self._post(REFRESH, account, words, expand, idempotency_key)
+        for interval in poll_intervals():
+            if not (waiting := pending(seen, words)):
+                return seen
+            left = ends - clock.monotonic()
+            if left <= 0:
+                raise _still_pending(seen, waiting, timeout)
+            # Half of the interval is jitter, so that a thousand waiters do not poll as one.
+            await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
+            seen = await self._call(RETRIEVE, account, {"expand": expand})
+        raise AssertionError("poll_intervals() never ends")
+
+    async def _post(
+        self,
+        operation: Operation[Account],
+        account: str | Account,
+        features: Sequence[str],
+        expand: Sequence[str] | None,
+        idempotency_key: str | None,
+    ) -> Account:
+        params: dict[str, Any] = {"features": _checks.features(features), "expand": expand}
+        return await self._call(operation, account, params, idempotency_key)
+
+    @property
+    def with_raw_response(self) -> "AccountsWithRawResponse":
+        """The same methods, returning :class:`fcasync.Response` around the value."""
+        return AccountsWithRawResponse(self._raw())
+
+
+class AccountsWithRawResponse:
+    """The methods of :class:`Accounts`, with the answer's headers, ids and attempts."""
+
+    def __init__(self, raw: Accounts) -> None:
+        self.list = as_raw_page(raw.list)
+        self.retrieve = as_raw(raw.retrieve)
+        self.list_owners = as_raw_page(raw.list_owners)
+        self.refresh = as_raw(raw.refresh)
+        self.subscribe = as_raw(raw.subscribe)
+        self.unsubscribe = as_raw(raw.unsubscribe)
+        self.disconnect = as_raw(raw.disconnect)
+
+
+def _check_holder(holder: Mapping[str, Any] | None) -> None:
+    if holder is None:
+        return
+    _checks.at_most_one(holder, "account", "customer", "customer_account")
+    if not any(holder.values()):
+        raise InvalidArgumentError("account_holder must name a customer or an account")
+
+
+def _still_pending(account: Account, features: Sequence[str], timeout: float) -> Exception:
+    error = DeadlineExceededError(
+        f"the refresh of {' and '.join(features)} of {account.id} is still pending after "
+        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks",
+        may_have_executed=True,
+    )
+    error.account = account
+    return error
