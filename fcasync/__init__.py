@@ -1,5 +1,33 @@
-"""An async-first client for Stripe Financial Connections."""
+"""An async-first client for Stripe Financial Connections.
 
+    async with fcasync.Client() as client:
+        async for account in client.accounts.list():
+            print(account.institution_name, account.last4)
+
+See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
+:mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
+"""
+
+from fcasync import errors, models
+from fcasync._convert import to_dict
+from fcasync._limit import Limits
+from fcasync._retry import RetryPolicy
 from fcasync._version import __version__
+from fcasync._wire import API_VERSION, Response
+from fcasync.client import Client
+from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list
+from fcasync.models import *  # noqa: F403 - models.__all__ is the list
+from fcasync.resources._paginator import Paginator
 
-__all__ = ["__version__"]
+__all__ = [
+    "API_VERSION",
+    "Client",
+    "Limits",
+    "Paginator",
+    "Response",
+    "RetryPolicy",
+    "__version__",
+    "to_dict",
+    *errors.__all__,
+    *models.__all__,
+]

@@ -1,33 +1,22 @@
 """Walking a list by its cursors: which page to ask for next, and when the walk is over."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from fcasync import _checks
 from fcasync.errors import InvalidArgumentError, PaginationError
-
-
-class Listed(Protocol):
-    """Anything in a list has an id, which serves as a cursor."""
-
-    @property
-    def id(self) -> str:
-        """The object's id."""
 
 
 class ListPage(Protocol):
     """What the walk needs to know of a page."""
 
     @property
-    def data(self) -> Sequence[Listed]:
-        """The objects, in Stripe's order."""
+    def data(self) -> Sequence[Any]:
+        """The objects, in Stripe's order; each has an id, which serves as a cursor."""
 
     @property
     def has_more(self) -> bool:
         """Whether there are more in the direction of the walk."""
-
-
-AnyPage = TypeVar("AnyPage", bound=ListPage)
 
 
 class Cursor:

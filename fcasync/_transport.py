@@ -96,10 +96,11 @@ class AiohttpTransport:
         except _LostConnectionError as error:
             raise _connection_error(error, request) from error.__cause__
         except aiohttp.ClientResponseError as error:
-            # Not chained: it holds the request's headers, and with them the key.
-            raise _not_http(error, request) from None
+            failure = _not_http(error, request)
         except aiohttp.ClientError as error:
             raise _translate(error, request) from error
+        # Raised out here to have no context: aiohttp's error holds the headers, and so the key.
+        raise failure
 
     async def _exchange(self, request: Request[Any]) -> Answer:
         session = self._session or await self._loop_session()

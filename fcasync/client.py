@@ -18,6 +18,8 @@ from fcasync._transport import AiohttpTransport, ClientSession, Transport
 from fcasync._wire import API_BASE, API_VERSION, Options
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
+from fcasync.resources.sessions import Sessions
+from fcasync.resources.transactions import Transactions
 
 
 class Client:
@@ -105,6 +107,16 @@ class Client:
     def accounts(self) -> Accounts:
         """Linked bank accounts."""
         return Accounts(self._engine, self._options)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The flows in which people link their accounts."""
+        return Sessions(self._engine, self._options)
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        """What happened on the accounts."""
+        return Transactions(self._engine, self._options)
 
     def with_options(
         self,

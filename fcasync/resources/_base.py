@@ -54,7 +54,8 @@ class Resource:
         ending_before: str | None,
         prefetch: bool,
     ) -> Paginator[T]:
-        operation.path(object_id)  # a bad id is refused here, not in the middle of a loop
+        # A bad id or filter is refused here, not in the middle of a loop.
+        build(operation, self._options, object_id=object_id, params=params)
 
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})

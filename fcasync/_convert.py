@@ -1,0 +1,96 @@
+"""Parsed JSON to models and back: the only module that knows cattrs."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+from cattrs import Converter
+
+from fcasync.errors import ProtocolError
+from fcasync.models._base import Model, field_names
+from fcasync.models._build import structure_function
+from fcasync.models._fault import first_fault
+from fcasync.models.event import Event, event_class
+
+T = TypeVar("T")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_MISFITS: Final = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
+"""What the written functions raise, by themselves or by what they call, at JSON that misfits."""
+
+
+@cache
+def decoder(cls: type[T]) -> Callable[[object], T]:
+    """Return the function that makes a *cls* of parsed JSON.
+
+    Models hold some parts of the JSON as they are (amounts, unknown fields), so do not change it
+    afterwards.
+
+    Args:
+        cls: A model, or a page of one such as ``Page[Account]``. The type of an ``Event``
+            decides what it holds.
+
+    Raises:
+        ProtocolError: From the function: the JSON does not fit. The message names the path.
+    """
+    if cls is Event:
+        return cast(Callable[[object], T], _decode_event)
+    structure = _converter.get_structure_hook(cls)
+
+    def decode(value: object) -> T:
+        try:
+            return cast(T, structure(value, cls))
+        except _MISFITS:
+            fault = first_fault(value, cls)
+        raise ProtocolError(fault)
+
+    return decode
+
+
+def _decode_event(value: object) -> Any:
+    kind = value.get("type") if isinstance(value, dict) else None
+    return decoder(event_class(kind))(value)
+
+
+def to_dict(model: Model) -> dict[str, Any]:
+    """Return *model* in the shape of Stripe's JSON.
+
+    Instants are whole Unix seconds again, enums are strings, unknown fields are where they were,
+    and what was null or absent is left out.
+    """
+    values = {name: getattr(model, name) for name in field_names(model)}
+    known = {name: _plain(value) for name, value in values.items() if value is not None}
+    return {**known, **model.extra}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return to_dict(value)
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _SECOND
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _make_converter() -> Converter:
+    """Build the one converter.
+
+    Models, generic ones included, are structured by the function written for them in
+    `fcasync.models._build`, which asks this converter for those of the models inside.
+    """
+    converter = Converter(detailed_validation=False)
+
+    def write(cls: Any) -> Callable[[Any, Any], Any]:
+        return structure_function(cls, converter.get_structure_hook)
+
+    converter.register_structure_hook_factory(attrs.has, write)
+    return converter
+
+
+_converter: Final = _make_converter()

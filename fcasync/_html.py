@@ -1,0 +1,35 @@
+"""Tables for notebooks: plain HTML, escaped, in the colours of the page around them."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+# Colours are inherited and lines are half transparent, so that dark and light themes both work.
+_TABLE = "border-collapse:collapse;color:inherit;background:transparent"
+_CELL = "text-align:left;padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.35)"
+_CAPTION = "text-align:left;font-weight:600;padding:2px 8px;color:inherit"
+
+
+def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return one object as a table with a row for each field."""
+    body = "".join(f"<tr>{_th(name, 'row')}{_td(text)}</tr>" for name, text in rows)
+    return _wrap(title, f"<tbody>{body}</tbody>")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return many objects as a table with a column for each field."""
+    head = "".join(_th(name, "col") for name in columns)
+    body = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in rows)
+    return _wrap(title, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+
+
+def _wrap(title: str, inside: str) -> str:
+    caption = f'<caption style="{_CAPTION}">{escape(title)}</caption>'
+    return f'<div style="overflow-x:auto"><table style="{_TABLE}">{caption}{inside}</table></div>'
+
+
+def _th(text: str, scope: str) -> str:
+    return f'<th scope="{scope}" style="{_CELL}">{escape(text)}</th>'
+
+
+def _td(text: str) -> str:
+    return f'<td style="{_CELL}">{escape(text)}</td>'

@@ -1,0 +1,24 @@
+"""The command line: ``fcasync --help``."""
+
+import click
+
+from fcasync._version import __version__
+from fcasync.cli.accounts import accounts
+from fcasync.cli.refresh import refresh
+from fcasync.cli.sandbox import sandbox
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fcasync")
+def cli() -> None:
+    """Stripe Financial Connections from the shell.
+
+    The key comes from --api-key or STRIPE_API_KEY; --sandbox needs none.
+
+    Exit codes: 0 all well, 1 something failed, 2 usage, 3 authentication, 130 interrupted.
+    """
+
+
+cli.add_command(accounts)
+cli.add_command(refresh)
+cli.add_command(sandbox)

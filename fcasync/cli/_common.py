@@ -1,0 +1,138 @@
+"""What all commands share: connection options, the client they open, exit codes."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec
+
+import attrs
+import click
+
+from fcasync.client import Client
+from fcasync.errors import (
+    AuthenticationError,
+    FCError,
+    InvalidArgumentError,
+    PermissionDeniedError,
+)
+from fcasync.sandbox import Sandbox
+
+P = ParamSpec("P")
+
+OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
+DEFAULT_SANDBOX_ACCOUNTS = 25
+
+
+class Command(click.Command):
+    """A command whose bare ``--sandbox`` never swallows the argument after it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give a bare ``--sandbox`` its default number of accounts."""
+        default = f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}"
+        return super().parse_args(ctx, [default if arg == "--sandbox" else arg for arg in args])
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """Where a command's requests go."""
+
+    api_key: str | None = attrs.field(repr=False)
+    base_url: str | None
+    stripe_account: str | None
+    sandbox: int | None
+    """Accounts in an embedded sandbox; None talks to Stripe."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Client]:
+        """Open a client, and the sandbox it talks to if one was asked for."""
+        if self.sandbox is None:
+            async with self._client(self.api_key, self.base_url) as client:
+                yield client
+            return
+        async with (
+            Sandbox(accounts=self.sandbox) as sandbox,
+            self._client(sandbox.api_key, sandbox.url) as client,
+        ):
+            yield client
+
+    def _client(self, api_key: str | None, base_url: str | None) -> Client:
+        return Client(api_key, base_url=base_url, stripe_account=self.stripe_account)
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where requests go, as one ``connection`` argument."""
+
+    @click.option("--api-key", metavar="KEY", help="Secret or restricted key [STRIPE_API_KEY].")
+    @click.option("--base-url", metavar="URL", help="Where the API is [STRIPE_API_BASE].")
+    @click.option("--stripe-account", metavar="ACCT", help="Act for this connected account.")
+    @click.option(
+        "--sandbox",
+        type=click.IntRange(min=0),
+        metavar="[=N]",
+        help=f"Use an embedded sandbox of N accounts ({DEFAULT_SANDBOX_ACCOUNTS}); needs no key.",
+    )
+    @wraps(command)
+    def with_connection(
+        api_key: str | None,
+        base_url: str | None,
+        stripe_account: str | None,
+        sandbox: int | None,
+        **rest: Any,
+    ) -> Any:
+        if sandbox is not None and (api_key or base_url):
+            raise click.UsageError("--sandbox brings its own key and URL; drop the others")
+        connection = Connection(
+            api_key=api_key, base_url=base_url, stripe_account=stripe_account, sandbox=sandbox
+        )
+        return command(connection=connection, **rest)
+
+    return with_connection
+
+
+def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
+    """Run a coroutine as a command: errors become one sentence and an exit code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = asyncio.run(command(*args, **kwargs))
+        except FCError as error:
+            click.echo(f"fcasync: {error}", err=True)
+            sys.exit(exit_code(error))
+        except KeyboardInterrupt:
+            click.echo("fcasync: interrupted", err=True)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # `fcasync accounts list | head` is no mistake; keep Python from complaining at exit.
+            sys.stderr.close()
+            sys.exit(OK)
+        sys.exit(code or OK)
+
+    return run
+
+
+def exit_code(error: FCError) -> int:
+    """Return the exit code that *error* ends a command with."""
+    if isinstance(error, InvalidArgumentError):
+        return USAGE
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        return AUTHENTICATION
+    return SOME_FAILED
+
+
+def features_option(*known: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--features a,b``, limited to what the operation *knows*."""
+
+    def parse(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        unknown = [word for word in words if word not in known]
+        if unknown or not words:
+            wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature given"
+            raise click.BadParameter(f"{wrong}; choose from {', '.join(known)}")
+        return words
+
+    return click.option(
+        "--features", required=True, callback=parse, metavar="A,B", help=f"Of {', '.join(known)}."
+    )

@@ -1,0 +1,144 @@
+"""``fcasync accounts``: one account at a time, or a list of them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import click
+
+from fcasync.cli._common import Command, Connection, connection_options, features_option, runs_async
+from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, writer
+from fcasync.models import Account
+from fcasync.resources._paginator import Paginator
+
+
+@click.group()
+def accounts() -> None:
+    """Linked bank accounts."""
+
+
+@accounts.command("list", cls=Command)
+@click.option("--customer", metavar="CUS", help="Only those of this customer.")
+@click.option("--account", metavar="ACCT", help="Only those of this connected account.")
+@click.option("--session", metavar="FCSESS", help="Only those linked in this session.")
+@click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many.")
+@click.option("--reverse", is_flag=True, help="Oldest first (reads the whole list).")
+@output_option
+@connection_options
+@runs_async
+async def list_accounts(
+    connection: Connection,
+    customer: str | None,
+    account: str | None,
+    session: str | None,
+    max_items: int | None,
+    reverse: bool,
+    output: str,
+) -> None:
+    """List accounts, newest first."""
+    holder: Any = {"customer": customer, "account": account} if customer or account else None
+    async with connection.open() as client:
+        found = client.accounts.list(
+            account_holder=holder, session=session, max_items=None if reverse else max_items
+        )
+        out = writer(output, ACCOUNT_COLUMNS)
+        async for item in _oldest_first(found, max_items) if reverse else found:
+            out.write(item)
+        out.close()
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@output_option
+@connection_options
+@runs_async
+async def retrieve(connection: Connection, account_id: str, output: str) -> None:
+    """Show one account."""
+    async with connection.open() as client:
+        _show(await client.accounts.retrieve(account_id), output)
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@output_option
+@connection_options
+@runs_async
+async def disconnect(connection: Connection, account_id: str, output: str) -> None:
+    """End the access to an account, for good."""
+    async with connection.open() as client:
+        _show(await client.accounts.disconnect(account_id), output)
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@output_option
+@connection_options
+@runs_async
+async def owners(connection: Connection, account_id: str, output: str) -> None:
+    """List the owners of an account, as of its last ownership refresh."""
+    async with connection.open() as client:
+        account = await client.accounts.retrieve(account_id)
+        if account.ownership is None:
+            raise click.ClickException(
+                f"{account_id} has no ownership data yet; refresh it with --features ownership"
+            )
+        out = writer(output, OWNER_COLUMNS)
+        ownership: Any = account.ownership
+        async for owner in client.accounts.list_owners(account_id, ownership=ownership):
+            out.write(owner)
+        out.close()
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@features_option("balance", "ownership", "transactions")
+@click.option("--wait", is_flag=True, help="Wait until the bank has answered.")
+@output_option
+@connection_options
+@runs_async
+async def refresh(
+    connection: Connection, account_id: str, features: list[str], wait: bool, output: str
+) -> None:
+    """Read an account's data from its bank again."""
+    async with connection.open() as client:
+        call = client.accounts.refresh_and_wait if wait else client.accounts.refresh
+        _show(await call(account_id, features=features), output)
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@features_option("transactions")
+@output_option
+@connection_options
+@runs_async
+async def subscribe(
+    connection: Connection, account_id: str, features: list[str], output: str
+) -> None:
+    """Have Stripe refresh an account's data by itself."""
+    async with connection.open() as client:
+        _show(await client.accounts.subscribe(account_id, features=features), output)
+
+
+@accounts.command(cls=Command)
+@click.argument("account_id", metavar="ID")
+@features_option("transactions")
+@output_option
+@connection_options
+@runs_async
+async def unsubscribe(
+    connection: Connection, account_id: str, features: list[str], output: str
+) -> None:
+    """End what subscribe began."""
+    async with connection.open() as client:
+        _show(await client.accounts.unsubscribe(account_id, features=features), output)
+
+
+async def _oldest_first(found: Paginator[Account], max_items: int | None) -> AsyncIterator[Account]:
+    # Stripe walks backwards only from an id that is known, so the far end is found by walking.
+    for item in (await found.collect())[::-1][:max_items]:
+        yield item
+
+
+def _show(account: Account, output: str) -> None:
+    out = writer(output, ACCOUNT_COLUMNS)
+    out.write(account)
+    out.close()

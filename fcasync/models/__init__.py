@@ -1,0 +1,105 @@
+"""Stripe's objects as attrs classes.
+
+Field names are Stripe's. Instants are aware UTC datetimes, enums are open, amounts are whole
+minor units. Only ``id`` and ``object`` are demanded; everything else may be None, and what this
+version does not know is kept in ``.extra``.
+"""
+
+from fcasync.models.account import (
+    Account,
+    AccountHolder,
+    AccountNumberDetails,
+    ActiveStatusDetails,
+    StatusDetails,
+)
+from fcasync.models.authorization import (
+    ActiveAuthorizationDetails,
+    Authorization,
+    AuthorizationStatusDetails,
+    InactiveAuthorizationDetails,
+)
+from fcasync.models.balance import Balance, CashBalance, CreditBalance
+from fcasync.models.enums import (
+    AccountCategory,
+    AccountHolderType,
+    AccountNumberStatus,
+    AccountStatus,
+    AccountSubcategory,
+    AuthorizationStatus,
+    BalanceType,
+    IdentifierType,
+    ManualEntryMode,
+    Network,
+    PaymentMethodSupport,
+    PaymentMethodType,
+    Permission,
+    PrefetchFeature,
+    RefreshFeature,
+    RefreshStatus,
+    StatusAction,
+    StatusCause,
+    Subscription,
+    TransactionStatus,
+)
+from fcasync.models.event import AnyEvent, Event, EventData, EventRequest, EventType
+from fcasync.models.expanded import ExpandedObject
+from fcasync.models.ownership import AccountOwner, AccountOwnership
+from fcasync.models.page import Page
+from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, TransactionRefresh
+from fcasync.models.session import ManualEntry, Session, SessionFilters, SessionLimits
+from fcasync.models.token import BankAccountToken
+from fcasync.models.transaction import StatusTransitions, Transaction
+
+__all__ = [
+    "Account",
+    "AccountCategory",
+    "AccountHolder",
+    "AccountHolderType",
+    "AccountNumberDetails",
+    "AccountNumberStatus",
+    "AccountOwner",
+    "AccountOwnership",
+    "AccountStatus",
+    "AccountSubcategory",
+    "ActiveAuthorizationDetails",
+    "ActiveStatusDetails",
+    "AnyEvent",
+    "Authorization",
+    "AuthorizationStatus",
+    "AuthorizationStatusDetails",
+    "Balance",
+    "BalanceRefresh",
+    "BalanceType",
+    "BankAccountToken",
+    "CashBalance",
+    "CreditBalance",
+    "Event",
+    "EventData",
+    "EventRequest",
+    "EventType",
+    "ExpandedObject",
+    "IdentifierType",
+    "InactiveAuthorizationDetails",
+    "ManualEntry",
+    "ManualEntryMode",
+    "Network",
+    "OwnershipRefresh",
+    "Page",
+    "PaymentMethodSupport",
+    "PaymentMethodType",
+    "Permission",
+    "PrefetchFeature",
+    "RefreshFeature",
+    "RefreshStatus",
+    "Session",
+    "SessionFilters",
+    "SessionLimits",
+    "StatusAction",
+    "StatusCause",
+    "StatusDetails",
+    "StatusTransitions",
+    "Subscription",
+    "Transaction",
+    "TransactionRefresh",
+    "TransactionStatus",
+]

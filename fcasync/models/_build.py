@@ -1,0 +1,211 @@
+"""Writes, for each model, the one function that turns parsed JSON into it.
+
+What is written reads like this (for a model with two fields)::
+
+    def structure(raw, _):
+        if type(raw) is not dict: raise TypeError
+        get = raw.get
+        self = new(Draft)
+        absent = 0
+        v = get('created')
+        if v is not None:
+            if type(v) is not int: raise TypeError
+            v = instant(v, UTC)
+        elif 'created' not in raw: absent += 1
+        self.created = v
+        ...
+        self._extra = None if len(raw) + absent == 2 else unknown(raw, known)
+        self.__class__ = Model
+        return self
+
+Why not attrs' own ``__init__``: a frozen one calls ``object.__setattr__`` per field, which costs
+more than all the rest. A draft is a class of the same layout whose fields can be assigned; when
+all are, it becomes the model. The function checks types and says nothing of what is wrong: the
+slow converter in `fcasync._convert` goes over the same JSON again and finds the path.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import UnionType
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import attrs
+
+Hook: TypeAlias = Callable[[Any, Any], Any]
+HookFor: TypeAlias = Callable[[Any], Hook]
+
+_LISTS = 256
+"""Different lists of enum values that a field remembers; Stripe sends a handful."""
+
+
+class Members(dict[str, str]):
+    """The members of an open enum by their values; an unknown string stands for itself."""
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__({member.value: member for member in enum})
+
+    def __missing__(self, value: object) -> str:
+        if type(value) is not str:
+            raise TypeError
+        return value
+
+
+class MemberLists(dict[tuple[str, ...], list[str]]):
+    """Lists of an open enum's members by the tuple of their values, filled in as they are met."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__()
+        self._members = members
+
+    def __missing__(self, values: tuple[str, ...]) -> list[str]:
+        known = [self._members[value] for value in values]
+        if len(self) < _LISTS:
+            self[values] = known
+        return known
+
+
+def structure_function(cls: Any, hook_for: HookFor) -> Hook:
+    """Return the function that structures *cls*, a model or a generic one with its argument.
+
+    Args:
+        cls: ``Account``, ``Page[Account]`` and the like.
+        hook_for: Returns the function that structures a nested model.
+    """
+    model = get_origin(cls) or cls
+    fields = hints(cls)
+    scope = _scope(model, fields)
+    body = [line for name in fields for line in _field(name, fields[name], scope, hook_for)]
+    source = "\n".join([*_HEAD, *body, *_TAIL.format(count=len(fields)).splitlines()])
+    exec(compile(source, f"<fcasync structure {cls}>", "exec"), scope)  # noqa: S102  # as attrs does
+    hook: Hook = scope["structure"]
+    return hook
+
+
+def hints(cls: Any) -> dict[str, Any]:
+    """Return the type of each of Stripe's fields of *cls*, type variables filled in."""
+    model = get_origin(cls) or cls
+    fields = [field for field in attrs.fields(model) if field.name != "_extra"]
+    return {field.name: _fill_in(field.type, get_args(cls)) for field in fields}
+
+
+def without_none(hint: Any) -> Any:
+    """Return what *hint* allows besides None: a type, or a tuple of several."""
+    if get_origin(hint) not in {Union, UnionType}:
+        return hint
+    kinds = tuple(kind for kind in get_args(hint) if kind is not type(None))
+    return kinds if len(kinds) > 1 else kinds[0]
+
+
+def open_enum(kind: Any) -> type[StrEnum] | None:
+    """Return the enum of an open one (``AccountStatus | str``), or None for anything else."""
+    kinds = kind if isinstance(kind, tuple) else get_args(kind)
+    first = kinds[0] if kinds else None
+    return first if isinstance(first, type) and issubclass(first, StrEnum) else None
+
+
+_HEAD = """
+def structure(raw, _):
+    if type(raw) is not dict: raise TypeError
+    get = raw.get
+    self = new(Draft)
+    absent = 0
+""".splitlines()
+
+_TAIL = """
+    self._extra = None if len(raw) + absent == {count} else unknown(raw, known)
+    self.__class__ = Model
+    return self
+"""
+
+
+def _scope(model: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Draft": _draft(model),
+        "Model": model,
+        "UTC": UTC,
+        "instant": datetime.fromtimestamp,
+        "known": frozenset(fields),
+        "new": object.__new__,
+        "unknown": _unknown,
+    }
+
+
+def _draft(model: type) -> type:
+    """Return a class laid out like *model*, with fields that can be assigned."""
+    free = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    slots = model.__dict__["__slots__"]
+    return type(f"Draft{model.__name__}", (model.__base__ or object,), {"__slots__": slots, **free})
+
+
+def _unknown(raw: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any] | None:
+    return {name: raw[name] for name in raw if name not in known} or None
+
+
+def _fill_in(hint: Any, arguments: tuple[Any, ...]) -> Any:
+    if isinstance(hint, TypeVar):
+        return arguments[0]
+    return hint[arguments] if getattr(hint, "__parameters__", ()) else hint
+
+
+def _field(name: str, hint: Any, scope: dict[str, Any], hook_for: HookFor) -> list[str]:
+    kind = without_none(hint)
+    steps = _steps(name, kind, scope, hook_for)
+    if kind is hint:
+        # bool is has_more, the one field that has a default other than None.
+        prefix = ["if v is None: v = False"] if kind is bool else []
+        return _indent([f"v = get({name!r})", *prefix, *steps, f"self.{name} = v"])
+    return _indent(
+        [
+            f"v = get({name!r})",
+            "if v is not None:",
+            *_indent(steps),
+            f"elif {name!r} not in raw: absent += 1",
+            f"self.{name} = v",
+        ]
+    )
+
+
+def _steps(name: str, kind: Any, scope: dict[str, Any], hook_for: HookFor) -> list[str]:
+    """Return the lines that check and convert a value ``v`` that is not null."""
+    if get_origin(kind) is Literal:
+        return [f"if v != {get_args(kind)[0]!r}: raise TypeError"]
+    if kind in _CHECKED:
+        return _CHECKED[kind]
+    if enum := open_enum(kind):
+        scope[f"members_{name}"] = Members(enum)
+        return [f"v = members_{name}[v]"]
+    if get_origin(kind) is list:
+        return _list_steps(name, get_args(kind)[0], scope, hook_for)
+    if isinstance(kind, tuple):
+        scope[f"hook_{name}"] = hook_for(kind[1])
+        return [f"if type(v) is not str: v = hook_{name}(v, None)"]
+    scope[f"hook_{name}"] = hook_for(kind)
+    return [f"v = hook_{name}(v, None)"]
+
+
+def _list_steps(name: str, item: Any, scope: dict[str, Any], hook_for: HookFor) -> list[str]:
+    check = "if type(v) is not list: raise TypeError"
+    if enum := open_enum(item):
+        scope[f"lists_{name}"] = MemberLists(Members(enum))
+        return [check, f"v = lists_{name}[tuple(v)].copy()"]
+    scope[f"hook_{name}"] = hook_for(item)
+    return [check, f"v = [hook_{name}(item, None) for item in v]"]
+
+
+_CHECKED: dict[Any, list[str]] = {
+    str: ["if type(v) is not str: raise TypeError"],
+    bool: ["if type(v) is not bool: raise TypeError"],
+    int: ["if type(v) is not int: raise TypeError"],
+    datetime: ["if type(v) is not int: raise TypeError", "v = instant(v, UTC)"],
+    dict[str, Any]: ["if type(v) is not dict: raise TypeError"],
+    dict[str, int]: [
+        "if type(v) is not dict: raise TypeError",
+        "for n in v.values():",
+        "    if type(n) is not int: raise TypeError",
+    ],
+}
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

@@ -1,0 +1,98 @@
+"""A linked account and its parts."""
+
+from datetime import datetime
+from typing import Literal
+
+import attrs
+
+from fcasync.models._base import Identified, Model
+from fcasync.models.balance import Balance
+from fcasync.models.enums import (
+    AccountCategory,
+    AccountHolderType,
+    AccountNumberStatus,
+    AccountStatus,
+    AccountSubcategory,
+    IdentifierType,
+    Network,
+    PaymentMethodType,
+    Permission,
+    StatusAction,
+    StatusCause,
+    Subscription,
+)
+from fcasync.models.expanded import ExpandedObject
+from fcasync.models.ownership import AccountOwnership
+from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, TransactionRefresh
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class AccountHolder(Model):
+    """Whose account it is, seen from Stripe."""
+
+    account: str | ExpandedObject | None = None
+    """Id of the Stripe account, or the account itself when expanded."""
+
+    customer: str | ExpandedObject | None = None
+    """Id of the customer, or the customer itself when expanded."""
+
+    customer_account: str | None = None
+    type: AccountHolderType | str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class AccountNumberDetails(Model):
+    """What is known of one account number; the number itself is never sent."""
+
+    expected_expiry_date: datetime | None = None
+    """When a tokenized number is expected to stop working."""
+
+    identifier_type: IdentifierType | str | None = None
+    status: AccountNumberStatus | str | None = None
+    supported_networks: list[Network | str] | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class ActiveStatusDetails(Model):
+    """Why an active account will not stay so."""
+
+    action: StatusAction | str | None = None
+    cause: StatusCause | str | None = None
+    expected_deactivation_date: datetime | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class StatusDetails(Model):
+    """More about an account's status."""
+
+    active: ActiveStatusDetails | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class Account(Identified):
+    """A bank account that its holder linked."""
+
+    account_holder: AccountHolder | None = None
+    account_numbers: list[AccountNumberDetails] | None = None
+    balance: Balance | None = None
+    """None until a balance refresh has succeeded."""
+
+    balance_refresh: BalanceRefresh | None = None
+    category: AccountCategory | str | None = None
+    created: datetime | None = None
+    display_name: str | None = None
+    institution_name: str | None = None
+    last4: str | None = None
+    livemode: bool | None = None
+    object: Literal["financial_connections.account"] = "financial_connections.account"
+    ownership: str | AccountOwnership | None = None
+    """Id of the latest ownership, or the ownership itself when expanded."""
+
+    ownership_refresh: OwnershipRefresh | None = None
+    permissions: list[Permission | str] | None = None
+    status: AccountStatus | str | None = None
+    status_details: StatusDetails | None = None
+    subcategory: AccountSubcategory | str | None = None
+    subscriptions: list[Subscription | str] | None = None
+    supported_payment_method_types: list[PaymentMethodType | str] | None = None
+    transaction_refresh: TransactionRefresh | None = None

@@ -1,0 +1,163 @@
+"""Stripe's enums, all of them open.
+
+A field typed ``AccountStatus | str`` holds the member when fcasync knows the value, so that
+``account.status is AccountStatus.ACTIVE`` works, and the plain string when Stripe added it later.
+Either way it equals its string.
+"""
+
+from enum import StrEnum
+
+
+class AccountStatus(StrEnum):
+    """Whether Stripe still has access to a linked account."""
+
+    ACTIVE = "active"
+    DISCONNECTED = "disconnected"
+    INACTIVE = "inactive"
+
+
+class AccountCategory(StrEnum):
+    """The broad kind of an account."""
+
+    CASH = "cash"
+    CREDIT = "credit"
+    INVESTMENT = "investment"
+    OTHER = "other"
+
+
+class AccountSubcategory(StrEnum):
+    """The exact kind of an account."""
+
+    CHECKING = "checking"
+    CREDIT_CARD = "credit_card"
+    LINE_OF_CREDIT = "line_of_credit"
+    MORTGAGE = "mortgage"
+    OTHER = "other"
+    SAVINGS = "savings"
+
+
+class AccountHolderType(StrEnum):
+    """Which kind of Stripe object holds an account."""
+
+    ACCOUNT = "account"
+    CUSTOMER = "customer"
+
+
+class Permission(StrEnum):
+    """A kind of data that the account holder agreed to share."""
+
+    BALANCES = "balances"
+    OWNERSHIP = "ownership"
+    PAYMENT_METHOD = "payment_method"
+    TRANSACTIONS = "transactions"
+
+
+class Subscription(StrEnum):
+    """A kind of data that Stripe refreshes daily by itself."""
+
+    TRANSACTIONS = "transactions"
+
+
+class PaymentMethodType(StrEnum):
+    """A payment method that can be made from an account."""
+
+    LINK = "link"
+    US_BANK_ACCOUNT = "us_bank_account"
+
+
+class AccountNumberStatus(StrEnum):
+    """Whether an account number can be used."""
+
+    DEACTIVATED = "deactivated"
+    EXPIRED = "expired"
+    PENDING = "pending"
+    TRANSACTABLE = "transactable"
+
+
+class IdentifierType(StrEnum):
+    """Whether an account number is the bank's own or a stand-in that the bank issued."""
+
+    ACCOUNT_NUMBER = "account_number"
+    TOKENIZED_ACCOUNT_NUMBER = "tokenized_account_number"
+
+
+class Network(StrEnum):
+    """A payment network that takes an account number."""
+
+    ACH = "ach"
+
+
+class BalanceType(StrEnum):
+    """Which of a balance's two parts is filled in."""
+
+    CASH = "cash"
+    CREDIT = "credit"
+
+
+class RefreshStatus(StrEnum):
+    """How far the latest refresh came."""
+
+    FAILED = "failed"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+
+
+class RefreshFeature(StrEnum):
+    """What a refresh can be asked for."""
+
+    BALANCE = "balance"
+    OWNERSHIP = "ownership"
+    TRANSACTIONS = "transactions"
+
+
+class StatusAction(StrEnum):
+    """What the account holder has to do."""
+
+    NONE = "none"
+    RELINK_REQUIRED = "relink_required"
+
+
+class StatusCause(StrEnum):
+    """Why an account is about to be deactivated."""
+
+    ACCESS_EXPIRED = "access_expired"
+    INSTITUTION_REQUIREMENT = "institution_requirement"
+    UNSPECIFIED = "unspecified"
+
+
+class AuthorizationStatus(StrEnum):
+    """Whether an authorization still gives access to its accounts."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class PrefetchFeature(StrEnum):
+    """What Stripe refreshes as soon as an account is linked."""
+
+    BALANCES = "balances"
+    OWNERSHIP = "ownership"
+    TRANSACTIONS = "transactions"
+
+
+class PaymentMethodSupport(StrEnum):
+    """How many of a session's accounts have to support payments."""
+
+    ALL = "all"
+    AT_LEAST_ONE = "at_least_one"
+    NONE = "none"
+
+
+class ManualEntryMode(StrEnum):
+    """Whether a user may type in an account number instead of linking."""
+
+    AUTOMATIC = "automatic"
+    DISABLED = "disabled"
+
+
+class TransactionStatus(StrEnum):
+    """Where a transaction stands."""
+
+    PENDING = "pending"
+    POSTED = "posted"
+    VOID = "void"

@@ -1,0 +1,44 @@
+"""The latest attempt to read something from an account's bank."""
+
+from datetime import datetime
+
+import attrs
+
+from fcasync.models._base import Identified, Model
+from fcasync.models.enums import RefreshStatus
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class BalanceRefresh(Model):
+    """The latest attempt to read an account's balance."""
+
+    last_attempted_at: datetime | None = None
+    next_refresh_available_at: datetime | None = None
+    """Earliest instant a new refresh is accepted; None while none is known."""
+
+    status: RefreshStatus | str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class OwnershipRefresh(Model):
+    """The latest attempt to read who owns an account."""
+
+    last_attempted_at: datetime | None = None
+    next_refresh_available_at: datetime | None = None
+    """Earliest instant a new refresh is accepted; None while none is known."""
+
+    status: RefreshStatus | str | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class TransactionRefresh(Identified):
+    """The latest attempt to read an account's transactions.
+
+    Its id asks for what is newer: ``transaction_refresh={"after": "fctxnref_..."}``.
+    """
+
+    last_attempted_at: datetime | None = None
+    next_refresh_available_at: datetime | None = None
+    """Earliest instant a new refresh is accepted; None while none is known."""
+
+    status: RefreshStatus | str | None = None

@@ -1,0 +1,42 @@
+"""A transaction on a linked account."""
+
+from datetime import datetime
+from typing import Literal
+
+import attrs
+
+from fcasync.models._base import Identified, Model
+from fcasync.models.enums import TransactionStatus
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class StatusTransitions(Model):
+    """When a transaction changed its status; None where it has not."""
+
+    posted_at: datetime | None = None
+    void_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class Transaction(Identified):
+    """Money that moved, as the bank reported it."""
+
+    account: str | None = None
+    """Id of the linked account."""
+
+    amount: int | None = None
+    """Minor units; negative is money out."""
+
+    currency: str | None = None
+    """Three-letter ISO code, lower case."""
+
+    description: str | None = None
+    livemode: bool | None = None
+    object: Literal["financial_connections.transaction"] = "financial_connections.transaction"
+    status: TransactionStatus | str | None = None
+    status_transitions: StatusTransitions | None = None
+    transacted_at: datetime | None = None
+    transaction_refresh: str | None = None
+    """Id of the refresh that last touched this transaction."""
+
+    updated: datetime | None = None

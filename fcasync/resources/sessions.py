@@ -1,0 +1,143 @@
+"""``client.sessions``: https://docs.stripe.com/api/financial_connections/sessions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+from fcasync import _checks
+from fcasync._convert import decoder
+from fcasync._wire import Operation
+from fcasync.errors import InvalidArgumentError, describe
+from fcasync.models import Session
+from fcasync.resources._base import Resource, as_raw
+
+_ROOT = "/v1/financial_connections/sessions"
+_session = decoder(Session)
+
+CREATE_SESSION = Operation(name="create_session", method="POST", route=_ROOT, decode=_session)
+RETRIEVE_SESSION = Operation(
+    name="retrieve_session", method="GET", route=f"{_ROOT}/{{session}}", decode=_session
+)
+
+
+class SessionAccountHolder(TypedDict):
+    """Whose accounts are linked: a type, and the id that belongs to it."""
+
+    type: Literal["account", "customer"]
+    account: NotRequired[str]
+    """With type ``account``: the connected account."""
+    customer: NotRequired[str]
+    """With type ``customer``: the customer."""
+    customer_account: NotRequired[str]
+    """With type ``customer``: the account that stands for a customer."""
+
+
+class SessionFilters(TypedDict, total=False):
+    """Which accounts the person may link."""
+
+    account_subcategories: Sequence[str]
+    """Of ``checking``, ``savings``, ``mortgage``, ``line_of_credit``, ``credit_card``."""
+    country: str
+    """Two letters, such as ``US``."""
+    require_payment_method_support: Literal["all", "at_least_one", "none"]
+
+
+class SessionLimits(TypedDict):
+    """How many accounts the person may link."""
+
+    accounts: int | Literal[""]
+    """1 or more; the empty string lifts the limit."""
+
+
+class SessionManualEntry(TypedDict, total=False):
+    """Whether the person may type in account numbers instead of logging in."""
+
+    mode: Literal["automatic", "disabled"]
+
+
+class Sessions(Resource):
+    """The flows in which people link their accounts."""
+
+    async def create(
+        self,
+        *,
+        account_holder: SessionAccountHolder,
+        permissions: Sequence[str],
+        filters: SessionFilters | None = None,
+        limits: SessionLimits | None = None,
+        manual_entry: SessionManualEntry | None = None,
+        prefetch: Sequence[str] | None = None,
+        return_url: str | None = None,
+        expand: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Session:
+        """Begin a session; its ``client_secret`` opens the flow in the person's browser.
+
+        Args:
+            account_holder: ``{"type": "customer", "customer": "cus_..."}``.
+            permissions: Of ``balances``, ``ownership``, ``payment_method``, ``transactions``.
+            filters: Which accounts may be linked.
+            limits: How many accounts may be linked.
+            manual_entry: Whether account numbers may be typed in.
+            prefetch: What to read as soon as an account is linked: ``balances``, ``ownership``,
+                ``transactions``.
+            return_url: Where a mobile app's flow comes back to.
+            expand: Fields to include as objects.
+            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+
+        Raises:
+            InvalidArgumentError: No permission, or a holder whose id does not go with its type.
+        """
+        _check_holder(account_holder)
+        params: dict[str, Any] = {
+            "account_holder": account_holder,
+            "permissions": _checks.features(permissions, "permissions"),
+            "filters": filters,
+            "limits": limits,
+            "manual_entry": manual_entry,
+            "prefetch": prefetch,
+            "return_url": return_url,
+            "expand": expand,
+        }
+        return await self._call(CREATE_SESSION, None, params, idempotency_key)
+
+    async def retrieve(
+        self, session: str | Session, *, expand: Sequence[str] | None = None
+    ) -> Session:
+        """Return one session, with the accounts that were linked in it.
+
+        Raises:
+            NotFoundError: This API key knows no such session.
+        """
+        return await self._call(RETRIEVE_SESSION, session, {"expand": expand})
+
+    @property
+    def with_raw_response(self) -> "SessionsWithRawResponse":
+        """The same methods, returning :class:`fcasync.Response` around the value."""
+        return SessionsWithRawResponse(self._raw())
+
+
+class SessionsWithRawResponse:
+    """The methods of :class:`Sessions`, with the answer's headers, ids and attempts."""
+
+    def __init__(self, raw: Sessions) -> None:
+        self.create = as_raw(raw.create)
+        self.retrieve = as_raw(raw.retrieve)
+
+
+def _check_holder(holder: Mapping[str, Any]) -> None:
+    if not isinstance(holder, Mapping):
+        raise InvalidArgumentError(
+            "account_holder must be a mapping such as {'type': 'customer', 'customer': 'cus_...'}, "
+            f"not {describe(holder)}"
+        )
+    kind = holder.get("type")
+    if kind not in ("account", "customer"):
+        raise InvalidArgumentError(
+            f"account_holder['type'] must be 'account' or 'customer', not {describe(kind)}"
+        )
+    _checks.at_most_one(holder, "account", "customer", "customer_account")
+    wanted = ("account",) if kind == "account" else ("customer", "customer_account")
+    if not any(holder.get(name) for name in wanted):
+        raise InvalidArgumentError(
+            f"account_holder of type {kind!r} must name {' or '.join(map(repr, wanted))}"
+        )

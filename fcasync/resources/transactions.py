@@ -1,0 +1,110 @@
+"""``client.transactions``: https://docs.stripe.com/api/financial_connections/transactions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from fcasync import _checks
+from fcasync._convert import decoder
+from fcasync._wire import Operation
+from fcasync.models import Account, Page, Transaction
+from fcasync.resources._base import Resource, as_raw, as_raw_page
+from fcasync.resources._paginator import Paginator
+
+_ROOT = "/v1/financial_connections/transactions"
+
+LIST_TRANSACTIONS = Operation(
+    name="list_transactions", method="GET", route=_ROOT, decode=decoder(Page[Transaction])
+)
+RETRIEVE_TRANSACTION = Operation(
+    name="retrieve_transaction",
+    method="GET",
+    route=f"{_ROOT}/{{transaction}}",
+    decode=decoder(Transaction),
+)
+
+
+class InstantRange(TypedDict, total=False):
+    """A stretch of time: aware datetimes, or Unix seconds."""
+
+    gt: datetime | int
+    gte: datetime | int
+    lt: datetime | int
+    lte: datetime | int
+
+
+class TransactionRefreshFilter(TypedDict):
+    """Only what came with later refreshes."""
+
+    after: str
+    """A transaction refresh (``fctxnref_...``)."""
+
+
+class Transactions(Resource):
+    """What happened on the accounts."""
+
+    def list(
+        self,
+        account: str | Account,
+        *,
+        transacted_at: InstantRange | datetime | int | None = None,
+        transaction_refresh: TransactionRefreshFilter | None = None,
+        limit: int | None = None,
+        max_items: int | None = None,
+        starting_after: str | None = None,
+        ending_before: str | None = None,
+        expand: Sequence[str] | None = None,
+        prefetch: bool = True,
+    ) -> Paginator[Transaction]:
+        """List the transactions of an account, newest first.
+
+        Args:
+            account: The account or its id.
+            transacted_at: Only those of this instant, or of this stretch of time.
+            transaction_refresh: Only those that came after this refresh: ``{"after": "..."}``;
+                pass the last ``account.transaction_refresh.id`` to get just what is new.
+            limit: Items per page, 1 to 100.
+            max_items: Stop a walk after this many.
+            starting_after: The id to start after.
+            ending_before: The id to walk backwards from.
+            expand: Fields to include as objects.
+            prefetch: Whether a walk fetches the next page while this one is worked on.
+        """
+        params = {
+            "account": _checks.object_id(account, "account"),
+            "transacted_at": transacted_at,
+            "transaction_refresh": transaction_refresh,
+            "expand": expand,
+        }
+        return self._list(
+            LIST_TRANSACTIONS,
+            params,
+            limit=limit,
+            max_items=max_items,
+            starting_after=starting_after,
+            ending_before=ending_before,
+            prefetch=prefetch,
+        )
+
+    async def retrieve(
+        self, transaction: str | Transaction, *, expand: Sequence[str] | None = None
+    ) -> Transaction:
+        """Return one transaction.
+
+        Raises:
+            NotFoundError: This API key knows no such transaction.
+        """
+        return await self._call(RETRIEVE_TRANSACTION, transaction, {"expand": expand})
+
+    @property
+    def with_raw_response(self) -> "TransactionsWithRawResponse":
+        """The same methods, returning :class:`fcasync.Response` around the value."""
+        return TransactionsWithRawResponse(self._raw())
+
+
+class TransactionsWithRawResponse:
+    """The methods of :class:`Transactions`, with the answer's headers, ids and attempts."""
+
+    def __init__(self, raw: Transactions) -> None:
+        self.list = as_raw_page(raw.list)
+        self.retrieve = as_raw(raw.retrieve)

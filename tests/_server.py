@@ -1,0 +1,100 @@
+"""A server whose every byte a test decides."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
+    """Return an HTTP/1.1 answer; header names are given with underscores."""
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + body
+
+
+class Server:
+    """What came in, and where it listens."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        """Head and body of each request."""
+        self.connections = 0
+        self.url = ""
+
+    async def read(self, reader: asyncio.StreamReader) -> bytes:
+        """Return the next request, noted down; empty when the client hung up."""
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return b""
+        length = 0
+        for line in head.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        request = head + await reader.readexactly(length)
+        self.requests.append(request)
+        return request
+
+    def header(self, name: str, index: int = -1) -> str | None:
+        """Return a header of a request that came in."""
+        for line in self.requests[index].split(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+            key, _, value = line.decode().partition(": ")
+            if key.lower() == name.lower():
+                return value
+        return None
+
+
+@asynccontextmanager
+async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
+    """Serve *script*, one step per request; the last one is repeated.
+
+    A step is what to write (the connection is then kept), or a function of reader and writer,
+    after which it is closed.
+    """
+    server, steps = Server(), list(script)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.connections += 1
+        try:
+            while await server.read(reader):
+                step = steps.pop(0) if len(steps) > 1 else steps[0]
+                if not isinstance(step, bytes):
+                    await step(reader, writer)
+                    return
+                writer.write(step)
+                await writer.drain()
+        except ConnectionError:
+            return  # the client hung up first, which is what some tests are about
+        finally:
+            writer.close()
+
+    listener = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    server.url = f"http://127.0.0.1:{port}"
+    try:
+        yield server
+    finally:
+        listener.close()
+        await listener.wait_closed()
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Drop the connection without a word."""
+    writer.transport.abort()
+
+
+async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say nothing until the client hangs up."""
+    await reader.read()
+
+
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send a body one byte at a time, for ever."""
+    writer.write(http(b"", Content_Length="1000000"))
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)

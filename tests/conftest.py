@@ -1,0 +1,39 @@
+"""Fixtures that any test may ask for."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+
+class _Response(aiohttp.ClientResponse):
+    """aiohttp 3.14 asks for a `stream_writer` that aioresponses 0.7.9 does not pass."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", Mock())
+        super().__init__(*args, **kwargs)
+
+
+class WireMock(aioresponses):
+    """aioresponses that works on the aiohttp of today."""
+
+    def add(self, url: Any, method: str = "GET", **kwargs: Any) -> None:
+        kwargs.setdefault("response_class", _Response)
+        super().add(url, method, **kwargs)
+
+
+@pytest.fixture
+def wire() -> Iterator[WireMock]:
+    """Intercept aiohttp: single calls, no sockets."""
+    with WireMock() as mock:
+        yield mock
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key or base URL never reaches a test."""
+    monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+    monkeypatch.delenv("STRIPE_API_BASE", raising=False)
