@@ -80,7 +80,7 @@ class Row:
     replayed: bool = False
     reason: str | None = None
     error: str | None = None
-    """JSON, see :mod:`fcasync.bulk._errors`."""
+    """JSON, see :func:`fcasync.bulk._errors.dump`."""
     available_at: int | None = None
 
 
@@ -121,7 +121,8 @@ class Accepted:
 class Limited:
     """429: nothing was carried out."""
 
-    error: FCError
+    reason: str | None = None
+    """``Stripe-Rate-Limited-Reason``."""
 
 
 @attrs.frozen
