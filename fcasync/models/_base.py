@@ -1,20 +1,18 @@
 """What all models share: frozen fields, room for what Stripe adds tomorrow, and a careful repr."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cache
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, MemberDescriptorType
+from typing import Any, get_args
 
 import attrs
 
 from fcasync._html import card
 from fcasync.models import _show
+from fcasync.models._instant import Instant
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-def _own_copy(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return dict(extra) if extra else None
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -24,7 +22,14 @@ class Model:
     A field that Stripe left out and a field that is null are both None.
     """
 
-    _extra: dict[str, Any] | None = attrs.field(default=None, converter=_own_copy)
+    _extra: Mapping[str, Any] | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, kind in cls.__annotations__.items():
+            slot = cls.__dict__.get(name)
+            if isinstance(slot, MemberDescriptorType) and datetime in get_args(kind):
+                setattr(cls, name, Instant(slot))
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -45,6 +50,11 @@ class Model:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_show.text(value)}" for name, value in self._stated())
         return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        # Without it, rich prints the fields of attrs classes itself, secrets included.
+        for name, value in self._stated():
+            yield name, _show.safe(value) if isinstance(value, str) else value
 
     def _repr_html_(self) -> str:
         rows = [(name, _show.cell(value)) for name, value in self._stated()]
