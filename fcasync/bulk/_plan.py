@@ -254,9 +254,7 @@ def _timed_out(job: Job, task: Task, event: TimedOut, now: Now) -> Command:
     return _finish(task, Verdict(OutcomeStatus.PENDING, "not_settled"))
 
 
-def _fail(
-    task: Task, error: FCError | None, reason: str, *, is_certain: bool = True
-) -> Command:
+def _fail(task: Task, error: FCError | None, reason: str, *, is_certain: bool = True) -> Command:
     task.error, task.is_certain = error, is_certain
     return _finish(task, Verdict(OutcomeStatus.FAILED, reason))
 
