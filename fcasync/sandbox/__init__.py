@@ -1,0 +1,12 @@
+"""A stateful Financial Connections server on this machine, for tests, demonstrations and notebooks.
+
+async with Sandbox(accounts=25, seed=0) as sandbox:
+    client = fcasync.Client(sandbox.api_key, base_url=sandbox.url)
+"""
+
+from fcasync.sandbox._faults import Fault
+from fcasync.sandbox._rates import RateLimit
+from fcasync.sandbox._sandbox import Sandbox
+from fcasync.sandbox._state import StateError
+
+__all__ = ["Fault", "RateLimit", "Sandbox", "StateError"]

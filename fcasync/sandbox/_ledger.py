@@ -1,0 +1,66 @@
+"""The ledger: one row per request, and an exact count of what each account went through."""
+
+from collections import deque
+from typing import Any
+
+LONGEST = 100_000
+"""Rows kept by default; the oldest go first."""
+
+Row = dict[str, Any]
+
+
+class Ledger:
+    """What a world has been asked, and what came of it.
+
+    Rows are bounded; the counts of executions are not, they are the proof of exactly-once.
+    """
+
+    def __init__(self, longest: int = LONGEST) -> None:
+        self._rows: deque[Row] = deque(maxlen=longest)
+        self._executions: dict[str, dict[str, int]] = {}
+        self.requests = 0
+
+    def copy(self) -> "Ledger":
+        """Return a ledger that grows on its own from here on."""
+        twin = Ledger(self._rows.maxlen or LONGEST)
+        twin._rows = self._rows.copy()
+        twin._executions = {name: counts.copy() for name, counts in self._executions.items()}
+        twin.requests = self.requests
+        return twin
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows, oldest first."""
+        return [row.copy() for row in self._rows]
+
+    def since(self, number: int) -> list[Row]:
+        """Return the rows after row *number* (1-based); all that are kept for 0."""
+        first = self.requests - len(self._rows)
+        return [row.copy() for row in list(self._rows)[max(0, number - first) :]]
+
+    def add(self, row: Row) -> None:
+        """Write down one request."""
+        self.requests += 1
+        self._rows.append(row)
+        if row["executed"]:
+            counts = self._executions.setdefault(row["operation"], {})
+            target = row["account"] or ""
+            counts[target] = counts.get(target, 0) + 1
+
+    def executions(self, operation: str) -> dict[str, int]:
+        """Return how often *operation* took effect on each account, however long ago."""
+        return self._executions.get(operation, {}).copy()
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything, as JSON."""
+        return {
+            "requests": self.requests,
+            "rows": list(self._rows),
+            "executions": self._executions,
+        }
+
+    def load(self, told: dict[str, Any]) -> None:
+        """Take over what :meth:`dump` returned."""
+        self.requests = int(told["requests"])
+        self._rows.extend(told["rows"])
+        self._executions = {name: dict(counts) for name, counts in told["executions"].items()}
