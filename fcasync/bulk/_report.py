@@ -55,7 +55,7 @@ class Report:
     requests: int
     """Requests of the operation, without those that only looked."""
     retries: int
-    """Requests after the first one for the same account."""
+    """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
     """Answers with status 429."""
     replays: int

@@ -193,7 +193,7 @@ class Bulk:
         )
         params: dict[str, Any] = {"features": words} if words else {}
         wire = EngineWire(self._engine, self._options, _OPERATIONS[operation], params)
-        return BulkRun(wire, source, settings)
+        return BulkRun(wire, source, settings, progress=progress)
 
 
 def _path(journal: object) -> Path | None:

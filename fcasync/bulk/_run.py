@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk import _source
+from fcasync.bulk import _bar, _source
 from fcasync.bulk._journal import FileJournal, Header, Journal, NoJournal
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report, Tally
@@ -33,8 +33,12 @@ class BulkRun:
     run; so does a kill. The same call with the same journal then goes on where it stopped.
     """
 
-    def __init__(self, wire: Wire, source: Any, settings: Settings) -> None:
+    def __init__(
+        self, wire: Wire, source: Any, settings: Settings, *, progress: bool = False
+    ) -> None:
         _source.check(source)
+        self._bar = _bar.make() if progress else None
+        self._drawing: asyncio.Task[None] | None = None
         self._wire = wire
         self._clock = wire.clock
         self._source = source
@@ -64,6 +68,9 @@ class BulkRun:
         )
         self._main = asyncio.create_task(self._work.run())
         self._main.add_done_callback(self._work.end)
+        if self._bar is not None:
+            name = self._settings.operation
+            self._drawing = asyncio.create_task(_bar.draw(self._bar, name, self._now))
         return self
 
     async def __aexit__(
@@ -74,9 +81,11 @@ class BulkRun:
     ) -> None:
         assert self._main is not None  # noqa: S101 - entered
         assert self._work is not None  # noqa: S101 - entered
+        tasks = [self._main] + ([self._drawing] if self._drawing else [])
         try:
-            self._main.cancel()
-            await asyncio.wait([self._main])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         finally:
             self._ended_at = self._clock.monotonic()
             self._work.close()
@@ -134,6 +143,9 @@ class BulkRun:
     @property
     def progress(self) -> Progress:
         """How far the run is; may be asked at any time."""
+        return self._now()
+
+    def _now(self) -> Progress:
         now = self._ended_at or self._clock.monotonic()
         limit, total = self._wire.pace.limit, _source.length(self._source)
         return self._tally.progress(now, limit=limit, total=total)
