@@ -61,6 +61,7 @@ from fcasync.bulk._task import (
     Lost,
     Now,
     Refused,
+    Row,
     Seen,
     Send,
     Settle,
@@ -100,10 +101,13 @@ def step(job: Job, task: Task, event: Event, now: Now) -> Command:
 
 
 def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
-    row = event.row
-    if row is None:
+    if event.row is None:
         return _begin(job, task, now)
-    task.generation, task.sent_at = row.generation, row.sent_at
+    task.generation, task.sent_at = event.row.generation, event.row.sent_at
+    return _resume(job, task, event.row, now)
+
+
+def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
     match row.status:
         case "open":
             return _open(task)
@@ -116,8 +120,9 @@ def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
             return _judge(job, task, now) or _renew(task, now)
         case "failed" if job.retry_failed:
             return _renew(task, now) if row.is_certain else _open(task)
-    task.state = State.DONE
-    return Forget()
+        case _:
+            task.state = State.DONE
+            return Forget()
 
 
 def _begin(job: Job, task: Task, now: Now) -> Command:
@@ -245,9 +250,11 @@ def _again(task: Task, error: FCError, now: Now) -> Command:
 
 
 def _settling(job: Job, task: Task, event: Seen, now: Now) -> Command:
-    task.account = event.account
     verdict = settled(job.features, event.account)
-    return None if verdict is None else _finish(task, verdict)
+    if verdict is None:
+        return None
+    task.account = event.account
+    return _finish(task, verdict)
 
 
 def _timed_out(job: Job, task: Task, event: TimedOut, now: Now) -> Command:

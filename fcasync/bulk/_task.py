@@ -64,6 +64,8 @@ class Task:
     replayed: bool = False
     is_certain: bool = True
     """Whether, if it failed, nothing of it can have been carried out."""
+    has_room: bool = True
+    """Whether it counts among those that bound how far the source is read ahead."""
 
 
 @attrs.frozen

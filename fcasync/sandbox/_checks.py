@@ -1,4 +1,4 @@
-"""Parameter schemas, and the 400 that each wrong value gets.
+"""Parameter schemas: the 400 that each wrong value gets, and how OpenAPI describes it.
 
 Everything arrives as text (form encoding has no types), so a check both judges and converts.
 """
@@ -15,8 +15,14 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _LONGEST = 5000
 
 
+Schema = dict[str, Any]
+
+
 class Check(Protocol):
     """Judges one parameter."""
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
 
     def read(self, value: Any, name: str) -> Any:
         """Return *value* converted, or raise Stripe's error about parameter *name*."""
@@ -25,6 +31,10 @@ class Check(Protocol):
 @attrs.frozen
 class Text:
     """A string of 1 to 5000 characters."""
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -42,6 +52,10 @@ class Text:
 class Url:
     """An absolute URL, as ``return_url`` takes it."""
 
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {**Text().schema(), "format": "uri"}
+
     def read(self, value: Any, name: str) -> str:
         """Return the URL."""
         text = Text().read(value, name)
@@ -55,6 +69,10 @@ class Choice:
     """One of a closed set of strings."""
 
     options: tuple[str, ...]
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {"type": "string", "enum": list(self.options)}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -72,6 +90,13 @@ class Integer:
     least: int | None = None
     most: int | None = None
     may_be_empty: bool = False
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        number = {name: bound for name, bound in bounds.items() if bound is not None}
+        whole = {"type": "integer", **number}
+        return {"anyOf": [whole, {"type": "string", "enum": [""]}]} if self.may_be_empty else whole
 
     def read(self, value: Any, name: str) -> int | None:
         """Return the number; None for an empty string where that unsets the parameter."""
@@ -97,6 +122,10 @@ class List:
 
     item: Check
 
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {"type": "array", "items": self.item.schema(), "minItems": 1}
+
     def read(self, value: Any, name: str) -> list[Any]:
         """Return the list, without repeats."""
         if value == "":
@@ -113,6 +142,15 @@ class Object:
 
     fields: Mapping[str, Check]
     required: tuple[str, ...] = ()
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {
+            "type": "object",
+            "required": list(self.required),
+            "properties": {name: field.schema() for name, field in self.fields.items()},
+            "additionalProperties": False,
+        }
 
     def read(self, value: Any, name: str) -> dict[str, Any]:
         """Return the mapping; *name* is empty for the parameters as a whole."""
@@ -136,6 +174,10 @@ class Either:
 
     mapping: Object
     scalar: Check
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema of what is accepted."""
+        return {"anyOf": [self.mapping.schema(), self.scalar.schema()]}
 
     def read(self, value: Any, name: str) -> Any:
         """Return what the fitting check returns."""
