@@ -21,20 +21,20 @@ Schema = dict[str, Any]
 class Check(Protocol):
     """Judges one parameter."""
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-
     def read(self, value: Any, name: str) -> Any:
         """Return *value* converted, or raise Stripe's error about parameter *name*."""
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the JSON Schemas of what is accepted, by the names that are sent."""
 
 
 @attrs.frozen
 class Text:
     """A string of 1 to 5000 characters."""
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "minLength": 1, "maxLength": _LONGEST}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -52,9 +52,9 @@ class Text:
 class Url:
     """An absolute URL, as ``return_url`` takes it."""
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {**Text().schema(), "format": "uri"}
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "maxLength": _LONGEST, "format": "uri"}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the URL."""
@@ -70,9 +70,9 @@ class Choice:
 
     options: tuple[str, ...]
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {"type": "string", "enum": list(self.options)}
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "enum": list(self.options)}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -91,12 +91,13 @@ class Integer:
     most: int | None = None
     may_be_empty: bool = False
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
         bounds = {"minimum": self.least, "maximum": self.most}
         number = {name: bound for name, bound in bounds.items() if bound is not None}
         whole = {"type": "integer", **number}
-        return {"anyOf": [whole, {"type": "string", "enum": [""]}]} if self.may_be_empty else whole
+        unset = {"type": "string", "enum": [""]}
+        return {name: {"anyOf": [whole, unset]} if self.may_be_empty else whole}
 
     def read(self, value: Any, name: str) -> int | None:
         """Return the number; None for an empty string where that unsets the parameter."""
@@ -122,9 +123,9 @@ class List:
 
     item: Check
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {"type": "array", "items": self.item.schema(), "minItems": 1}
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {f"{name}[]": {"type": "array", "items": self.item.told("")[""], "minItems": 1}}
 
     def read(self, value: Any, name: str) -> list[Any]:
         """Return the list, without repeats."""
@@ -143,14 +144,12 @@ class Object:
     fields: Mapping[str, Check]
     required: tuple[str, ...] = ()
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {
-            "type": "object",
-            "required": list(self.required),
-            "properties": {name: field.schema() for name, field in self.fields.items()},
-            "additionalProperties": False,
-        }
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schemas of what is inside."""
+        schemas: dict[str, Schema] = {}
+        for field, check in self.fields.items():
+            schemas |= check.told(_inside(name, field))
+        return schemas
 
     def read(self, value: Any, name: str) -> dict[str, Any]:
         """Return the mapping; *name* is empty for the parameters as a whole."""
@@ -175,9 +174,9 @@ class Either:
     mapping: Object
     scalar: Check
 
-    def schema(self) -> Schema:
-        """Return the JSON Schema of what is accepted."""
-        return {"anyOf": [self.mapping.schema(), self.scalar.schema()]}
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schemas of both."""
+        return self.scalar.told(name) | self.mapping.told(name)
 
     def read(self, value: Any, name: str) -> Any:
         """Return what the fitting check returns."""

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from fcasync.sandbox._checks import Check, Either, List, Object, Schema
+from fcasync.sandbox import _expand
+from fcasync.sandbox._checks import List, Schema
 from fcasync.sandbox._routes import (
     OPERATIONS,
     PERMISSIONS,
@@ -198,32 +199,43 @@ def _error() -> Schema:
     return _obj("type message", type=_one_of(*types), **dict.fromkeys(texts, _TEXT))
 
 
-def _nested(check: Check) -> bool:
-    return isinstance(check, List | Object | Either)
+def _fields(operation: Operation) -> dict[str, Schema]:
+    """Return the schemas of an operation's parameters by their names on the wire.
+
+    OpenAPI has no style for ``features[]=balance`` or ``filters[country]=US``, so the brackets are
+    part of the name here, and any tool can send them.
+    """
+    fields = operation.params.told("")
+    paths = _expand.paths(operation.returns)
+    return fields | {"expand[]": _list_of(_one_of(*paths))} if paths else fields
+
+
+def _required(operation: Operation) -> list[str]:
+    """Return the names that must be sent; those inside a required mapping stand for it."""
+    names = []
+    for name in operation.params.required:
+        check = operation.params.fields[name]
+        inside = [f"{name}[{field}]" for field in getattr(check, "required", ())]
+        names += inside or [f"{name}[]" if isinstance(check, List) else name]
+    return names
 
 
 def _query(operation: Operation) -> list[Schema]:
+    required = _required(operation)
     return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in operation.params.required,
-            "style": "deepObject" if _nested(check) else "form",
-            "explode": True,
-            "schema": check.schema(),
-        }
-        for name, check in operation.params.fields.items()
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in _fields(operation).items()
     ]
 
 
 def _body(operation: Operation) -> Schema:
-    fields = operation.params.fields
-    deep = {"style": "deepObject", "explode": True}
-    encoding = {name: deep for name, check in fields.items() if _nested(check)}
-    return {
-        "required": bool(operation.params.required),
-        "content": {_FORM: {"schema": operation.params.schema(), "encoding": encoding}},
+    schema = {
+        "type": "object",
+        "required": _required(operation),
+        "properties": _fields(operation),
+        "additionalProperties": False,
     }
+    return {"required": bool(operation.params.required), "content": {_FORM: {"schema": schema}}}
 
 
 def _described(operation: Operation) -> Schema:
