@@ -35,7 +35,8 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
     Raises:
         ProtocolError: From the function: the JSON does not fit. The message names the path.
     """
-    decode: Callable[[object], T] = _decode_event if cls is Event else _decoder(cls)
+    kind: Any = cls  # as Any: mypy takes classes with a __hash__ of their own as unhashable
+    decode: Callable[[object], T] = _decode_event if kind is Event else _decoder(kind)
     return decode
 
 
