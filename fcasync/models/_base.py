@@ -1,14 +1,16 @@
 """What all models share: frozen fields, room for what Stripe adds tomorrow, and a careful repr."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cache
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, MemberDescriptorType
+from typing import Any, get_args
 
 import attrs
 
 from fcasync._html import card
 from fcasync.models import _show
+from fcasync.models._instant import Instant
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -25,6 +27,13 @@ class Model:
     """
 
     _extra: dict[str, Any] | None = attrs.field(default=None, converter=_own_copy)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, kind in cls.__annotations__.items():
+            slot = cls.__dict__.get(name)
+            if isinstance(slot, MemberDescriptorType) and datetime in get_args(kind):
+                setattr(cls, name, Instant(slot))
 
     @property
     def extra(self) -> Mapping[str, Any]:

@@ -9,8 +9,7 @@ What is written reads like this (for a model with two fields)::
         absent = 0
         v = get('created')
         if v is not None:
-            if type(v) is not int: raise TypeError
-            v = instant(v, UTC)
+            if type(v) is not int or not MIN <= v <= MAX: raise TypeError
         elif 'created' not in raw: absent += 1
         self.created = v
         ...
@@ -25,12 +24,14 @@ slow converter in `fcasync._convert` goes over the same JSON again and finds the
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
+
+from fcasync.models._instant import MAX, MIN
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 HookFor: TypeAlias = Callable[[Any], Hook]
@@ -123,8 +124,6 @@ def _scope(model: type, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Draft": _draft(model),
         "Model": model,
-        "UTC": UTC,
-        "instant": datetime.fromtimestamp,
         "known": frozenset(fields),
         "new": object.__new__,
         "unknown": _unknown,
@@ -197,7 +196,7 @@ _CHECKED: dict[Any, list[str]] = {
     str: ["if type(v) is not str: raise TypeError"],
     bool: ["if type(v) is not bool: raise TypeError"],
     int: ["if type(v) is not int: raise TypeError"],
-    datetime: ["if type(v) is not int: raise TypeError", "v = instant(v, UTC)"],
+    datetime: [f"if type(v) is not int or not {MIN} <= v <= {MAX}: raise TypeError"],
     dict[str, Any]: ["if type(v) is not dict: raise TypeError"],
     dict[str, int]: [
         "if type(v) is not dict: raise TypeError",

@@ -1,0 +1,21 @@
+"""Webhooks: prove that Stripe sent them, read them, and hand them to the right function.
+
+::
+
+    events = EventRouter()
+
+    @events.on("financial_connections.account.refreshed_balance")
+    async def balance(event: Event[Account]) -> None:
+        print(event.data.object.balance)
+
+    event = construct_event(await request.body(), request.headers["Stripe-Signature"], secret)
+    await events.dispatch(event)
+
+Stripe delivers an event at least once, so handlers have to bear repeats; an `EventRouter` with a
+`SeenStore` drops those that it knows.
+"""
+
+from fcasync.webhooks._router import EventRouter, SeenEvents, SeenStore
+from fcasync.webhooks._verify import construct_event, sign
+
+__all__ = ["EventRouter", "SeenEvents", "SeenStore", "construct_event", "sign"]
