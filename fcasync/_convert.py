@@ -12,7 +12,7 @@ from fcasync.errors import ProtocolError
 from fcasync.models._base import Model, field_names
 from fcasync.models._build import structure_function
 from fcasync.models._fault import first_fault
-from fcasync.models.event import Event, event_class
+from fcasync.models.event import UNKNOWN_EVENT, Event, event_class
 
 T = TypeVar("T")
 
@@ -50,9 +50,14 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
     return decode
 
 
-def _decode_event(value: object) -> Any:
-    kind = value.get("type") if isinstance(value, dict) else None
-    return decoder(event_class(kind))(value)
+def _decode_event(value: Any) -> Any:
+    """Decode an event as what its type says that it holds."""
+    fields = value if isinstance(value, dict) else {}
+    cls = event_class(fields.get("type"))
+    if cls is UNKNOWN_EVENT and fields and fields.get("data") is None:
+        # An unknown type promises nothing, so an event without data is an event about nothing.
+        value = {**fields, "data": {"object": {}}}
+    return decoder(cls)(value)
 
 
 def to_dict(model: Model) -> dict[str, Any]:

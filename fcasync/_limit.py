@@ -28,6 +28,8 @@ SCALE = 0.4
 """CUBIC's C (RFC 9438, section 5)."""
 CUT_PAUSE = 0.5
 """Shortest time between two cuts, so that one full bucket is answered by one cut."""
+HOLD = 0.1
+"""Seconds of silence after a cut: they fill the bucket, also for others on the same key."""
 WINDOW = 0.5
 """How long the use of the rate is measured before the rate may grow."""
 USED = 0.7
@@ -213,16 +215,17 @@ class Pace:
     def _measure(self, now: float) -> None:
         """Close the window of measuring: the rate grows if it was used."""
         elapsed = now - self._window
+        self._passed = self._accepted / elapsed
         if self._low and self._sent >= USED * self._rate * elapsed:
             self._grown += elapsed
             self._set_rate(self._target())
-        self._passed = self._accepted / elapsed
         self._sent = self._accepted = 0
         self._window, self._window_ends = now, now + WINDOW
 
     def _target(self) -> float:
         if self._good is None:
-            return self._low * math.exp2(min(self._grown, 64.0))
+            # As in TCP, only what came back makes it grow: slow answers make for a slow start.
+            return min(self._low * math.exp2(self._grown), max(2 * self._passed, self._rate))
         return cubic(self._good, self._low, self._grown)
 
     def _cut(self, now: float) -> None:
@@ -236,6 +239,7 @@ class Pace:
         self._low = self._rate
         self._grown = 0.0
         self._cut_at = now
+        self._next = max(self._next, now + HOLD)
 
     def _seen(self, now: float) -> float:
         """Return the rate at which an open pace was served, at least START_RATE."""

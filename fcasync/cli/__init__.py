@@ -6,6 +6,7 @@ from fcasync._version import __version__
 from fcasync.cli.accounts import accounts
 from fcasync.cli.refresh import refresh
 from fcasync.cli.sandbox import sandbox
+from fcasync.cli.transactions import transactions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,3 +23,4 @@ def cli() -> None:
 cli.add_command(accounts)
 cli.add_command(refresh)
 cli.add_command(sandbox)
+cli.add_command(transactions)

@@ -101,7 +101,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
         except FCError as error:
             click.echo(f"fcasync: {error}", err=True)
             sys.exit(exit_code(error))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             click.echo("fcasync: interrupted", err=True)
             sys.exit(INTERRUPTED)
         except BrokenPipeError:

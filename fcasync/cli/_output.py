@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fcasync._convert import to_dict
 from fcasync._money import money
-from fcasync.models import Account, AccountOwner, Transaction
+from fcasync.models import Account
 
 FORMATS = ("table", "json", "jsonl", "csv")
 Column = tuple[str, Callable[[Any], str]]
@@ -148,12 +148,3 @@ TRANSACTION_COLUMNS: tuple[Column, ...] = (
     ("amount", lambda transaction: money({transaction.currency: transaction.amount})),
     ("status", lambda transaction: str(transaction.status or "")),
 )
-
-
-def columns_of(model: type[Account | AccountOwner | Transaction]) -> tuple[Column, ...]:
-    """Return the columns in which objects of *model* are shown."""
-    return {
-        Account: ACCOUNT_COLUMNS,
-        AccountOwner: OWNER_COLUMNS,
-        Transaction: TRANSACTION_COLUMNS,
-    }[model]

@@ -15,10 +15,6 @@ from fcasync.models._instant import Instant
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-def _own_copy(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return dict(extra) if extra else None
-
-
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Model:
     """A part of an answer, with Stripe's field names letter for letter.
@@ -26,7 +22,7 @@ class Model:
     A field that Stripe left out and a field that is null are both None.
     """
 
-    _extra: dict[str, Any] | None = attrs.field(default=None, converter=_own_copy)
+    _extra: Mapping[str, Any] | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -54,6 +50,11 @@ class Model:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_show.text(value)}" for name, value in self._stated())
         return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        # Without it, rich prints the fields of attrs classes itself, secrets included.
+        for name, value in self._stated():
+            yield name, _show.harmless(value)
 
     def _repr_html_(self) -> str:
         rows = [(name, _show.cell(value)) for name, value in self._stated()]

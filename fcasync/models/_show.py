@@ -1,7 +1,7 @@
 """How values look in reprs and notebooks: short, one line, and without secrets."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,39 +12,57 @@ PRIVATE: Final = "fcasync.private"
 
 HIDDEN: Final = "…"
 
-_WIDTH = 80
-_ACCOUNT_NUMBER = re.compile(r"(?<![0-9A-Za-z_])[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9]))")
+_WIDTH: Final = 80
+_MOST_ITEMS: Final = 8
+# Eight digits or more, blanks and hyphens between them: all but the last four are masked.
+_ACCOUNT_NUMBER: Final = re.compile(
+    r"(?<![0-9A-Za-z_])[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9]))"
+)
 
 
 class Names:
-    """The names of unknown fields; what they hold may be anything, secrets included."""
+    """The names in a map; what it holds may be anything, secrets included."""
 
     __slots__ = ("_names",)
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = list(names)
+        self._names = [safe(name) for name in names]
 
     def __repr__(self) -> str:
-        return "{" + ", ".join(f"{name!r}: …" for name in self._names) + "}"
+        return "{" + ", ".join(f"{name!r}: {HIDDEN}" for name in self._names) + "}"
 
 
-def text(value: object) -> str:
+def harmless(value: Any) -> Any:
+    """Return *value*, or what may be shown in its place to whoever prints fields by itself."""
+    if isinstance(value, str):
+        return safe(value)
+    hides = isinstance(value, Mapping) and not _are_amounts(value)
+    return Names(value) if hides else value
+
+
+def text(value: Any) -> str:
     """Return *value* as it stands in a repr."""
+    if isinstance(value, str):
+        return HIDDEN if value is HIDDEN else repr(safe(value))
     if isinstance(value, datetime):
         return instant(value)
-    if isinstance(value, str):
-        return repr(safe(str(value)))
     if isinstance(value, list):
-        return f"[{len(value)} items]" if len(value) > 8 else f"[{', '.join(map(text, value))}]"
-    return repr(value) if _speaks_for_itself(value) else safe(repr(value))
+        return _list(value)
+    if isinstance(value, Mapping) and not _are_amounts(value):
+        return repr(Names(value))
+    return repr(value)
 
 
-def cell(value: object) -> str:
-    """Return *value* as it stands in a table: as in a repr, without quotes."""
+def cell(value: Any) -> str:
+    """Return *value* as it stands in a table: without quotes, a model's fields line by line."""
     if isinstance(value, str):
-        return safe(str(value))
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return safe(", ".join(map(str, value)))
+        return safe(value)
+    if isinstance(value, list):
+        return "\n".join(map(cell, value))
+    if _are_amounts(value):
+        return ", ".join(f"{amount} {safe(currency)}" for currency, amount in value.items())
+    if hasattr(value, "_stated"):
+        return "\n".join(f"{name}: {cell(field)}" for name, field in value._stated())
     return text(value)
 
 
@@ -55,13 +73,14 @@ def instant(value: datetime) -> str:
 
 def safe(value: str) -> str:
     """Return *value* on one line, cut, keys redacted, account numbers down to their last four."""
-    return printable(_ACCOUNT_NUMBER.sub(_mask, value[: 4 * _WIDTH]), _WIDTH)
+    return printable(_ACCOUNT_NUMBER.sub("••••", value[: 4 * _WIDTH]), _WIDTH)
 
 
-def _mask(match: re.Match[str]) -> str:
-    return "•" * 4
+def _list(items: list[Any]) -> str:
+    if len(items) > _MOST_ITEMS:
+        return f"[{len(items)} items]"
+    return f"[{', '.join(map(text, items))}]"
 
 
-def _speaks_for_itself(value: Any) -> bool:
-    # A model's repr has been through safe() field by field; cutting it again would tear it.
-    return hasattr(value, "_stated")
+def _are_amounts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(each, int) for each in value.values())

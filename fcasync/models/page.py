@@ -33,19 +33,19 @@ class Page(Model, Generic[T]):
 
     def __repr__(self) -> str:
         more = ", more follow" if self.has_more else ""
-        return f"<Page of {len(self.data)} {_kind(self.data)}{more}>"
+        return f"<Page of {self._count()}{more}>"
 
     def _repr_html_(self) -> str:
         return table(repr(self)[1:-1], *_columns(self.data))
 
-
-def _kind(data: Sequence[Any]) -> str:
-    return type(data[0]).__name__ if data else "items"
+    def _count(self) -> str:
+        kind = type(self.data[0]).__name__ if self.data else "item"
+        return f"{len(self.data)} {kind}{'' if len(self.data) == 1 else 's'}"
 
 
 def _columns(data: Sequence[Any]) -> tuple[list[str], list[list[str]]]:
     """Return the names of the fields that any item states, and each item's cells in that order."""
-    stated = [dict(item._stated()) for item in data if hasattr(item, "_stated")]
+    stated = [dict(item._stated()) for item in data]
     names = list(dict.fromkeys(name for row in stated for name in row))
     rows = [[_show.cell(row[name]) if name in row else "" for name in names] for row in stated]
     return names, rows

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -76,15 +77,17 @@ class Realm:
     """One world per API key and connected account, each made when it is first asked for."""
 
     def __init__(self, settings: Settings, api_key: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self.api_key = api_key
         self.worlds: dict[tuple[str, str], World] = {}
+        """By a digest of the key (a saved state must not hold keys), and connected account."""
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
         """Return the world of a key; None means the sandbox's own."""
-        place = (api_key or self.api_key, account)
+        key = (api_key or self.api_key).encode()
+        place = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
         if place not in self.worlds:
-            self.worlds[place] = World(self._settings, account)
+            self.worlds[place] = World(self.settings, account)
         return self.worlds[place]
 
     def reset(self, world: World) -> None:

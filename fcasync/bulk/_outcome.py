@@ -1,0 +1,44 @@
+"""What became of one account."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from fcasync.errors import FCError
+from fcasync.models import Account
+
+
+class OutcomeStatus(StrEnum):
+    """How an account of a bulk job ended."""
+
+    SUCCEEDED = "succeeded"
+    """Stripe carried out the operation; with ``wait=True`` the bank has answered as well."""
+    FAILED = "failed"
+    """It was refused, could not be confirmed, or (``wait=True``) the bank did not answer well."""
+    SKIPPED = "skipped"
+    """Nothing was sent: the account as it was handed in cannot take the operation."""
+    DEFERRED = "deferred"
+    """Nothing was sent: a refresh is possible again only later. The same job takes it up then."""
+    PENDING = "pending"
+    """Accepted, but the bank had not answered within ``wait_timeout``."""
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of one account; on disk before it is seen."""
+
+    account_id: str
+    status: OutcomeStatus
+    account: Account | None = None
+    """As last seen; None when nothing came back, and in outcomes read from a journal."""
+    error: FCError | None = None
+    """Why it failed."""
+    reason: str | None = None
+    """Why it is not simply succeeded, as a word to count by: Stripe's error code or one of ours."""
+    attempts: int = 0
+    """Requests sent for it in the run that finished it; waiting for the rate limit is none."""
+    replayed: bool = False
+    """Whether Stripe answered with the stored result of an earlier request of this job."""
+    available_at: datetime | None = None
+    """When a deferred account can be refreshed (UTC)."""

@@ -1,0 +1,201 @@
+"""What a run has done: figures while it lasts, and a report at its end."""
+
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from fcasync import _html
+from fcasync.bulk._outcome import Outcome, OutcomeStatus
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    """Accounts with an outcome, those of earlier runs included."""
+    failed: int
+    """How many of those have failed."""
+    in_flight: int
+    """Requests on their way."""
+    waiting: int
+    """Accounts that were read from the source and have no outcome yet."""
+    total: int | None
+    """Accounts in the source; None if it has no length."""
+    rate: float
+    """Outcomes a second, over the last ten seconds or so."""
+    limit: float | None
+    """The rate limit as learnt so far, in requests a second; None before the first 429."""
+    eta: float | None
+    """Seconds until the end at this rate; None if that cannot be said."""
+
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total}"
+        facts = [f"{self.done}{of} done", f"{self.failed} failed", f"{self.in_flight} in flight"]
+        facts.append(f"{self.rate:.1f}/s")
+        if self.limit is not None:
+            facts.append(f"limit about {self.limit:.0f}/s")
+        if self.eta is not None:
+            facts.append(f"{self.eta:.0f} s left")
+        return ", ".join(facts)
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What a job has done. Counts cover all its runs; the other figures only this one."""
+
+    operation: str
+    counts: dict[tuple[str, str | None], int]
+    """Accounts by status and reason."""
+    unfinished: int
+    """Accounts that were read from the source and have no outcome: the same call resumes them."""
+    resumed: int
+    """Accounts that an earlier run had finished."""
+    requests: int
+    """Requests of the operation, without those that only looked."""
+    retries: int
+    """Requests repeated after a failure; those repeated after a 429 are not counted here."""
+    rate_limited: int
+    """Answers with status 429."""
+    replays: int
+    """Requests that Stripe recognized by their key, so that nothing was done twice."""
+    elapsed: float
+    """Seconds."""
+    limit: float | None
+    """The rate limit as learnt, in requests a second; None if it was never met."""
+
+    @property
+    def total(self) -> int:
+        """Accounts with an outcome."""
+        return sum(self.counts.values())
+
+    @property
+    def rate(self) -> float:
+        """Outcomes a second in this run."""
+        return (self.total - self.resumed) / self.elapsed if self.elapsed else 0.0
+
+    def by_status(self) -> dict[str, int]:
+        """Return the number of accounts of each status, zeros included."""
+        found: Counter[str] = Counter()
+        for (status, _), count in self.counts.items():
+            found[status] += count
+        return {status.value: found[status.value] for status in OutcomeStatus}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data for JSON."""
+        data = attrs.asdict(self, filter=lambda field, _: field.name != "counts")
+        reasons = {
+            f"{status}: {reason}": count for (status, reason), count in self._reasons() if reason
+        }
+        return {**data, "total": self.total, "rate": self.rate} | {
+            "by_status": self.by_status(),
+            "by_reason": reasons,
+        }
+
+    def _reasons(self) -> list[tuple[tuple[str, str | None], int]]:
+        return sorted(self.counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<13} {text}".rstrip() for name, text in self._lines())
+
+    def _repr_html_(self) -> str:
+        return _html.card(f"Bulk {self.operation}", self._lines())
+
+    def _lines(self) -> list[tuple[str, str]]:
+        lines = [(self.operation, f"{self.total} accounts in {self.elapsed:.1f} s")]
+        for (status, reason), count in self._reasons():
+            lines.append((status, f"{count}" + (f" ({reason})" if reason else "")))
+        if self.unfinished:
+            lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
+        if self.resumed:
+            lines.append(("resumed", f"{self.resumed} were finished by an earlier run"))
+        learnt = "not met" if self.limit is None else f"about {self.limit:.0f}/s"
+        return [
+            *lines,
+            ("requests", f"{self.requests} ({self.retries} retries, {self.replays} replays)"),
+            ("rate", f"{self.rate:.1f}/s, limit {learnt}, {self.rate_limited} answers were 429"),
+        ]
+
+
+class Tally:
+    """The counters behind :class:`Progress` and :class:`Report`."""
+
+    WINDOW = 10.0
+    """Seconds over which the present rate is taken."""
+
+    def __init__(self, found: Counter[tuple[str, str | None]], started: float) -> None:
+        """Begin a run.
+
+        Args:
+            found: Accounts in the journal by status (``open`` and ``accepted`` too) and reason.
+            started: A monotonic time in seconds.
+        """
+        self.counts = Counter({key: n for key, n in found.items() if key[0] in _ENDS})
+        self.done = self.resumed = sum(self.counts.values())
+        self.unfinished = sum(found.values()) - self.done
+        self.failed = sum(n for key, n in self.counts.items() if key[0] == "failed")
+        self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
+        self._started = started
+        self._marks = [(started, self.done), (started, self.done)]
+
+    def admit(self) -> None:
+        """Count an account that is new to the job."""
+        self.unfinished += 1
+
+    def reopen(self, status: str, reason: str | None) -> None:
+        """Take an outcome of an earlier run back, if it is one: its account is worked on again."""
+        if status in _ENDS:
+            self.counts[status, reason] -= 1
+            self.done -= 1
+            self.resumed -= 1
+            self.failed -= status == "failed"
+            self.unfinished += 1
+
+    def send(self, *, is_retry: bool) -> None:
+        """Count a request of the operation."""
+        self.requests += 1
+        self.retries += is_retry
+
+    def finish(self, outcome: Outcome, now: float) -> None:
+        """Count an outcome."""
+        self.counts[outcome.status.value, outcome.reason] += 1
+        self.done += 1
+        self.unfinished -= 1
+        self.failed += outcome.status is OutcomeStatus.FAILED
+        if now - self._marks[1][0] >= self.WINDOW / 2:
+            self._marks = [self._marks[1], (now, self.done)]
+
+    def progress(self, now: float, *, limit: float | None, total: int | None) -> Progress:
+        """Return how far the run is."""
+        since, then = self._marks[0]
+        rate = (self.done - then) / (now - since) if now > since else 0.0
+        left = None if total is None else max(total - self.done, 0)
+        return Progress(
+            done=self.done,
+            failed=self.failed,
+            in_flight=self.in_flight,
+            waiting=self.unfinished,
+            total=total,
+            rate=rate,
+            limit=limit,
+            eta=left / rate if left is not None and rate > 0 else None,
+        )
+
+    def report(self, now: float, operation: str, limit: float | None) -> Report:
+        """Return what was done until *now*."""
+        return Report(
+            operation=operation,
+            counts={key: n for key, n in self.counts.items() if n},
+            unfinished=self.unfinished,
+            resumed=self.resumed,
+            requests=self.requests,
+            retries=self.retries,
+            rate_limited=self.rate_limited,
+            replays=self.replays,
+            elapsed=now - self._started,
+            limit=limit,
+        )
+
+
+_ENDS = frozenset(status.value for status in OutcomeStatus)

@@ -1,0 +1,57 @@
+"""Account ids from a file or from standard input: plain, or as JSON lines."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import click
+import orjson
+
+CHUNK = 1000
+"""Lines read at a time, in a thread: a slow pipe must not hold up the loop."""
+
+
+async def read_ids(name: str) -> AsyncIterator[str]:
+    """Yield the ids in file *name* (``-`` is standard input), one a line; blank lines are skipped.
+
+    A line that begins with ``{`` is JSON with the id in ``id`` or ``account_id``.
+
+    Raises:
+        click.ClickException: The file cannot be read, or a line holds no id.
+    """
+    with ExitStack() as stack:
+        file = sys.stdin if name == "-" else stack.enter_context(_open(name))
+        number = 0
+        while lines := await asyncio.to_thread(_read, file):
+            for line in lines:
+                number += 1
+                if text := line.strip():
+                    yield _id(text, f"{name}:{number}")
+
+
+def _open(name: str) -> TextIO:
+    try:
+        return Path(name).open(encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"cannot read {name}: {error.strerror}") from error
+
+
+def _read(file: TextIO) -> list[str]:
+    return list(islice(file, CHUNK))
+
+
+def _id(text: str, where: str) -> str:
+    if not text.startswith("{"):
+        return text
+    try:
+        row = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise click.ClickException(f"{where}: not JSON: {error}") from error
+    found = row.get("account_id") or row.get("id")
+    if not isinstance(found, str):
+        raise click.ClickException(f"{where}: neither 'id' nor 'account_id' in this line")
+    return found

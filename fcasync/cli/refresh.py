@@ -1,0 +1,160 @@
+"""``fcasync refresh``: the bulk job."""
+
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterable, Iterable
+from typing import Any
+
+import attrs
+import click
+
+from fcasync.bulk import BulkRun, Outcome, read_journal
+from fcasync.cli._bar import ProgressBar
+from fcasync.cli._common import (
+    OK,
+    SOME_FAILED,
+    Command,
+    Connection,
+    connection_options,
+    features_option,
+    runs_async,
+)
+from fcasync.cli._ids import read_ids
+from fcasync.cli._output import Column, as_json, output_option, writer
+from fcasync.client import Client
+from fcasync.models import Account
+
+OUTCOME_COLUMNS: tuple[Column, ...] = (
+    ("account", lambda row: row["account_id"]),
+    ("status", lambda row: row["status"]),
+    ("reason", lambda row: row["reason"] or ""),
+    ("attempts", lambda row: str(row["attempts"])),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Which accounts to refresh; just one of the ways is used."""
+
+    ids: tuple[str, ...]
+    file: str | None
+    everything: bool
+    journal: str | None
+    failed_only: bool
+
+    def check(self) -> None:
+        """Refuse no source, and more than one."""
+        if sum(map(bool, (self.ids, self.file, self.everything, self.failed_only))) != 1:
+            raise click.UsageError("give account ids, or --from FILE, or --all, or --failed-only")
+        if self.failed_only and not self.journal:
+            raise click.UsageError("--failed-only reads the failures from --journal")
+
+    def accounts(self, client: Client) -> Iterable[str] | AsyncIterable[str | Account]:
+        """Return the accounts, read only as fast as they are worked off."""
+        if self.file is not None:
+            return read_ids(self.file)
+        if self.failed_only and self.journal:
+            outcomes = read_journal(self.journal)
+            return (outcome.account_id for outcome in outcomes if outcome.status == "failed")
+        return client.accounts.list() if self.everything else self.ids
+
+
+@click.command(cls=Command)
+@click.argument("ids", nargs=-1, metavar="[IDS]...")
+@click.option("--from", "file", metavar="FILE", help="Ids or JSON lines, one a line; - is stdin.")
+@click.option("--all", "everything", is_flag=True, help="Every account that the key can see.")
+@click.option("--failed-only", is_flag=True, help="Only those that failed, from --journal.")
+@features_option("balance", "ownership", "transactions")
+@click.option("--journal", metavar="FILE", help="Remember what is done; repeating resumes.")
+@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.")
+@click.option("--concurrency", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
+@click.option(
+    "--wait-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=900.0,
+    show_default=True,
+    help="Seconds to wait for the banks.",
+)
+@output_option
+@connection_options
+@runs_async
+async def refresh(
+    connection: Connection,
+    ids: tuple[str, ...],
+    file: str | None,
+    everything: bool,
+    failed_only: bool,
+    journal: str | None,
+    output: str,
+    **options: Any,
+) -> int:
+    """Refresh any number of accounts, each exactly once.
+
+    With --journal the job can be stopped, or killed, at any moment: the same command goes on where
+    it was.
+    """
+    source = Source(
+        ids=ids, file=file, everything=everything, journal=journal, failed_only=failed_only
+    )
+    source.check()
+    _stop_on_sigterm()
+    try:
+        async with connection.open() as client:
+            job = client.bulk.refresh(
+                source.accounts(client), journal=journal, retry_failed=failed_only, **options
+            )
+            async with job as run, ProgressBar(run):
+                await _print_outcomes(run, output)
+    except asyncio.CancelledError:
+        click.echo(_how_to_resume(journal), err=True)
+        raise
+    # The results own stdout; where there are none to print, the summary is the result.
+    click.echo(str(run.report), err=output != "table")
+    return SOME_FAILED if run.report.failed else OK
+
+
+async def _print_outcomes(run: BulkRun, output: str) -> None:
+    out = None if output == "table" else writer(output, OUTCOME_COLUMNS)
+    async for outcome in run:
+        if out:
+            out.write(_row(outcome))
+    if out:
+        out.close()
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "account_id": outcome.account_id,
+        "status": str(outcome.status),
+        "reason": outcome.reason,
+        "attempts": outcome.attempts,
+        "error": str(outcome.error) if outcome.error else None,
+        "account": as_json(outcome.account) if outcome.account else None,
+    }
+
+
+def _stop_on_sigterm() -> None:
+    """End on SIGTERM as on Ctrl-C: what is finished is written, then the job stops."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _how_to_resume(journal: str | None) -> str:
+    if journal is None:
+        return "fcasync: stopped; without --journal a new run begins from the start"
+    return f"fcasync: stopped; resume with: {shlex.join(['fcasync', *_without_key(sys.argv[1:])])}"
+
+
+def _without_key(arguments: list[str]) -> list[str]:
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--api-key":
+            next(words, None)
+        elif not word.startswith("--api-key="):
+            kept.append(word)
+    return kept
