@@ -24,6 +24,7 @@ from fcasync.errors import (
     IdempotencyError,
     ProtocolError,
     RateLimitError,
+    ServerError,
 )
 from fcasync.hooks import (
     AttemptFinished,
@@ -99,15 +100,17 @@ class _Run(Generic[T]):
         self._attempts = 0
         self._may_have_executed = False
         self._tokens = 1
+        self._unspent = 0
         self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
 
     async def run(self) -> Response[T]:
         engine = self._engine
-        if engine.listens:
-            engine.emit(CallStarted(call=self._request.call))
         try:
+            if engine.listens:
+                engine.emit(CallStarted(call=self._request.call))
             response = await self._first_and_rest()
         except BaseException as error:
+            engine.quota.release(self._unspent)
             self._finish(error)
             raise
         engine.quota.release(self._tokens)
@@ -155,9 +158,10 @@ class _Run(Generic[T]):
         return clock.monotonic()
 
     def _no_slot(self, wait: float) -> RateLimitError:
+        sent = f"sent {self._attempts} time(s) before" if self._attempts else "nothing was sent"
         error = RateLimitError(
             f"no slot for {self._request.call.operation} under the rate limit for another "
-            f"{wait:.1f} s, which is past this call's deadline; nothing was sent",
+            f"{wait:.1f} s, which is past this call's deadline; {sent}",
             status=429,
         )
         error.retryable = False
@@ -170,6 +174,7 @@ class _Run(Generic[T]):
         """Send the request once, within both its timeout and what is left of the deadline."""
         left = self._deadline - now
         self._attempts += 1
+        self._unspent = 0
         answer: Answer | None = None
         try:
             timeout = min(self._options.timeout, left)
@@ -211,10 +216,13 @@ class _Run(Generic[T]):
             # A later attempt that never reached Stripe says nothing about an earlier one.
             self._may_have_executed |= error.may_have_executed
             error.may_have_executed = self._may_have_executed
+        elif isinstance(error, ServerError):
+            self._may_have_executed |= self._request.has_effect
         elif isinstance(error, IdempotencyError) and error.status == 409:
             # The key is in use by our own earlier attempt, whose answer was lost: its result
-            # is what the caller wants, so wait for it.
-            error.retryable = error.retryable or self._may_have_executed
+            # is what the caller wants, so wait for it, unless Stripe says that it is no use.
+            is_advised_against = error.headers.get("Stripe-Should-Retry") == "false"
+            error.retryable |= self._may_have_executed and not is_advised_against
         error.attempts = self._attempts
         error.idempotency_key = self._request.idempotency_key
         return error
@@ -255,7 +263,7 @@ class _Run(Generic[T]):
         is_limited = isinstance(_failure(state), RateLimitError)
         tokens = self._engine.quota.acquire(rate_limited=is_limited)
         if tokens is not None:
-            self._tokens = tokens
+            self._tokens = self._unspent = tokens
         return tokens is None
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
