@@ -4,8 +4,9 @@ import re
 from typing import NoReturn
 
 # API keys, webhook secrets, a session's client secret, and whatever follows "Bearer" or "Basic".
+# A key may follow anything, such as the n of an escaped newline.
 _SECRETS = re.compile(
-    r"\b((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|(?:Bearer|Basic)\s+)[\w+/=.~-]+",
+    r"((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|\b(?:Bearer|Basic)\s+)[\w+/=.~-]+",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
