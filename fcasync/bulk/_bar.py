@@ -10,8 +10,11 @@ REDRAW = 0.2
 """Seconds between two looks at the figures."""
 
 
-def make() -> Any:
+def make(console: Any = None) -> Any:
     """Return a bar that is not shown yet.
+
+    Args:
+        console: The rich console to draw on; None is standard output, or the notebook.
 
     Raises:
         ImportError: rich is not installed.
@@ -30,7 +33,14 @@ def make() -> Any:
         ) from error
     facts = TextColumn("{task.fields[facts]}", style="dim")
     count = MofNCompleteColumn()
-    return Bar(TextColumn("{task.description}"), BarColumn(), count, facts, TimeElapsedColumn())
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        count,
+        facts,
+        TimeElapsedColumn(),
+        console=console,
+    )
 
 
 async def draw(bar: Any, name: str, progress: Callable[[], Progress]) -> None:

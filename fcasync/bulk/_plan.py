@@ -218,7 +218,7 @@ def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
         return _accept(job, task, "had_run")
     if finish := _judge(job, task, now):
         return finish
-    if task.renewals == MAX_RENEWALS:
+    if task.failed_at is not None and task.renewals == MAX_RENEWALS:
         return _fail(task, task.error, "stored_error")
     return _renew(task, now)
 
@@ -226,7 +226,8 @@ def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
 def _renew(task: Task, now: Now) -> Command:
     """Go on with a new key: the old one is spent, and nothing came of it."""
     task.generation += 1
-    task.renewals += 1
+    # Only failures count: a key that has merely expired says nothing against the next one.
+    task.renewals += task.failed_at is not None
     task.sent_at, task.failed_at, task.strikes = now.earliest, None, 0
     task.state = State.OPEN
     return Store()

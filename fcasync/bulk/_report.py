@@ -106,6 +106,8 @@ class Report:
         lines = [(self.operation, f"{self.total} accounts in {self.elapsed:.1f} s")]
         for (status, reason), count in self._reasons():
             lines.append((status, f"{count}" + (f" ({reason})" if reason else "")))
+        if not self.by_status()["failed"]:
+            lines.append(("failed", "0"))
         if self.unfinished:
             lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
         if self.resumed:

@@ -23,6 +23,8 @@ def masked(key: str) -> str:
 def authenticate(headers: Mapping[str, str]) -> str:
     """Return the API key that a request carries.
 
+    Any test key will do, but one with ``_expired`` in it, so that clients can meet a 401.
+
     Raises:
         ApiError: 401; it carries none, or one that the sandbox must not know.
     """
@@ -36,6 +38,9 @@ def authenticate(headers: Mapping[str, str]) -> str:
     if key.startswith(("sk_live_", "rk_live_")):
         message = f"Live key refused: {masked(key)}. The sandbox is not Stripe; send a test key."
         raise _errors.ApiError(401, message, code="livemode_mismatch")
+    if "_expired" in key:
+        message = f"Expired API Key provided: {masked(key)}"
+        raise _errors.ApiError(401, message, code="api_key_expired")
     if not _SECRET.fullmatch(key):
         raise _errors.ApiError(401, f"Invalid API Key provided: {masked(key)}")
     return key

@@ -17,6 +17,7 @@ from fcasync.sandbox._world import Reply
 
 JSON = "application/json"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LONGEST_LINE = 1 << 16  # ten parameters of 5000 characters
 _BOMB_SIZE = 64 << 20
 _GARBAGE = b"<html><body>502 Bad Gateway\x00</body>"
 
@@ -53,7 +54,9 @@ class Server(web.Server):
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         error_body: ErrorBody,
     ) -> None:
-        super().__init__(handler, access_log=None)
+        super().__init__(
+            handler, access_log=None, max_line_size=_LONGEST_LINE, max_field_size=_LONGEST_LINE
+        )
         self._protocol = type("_Protocol", (JsonErrors,), {"error_body": staticmethod(error_body)})
 
     def __call__(self) -> RequestHandler:

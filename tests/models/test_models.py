@@ -222,3 +222,10 @@ def test_a_page_without_has_more_is_the_last_one() -> None:
         page = decoder(Page[Account])({"object": "list", "data": [], **has_more})
         assert page.has_more is False
         assert page.url is None
+        assert page.extra == {}
+
+
+def test_an_unknown_field_does_not_hide_behind_an_absent_one() -> None:
+    """Unknown fields are told by their names, not by their number."""
+    page = decoder(Page[Account])({"object": "list", "data": [], "url": "/", "x_new": 1})
+    assert page.extra == {"x_new": 1}
