@@ -8,10 +8,10 @@ from aiohttp import web
 from fcasync._clock import Clock
 from fcasync.sandbox import _errors, _openapi
 from fcasync.sandbox._control import Control, Publish, read_json
+from fcasync.sandbox._messages import Request
 from fcasync.sandbox._pages import HEADERS, page
 from fcasync.sandbox._realm import Realm
 from fcasync.sandbox._wire import JSON, send
-from fcasync.sandbox._world import Request
 
 LARGEST_BODY = 1 << 20
 _LOCAL = {"127.0.0.1", "localhost"}

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 
 from fcasync.sandbox import _errors
+from fcasync.sandbox._messages import Reply, Request
 from fcasync.sandbox._operations import Emit
-from fcasync.sandbox._world import Reply, Request, Settings, World
+from fcasync.sandbox._world import Settings, World
 
 _SECRET = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
 _ACCOUNT = re.compile(r"(acct_[A-Za-z0-9]{1,200})(/acct_[A-Za-z0-9]{1,200})*")

@@ -11,8 +11,8 @@ import aiohttp
 import attrs
 import orjson
 
-from fcasync import _signature
 from fcasync._clock import Clock
+from fcasync._signature import header
 from fcasync.sandbox._dice import number_of, unit
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._world import World
@@ -132,7 +132,7 @@ class Webhooks:
     async def _attempt(self, session: aiohttp.ClientSession, payload: bytes) -> dict[str, Any]:
         # Signed with the real time: a receiver checks its age against its own clock, which no
         # `advance` has moved.
-        signature = _signature.header(payload, self._target.secret, int(self._clock.time()))
+        signature = header(payload, self._target.secret, int(self._clock.time()))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature,
