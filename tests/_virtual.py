@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it goes where it would have gone
+        except Exception as error:
             future.set_exception(error)
         return future
 
