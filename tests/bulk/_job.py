@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 
-from fcasync.bulk import Bulk
 from fcasync.client import Client
 
 START_RATE = 400.0
@@ -14,8 +13,7 @@ START_RATE = 400.0
 async def main(url: str, api_key: str, journal: str, ids: str, *flags: str) -> None:
     async with Client(api_key, base_url=url, timeout=5.0) as client:
         client._engine.limiter.pace(None, "refresh").learn(START_RATE)
-        bulk = Bulk(client._engine, client._options)
-        run = bulk.refresh(
+        run = client.bulk.refresh(
             ids.split(","),
             features=["balance"],
             journal=journal,
