@@ -147,16 +147,12 @@ def _open(task: Task) -> Command:
 def _due(job: Job, task: Task, event: Due, now: Now) -> Command:
     age = now.latest - task.sent_at
     if age >= KEY_LIFETIME or age < -CLOCK_SLACK:
-        return _look(task)
+        task.state = State.LOOKING
+        return Look()
     task.state = State.SENDING
     return Send(
         idempotency_key(job.id, task.account_id, job.operation, job.features, task.generation)
     )
-
-
-def _look(task: Task) -> Command:
-    task.state = State.LOOKING
-    return Look()
 
 
 def _look_again(job: Job, task: Task, event: Due, now: Now) -> Command:
@@ -198,7 +194,8 @@ def _broken(job: Job, task: Task, event: Broken, now: Now) -> Command:
     if event.replayed or now.earliest - task.failed_at >= STORED_AFTER:
         task.attempts += 1
         task.error = event.error
-        return _look(task)
+        task.state = State.LOOKING
+        return Enqueue()
     return _lost(job, task, Lost(event.error), now)
 
 

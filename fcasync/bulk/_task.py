@@ -249,6 +249,7 @@ class Abort:
 
 
 Command = (
+    # Send and Look answer Due, and nothing else does.
     Enqueue
     | EnqueueFirst
     | EnqueueAfter

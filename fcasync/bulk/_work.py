@@ -41,6 +41,7 @@ from fcasync.bulk._task import (
     Forget,
     Job,
     Limited,
+    Look,
     Lost,
     Now,
     Row,
@@ -213,6 +214,8 @@ class Work:
                 self._room.release()
             case Abort(error):
                 raise error
+            case Send() | Look():
+                raise AssertionError("requests are sent when it is the task's turn")
 
     def _enqueue(self, task: Task) -> None:
         self._queue.append(task)

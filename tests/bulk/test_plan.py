@@ -86,6 +86,7 @@ def test_every_pair_is_in_the_table_or_refused(state: State, event: t.Event) -> 
     command = step(JOB, subject, event, at())
     assert isinstance(command, (*typing.get_args(t.Command), type(None)))
     assert (subject.state is State.DONE) == isinstance(command, t.Finish | t.Forget)
+    assert isinstance(event, t.Due) == isinstance(command, t.Send | t.Look)
 
 
 def test_keys_are_deterministic_and_differ_in_every_part() -> None:
@@ -121,7 +122,8 @@ def test_a_key_is_good_for_23_hours(age: float, command: type) -> None:
 def test_a_replayed_5xx_is_looked_behind_at_once() -> None:
     """A stored failure would come for ever, whether or not the work was done."""
     subject = task(State.SENDING)
-    assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Look()
+    assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
+    assert step(JOB, subject, t.Due(), at()) == t.Look()
 
 
 def test_a_second_5xx_after_a_minute_is_looked_behind() -> None:
@@ -131,7 +133,8 @@ def test_a_second_5xx_after_a_minute_is_looked_behind() -> None:
         command = step(JOB, subject, t.Broken(BROKEN, False), at(seconds))
         assert isinstance(command, t.EnqueueAfter)
         subject.state = State.SENDING
-    assert step(JOB, subject, t.Broken(BROKEN, False), at(STORED_AFTER)) == t.Look()
+    assert step(JOB, subject, t.Broken(BROKEN, False), at(STORED_AFTER)) == t.Enqueue()
+    assert subject.state is State.LOOKING
 
 
 def test_three_keys_may_fail_and_no_more() -> None:
@@ -139,7 +142,7 @@ def test_three_keys_may_fail_and_no_more() -> None:
     subject = task()
     for generation in range(4):
         subject.state = State.SENDING
-        assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Look()
+        assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
         command = step(JOB, subject, t.Seen(account()), at())
         assert subject.generation == min(generation + 1, 3)
     assert command == t.Finish()
