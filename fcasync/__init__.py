@@ -8,26 +8,29 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 :mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
 """
 
-from fcasync import errors, models
-from fcasync._convert import to_dict
-from fcasync._limit import Limits
-from fcasync._retry import RetryPolicy
-from fcasync._version import __version__
-from fcasync._wire import API_VERSION, Response
-from fcasync.client import Client
-from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list
-from fcasync.models import *  # noqa: F403 - models.__all__ is the list
-from fcasync.resources._paginator import Paginator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "API_VERSION",
-    "Client",
-    "Limits",
-    "Paginator",
-    "Response",
-    "RetryPolicy",
-    "__version__",
-    "to_dict",
-]
-__all__ += errors.__all__
-__all__ += models.__all__
+from fcasync._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    # mypy does not look through a star behind a star, hence three of them.
+    from fcasync._exports import *  # noqa: F403 - the __all__ of each is the list
+    from fcasync._exports import __all__ as __all__
+    from fcasync.errors import *  # noqa: F403
+    from fcasync.models import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Everything is imported when the first name is used: pytest imports the package wherever
+        # it is installed, for the plugin's sake, and should not wait for aiohttp to do so.
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
+        exports = import_module("fcasync._exports")
+        value = getattr(exports, name)
+        for public in exports.__all__:
+            globals().setdefault(public, getattr(exports, public))
+        return value
+
+    def __dir__() -> list[str]:
+        return [*globals(), *import_module("fcasync._exports").__all__]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -12,7 +12,7 @@ from fcasync.errors import ProtocolError
 from fcasync.models._base import Model, field_names
 from fcasync.models._build import structure_function
 from fcasync.models._fault import first_fault
-from fcasync.models.event import Event, event_class
+from fcasync.models.event import UNKNOWN_EVENT, Event, event_class
 
 T = TypeVar("T")
 
@@ -22,7 +22,6 @@ _MISFITS: Final = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
 """What the written functions raise, by themselves or by what they call, at JSON that misfits."""
 
 
-@cache
 def decoder(cls: type[T]) -> Callable[[object], T]:
     """Return the function that makes a *cls* of parsed JSON.
 
@@ -36,13 +35,18 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
     Raises:
         ProtocolError: From the function: the JSON does not fit. The message names the path.
     """
-    if cls is Event:
-        return cast(Callable[[object], T], _decode_event)
+    kind: Any = cls  # as Any: mypy takes classes with a __hash__ of their own as unhashable
+    decode: Callable[[object], T] = _decode_event if kind is Event else _decoder(kind)
+    return decode
+
+
+@cache
+def _decoder(cls: Any) -> Callable[[object], Any]:
     structure = _converter.get_structure_hook(cls)
 
-    def decode(value: object) -> T:
+    def decode(value: object) -> Any:
         try:
-            return cast(T, structure(value, cls))
+            return structure(value, cls)
         except _MISFITS:
             fault = first_fault(value, cls)
         raise ProtocolError(fault)
@@ -50,9 +54,14 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
     return decode
 
 
-def _decode_event(value: object) -> Any:
-    kind = value.get("type") if isinstance(value, dict) else None
-    return decoder(event_class(kind))(value)
+def _decode_event(value: Any) -> Any:
+    """Decode an event as what its type says that it holds."""
+    fields = value if isinstance(value, dict) else {}
+    cls = event_class(fields.get("type"))
+    if cls is UNKNOWN_EVENT and fields and fields.get("data") is None:
+        # An unknown type promises nothing, so an event without data is an event about nothing.
+        value = {**fields, "data": {"object": {}}}
+    return _decoder(cls)(value)
 
 
 def to_dict(model: Model) -> dict[str, Any]:

@@ -181,6 +181,9 @@ class _Run(Generic[T]):
             if failure is error:
                 raise
             raise failure from error
+        except BaseException as error:
+            self._tell_attempt(now, answer, error)
+            raise
         self._tell_attempt(now, answer, None)
         return self._response(value, answer)
 
@@ -274,7 +277,9 @@ class _Run(Generic[T]):
                 )
             )
 
-    def _tell_attempt(self, sent: float, answer: Answer | None, error: FCError | None) -> None:
+    def _tell_attempt(
+        self, sent: float, answer: Answer | None, error: BaseException | None
+    ) -> None:
         if self._engine.listens:
             self._engine.emit(
                 AttemptFinished(

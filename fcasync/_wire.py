@@ -131,6 +131,7 @@ def _call(operation: Operation[Any], options: Options, key: str | None = None) -
         route=operation.route,
         idempotency_key=key,
         stripe_account=options.stripe_account,
+        base_url=options.base_url,
     )
 
 

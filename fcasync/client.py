@@ -16,6 +16,7 @@ from fcasync._limit import Limiter, Limits
 from fcasync._retry import RetryPolicy
 from fcasync._transport import AiohttpTransport, ClientSession, Transport
 from fcasync._wire import API_BASE, API_VERSION, Options
+from fcasync.bulk import Bulk
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
@@ -117,6 +118,11 @@ class Client:
     def transactions(self) -> Transactions:
         """What happened on the accounts."""
         return Transactions(self._engine, self._options)
+
+    @cached_property
+    def bulk(self) -> Bulk:
+        """One operation on any number of accounts."""
+        return Bulk(self._engine, self._options)
 
     def with_options(
         self,

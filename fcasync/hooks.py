@@ -21,6 +21,8 @@ class Call:
     """The path with placeholders, so that its values are few: ``/v1/.../accounts/{account}``."""
     idempotency_key: str | None = None
     stripe_account: str | None = None
+    base_url: str | None = None
+    """Where it goes, such as ``https://api.stripe.com``; it never holds user info."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +54,7 @@ class AttemptFinished:
     """The HTTP status; None when no whole answer arrived."""
     request_id: str | None = None
     error: BaseException | None = None
+    """None when its answer was good; a CancelledError when the call was cancelled meanwhile."""
 
 
 @attrs.frozen(kw_only=True)

@@ -37,6 +37,7 @@ class GroupCommit:
         self._batch: list[_Write] = []
         self._news = asyncio.Event()
         self._enough = asyncio.Event()
+        self._has_failed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
 
     def admit(self, row: Row, then: Callable[[Row | None], None]) -> None:
@@ -84,7 +85,11 @@ class GroupCommit:
 
     def _commit(self, batch: list[_Write]) -> dict[str, Row]:
         admitted = [write.row for write in batch if write.is_admission]
-        return self._journal.commit(admitted, [w.row for w in batch if not w.is_admission])
+        try:
+            return self._journal.commit(admitted, [w.row for w in batch if not w.is_admission])
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def close(self) -> None:
         """Write what is left, end the thread and close the journal; the loop waits for it.
@@ -92,8 +97,9 @@ class GroupCommit:
         Safe after :meth:`run` was cancelled: a batch that was on its way is written again.
         """
         self._thread.shutdown(wait=True)
+        rest = [*self._batch, *self._queue]
         try:
-            if rest := [*self._batch, *self._queue]:
+            if rest and not self._has_failed:
                 self._commit(rest)
         finally:
-            self._journal.close()
+            self._journal.close(is_complete=not self._has_failed)

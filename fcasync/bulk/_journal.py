@@ -50,8 +50,8 @@ CREATE TABLE task (
 _FIND = f"""
 SELECT json_group_array(json_array({_NAMES})) FROM task
 WHERE account_id IN (SELECT value FROM json_each(?))
-"""
-_WRITE = f"INSERT OR REPLACE INTO task ({_NAMES}) SELECT {_VALUES} FROM json_each(?)"
+"""  # noqa: S608 - made of constants
+_WRITE = f"INSERT OR REPLACE INTO task ({_NAMES}) SELECT {_VALUES} FROM json_each(?)"  # noqa: S608
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +92,8 @@ class Journal(Protocol):
     def counts(self) -> Counter[tuple[str, str | None]]:
         """Return how many accounts there are of each status and reason."""
 
-    def close(self) -> None:
-        """Close it; nothing is written any more."""
+    def close(self, *, is_complete: bool) -> None:
+        """Close it, with a note that nothing is missing at its end if it *is_complete*."""
 
 
 class NoJournal:
@@ -112,7 +112,7 @@ class NoJournal:
         """Return nothing."""
         return Counter()
 
-    def close(self) -> None:
+    def close(self, *, is_complete: bool) -> None:
         """Do nothing."""
 
 
@@ -195,11 +195,12 @@ class FileJournal:
         found = self._database.execute(select)
         return Counter({(status, reason): count for status, reason, count in found})
 
-    def close(self) -> None:
-        """Note that nothing is missing at the end, and close the file."""
+    def close(self, *, is_complete: bool) -> None:
+        """Close it, with a note that nothing is missing at its end if it *is_complete*."""
         with _explain(self.path):
             try:
-                self._set_header(is_closed=True)
+                if is_complete:
+                    self._set_header(is_closed=True)
             finally:
                 self._database.close()
                 _journal_file.tidy(self.path)

@@ -61,6 +61,7 @@ from fcasync.bulk._task import (
     Lost,
     Now,
     Refused,
+    Row,
     Seen,
     Send,
     Settle,
@@ -100,10 +101,13 @@ def step(job: Job, task: Task, event: Event, now: Now) -> Command:
 
 
 def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
-    row = event.row
-    if row is None:
+    if event.row is None:
         return _begin(job, task, now)
-    task.generation, task.sent_at = row.generation, row.sent_at
+    task.generation, task.sent_at = event.row.generation, event.row.sent_at
+    return _resume(job, task, event.row, now)
+
+
+def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
     match row.status:
         case "open":
             return _open(task)
@@ -116,8 +120,9 @@ def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
             return _judge(job, task, now) or _renew(task, now)
         case "failed" if job.retry_failed:
             return _renew(task, now) if row.is_certain else _open(task)
-    task.state = State.DONE
-    return Forget()
+        case _:
+            task.state = State.DONE
+            return Forget()
 
 
 def _begin(job: Job, task: Task, now: Now) -> Command:
@@ -213,7 +218,7 @@ def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
         return _accept(job, task, "had_run")
     if finish := _judge(job, task, now):
         return finish
-    if task.renewals == MAX_RENEWALS:
+    if task.failed_at is not None and task.renewals == MAX_RENEWALS:
         return _fail(task, task.error, "stored_error")
     return _renew(task, now)
 
@@ -221,7 +226,8 @@ def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
 def _renew(task: Task, now: Now) -> Command:
     """Go on with a new key: the old one is spent, and nothing came of it."""
     task.generation += 1
-    task.renewals += 1
+    # Only failures count: a key that has merely expired says nothing against the next one.
+    task.renewals += task.failed_at is not None
     task.sent_at, task.failed_at, task.strikes = now.earliest, None, 0
     task.state = State.OPEN
     return Store()
@@ -245,9 +251,11 @@ def _again(task: Task, error: FCError, now: Now) -> Command:
 
 
 def _settling(job: Job, task: Task, event: Seen, now: Now) -> Command:
-    task.account = event.account
     verdict = settled(job.features, event.account)
-    return None if verdict is None else _finish(task, verdict)
+    if verdict is None:
+        return None
+    task.account = event.account
+    return _finish(task, verdict)
 
 
 def _timed_out(job: Job, task: Task, event: TimedOut, now: Now) -> Command:

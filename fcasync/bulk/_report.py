@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from fcasync import _html
-from fcasync.bulk._outcome import OutcomeStatus
+from fcasync.bulk._outcome import Outcome, OutcomeStatus
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +30,16 @@ class Progress:
     eta: float | None
     """Seconds until the end at this rate; None if that cannot be said."""
 
+    def __str__(self) -> str:
+        of = "" if self.total is None else f" of {self.total}"
+        facts = [f"{self.done}{of} done", f"{self.failed} failed", f"{self.in_flight} in flight"]
+        facts.append(f"{self.rate:.1f}/s")
+        if self.limit is not None:
+            facts.append(f"limit about {self.limit:.0f}/s")
+        if self.eta is not None:
+            facts.append(f"{self.eta:.0f} s left")
+        return ", ".join(facts)
+
 
 @attrs.frozen(kw_only=True)
 class Report:
@@ -45,7 +55,7 @@ class Report:
     requests: int
     """Requests of the operation, without those that only looked."""
     retries: int
-    """Requests after the first one for the same account."""
+    """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
     """Answers with status 429."""
     replays: int
@@ -96,6 +106,8 @@ class Report:
         lines = [(self.operation, f"{self.total} accounts in {self.elapsed:.1f} s")]
         for (status, reason), count in self._reasons():
             lines.append((status, f"{count}" + (f" ({reason})" if reason else "")))
+        if not self.by_status()["failed"]:
+            lines.append(("failed", "0"))
         if self.unfinished:
             lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
         if self.resumed:
@@ -112,34 +124,80 @@ class Tally:
     """The counters behind :class:`Progress` and :class:`Report`."""
 
     WINDOW = 10.0
+    """Seconds over which the present rate is taken."""
 
-    def __init__(self, counts: Counter[tuple[str, str | None]], started: float) -> None:
-        self.counts = counts
-        self.resumed = 0
-        self.requests = self.retries = self.rate_limited = self.replays = 0
-        self.in_flight = 0
-        self.done = sum(counts.values())
-        self.failed = sum(n for (status, _), n in counts.items() if status == "failed")
-        self.started = started
-        self._new = 0
-        self._marks = [(started, 0)]
+    def __init__(self, found: Counter[tuple[str, str | None]], started: float) -> None:
+        """Begin a run.
 
-    def finish(self, status: str, reason: str | None, now: float) -> None:
-        """Count an outcome."""
-        self.counts[status, reason] += 1
-        self.done += 1
-        self.failed += status == "failed"
-        self._new += 1
-        if now - self._marks[-1][0] >= self.WINDOW / 2:
-            self._marks = [*self._marks[-2:], (now, self._new)]
+        Args:
+            found: Accounts in the journal by status (``open`` and ``accepted`` too) and reason.
+            started: A monotonic time in seconds.
+        """
+        self.counts = Counter({key: n for key, n in found.items() if key[0] in _ENDS})
+        self.done = self.resumed = sum(self.counts.values())
+        self.unfinished = sum(found.values()) - self.done
+        self.failed = sum(n for key, n in self.counts.items() if key[0] == "failed")
+        self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
+        self._started = started
+        self._marks = [(started, self.done), (started, self.done)]
+
+    def admit(self) -> None:
+        """Count an account that is new to the job."""
+        self.unfinished += 1
 
     def reopen(self, status: str, reason: str | None) -> None:
-        """Take an earlier outcome back: the account is worked on again."""
-        self.counts[status, reason] -= 1
-        self.done -= 1
-        self.failed -= status == "failed"
+        """Take an outcome of an earlier run back, if it is one: its account is worked on again."""
+        if status in _ENDS:
+            self.counts[status, reason] -= 1
+            self.done -= 1
+            self.resumed -= 1
+            self.failed -= status == "failed"
+            self.unfinished += 1
 
-    def rate(self, now: float) -> float:
-        """Return the outcomes a second in the last ten seconds or so."""
+    def send(self, *, is_retry: bool) -> None:
+        """Count a request of the operation."""
+        self.requests += 1
+        self.retries += is_retry
+
+    def finish(self, outcome: Outcome, now: float) -> None:
+        """Count an outcome."""
+        self.counts[outcome.status.value, outcome.reason] += 1
+        self.done += 1
+        self.unfinished -= 1
+        self.failed += outcome.status is OutcomeStatus.FAILED
+        if now - self._marks[1][0] >= self.WINDOW / 2:
+            self._marks = [self._marks[1], (now, self.done)]
+
+    def progress(self, now: float, *, limit: float | None, total: int | None) -> Progress:
+        """Return how far the run is."""
         since, then = self._marks[0]
-        return (self._new - then) / (now - since) if now > since else 0.0
+        rate = (self.done - then) / (now - since) if now > since else 0.0
+        left = None if total is None else max(total - self.done, 0)
+        return Progress(
+            done=self.done,
+            failed=self.failed,
+            in_flight=self.in_flight,
+            waiting=self.unfinished,
+            total=total,
+            rate=rate,
+            limit=limit,
+            eta=left / rate if left is not None and rate > 0 else None,
+        )
+
+    def report(self, now: float, operation: str, limit: float | None) -> Report:
+        """Return what was done until *now*."""
+        return Report(
+            operation=operation,
+            counts={key: n for key, n in self.counts.items() if n},
+            unfinished=self.unfinished,
+            resumed=self.resumed,
+            requests=self.requests,
+            retries=self.retries,
+            rate_limited=self.rate_limited,
+            replays=self.replays,
+            elapsed=now - self._started,
+            limit=limit,
+        )
+
+
+_ENDS = frozenset(status.value for status in OutcomeStatus)

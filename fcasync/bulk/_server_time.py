@@ -20,7 +20,7 @@ class ServerTime:
         self._take(clock.time())
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take over the ``Date`` of an answer that has just come; none, or a bad one, is ignored."""
+        """Take over the ``Date`` of an answer that has just come, if it has one."""
         try:
             date = parsedate_to_datetime(headers["Date"]).timestamp()
         except (KeyError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """Where the accounts come from: anything that yields ids or accounts."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sized
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sized
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeAlias
 
 from fcasync.errors import InvalidArgumentError, describe
@@ -26,16 +26,14 @@ def length(source: Any) -> int | None:
 
 
 async def read(source: Any) -> AsyncIterator[object]:
-    """Yield the items of *source*; an asynchronous one is closed at the end."""
+    """Yield the items of *source*; an asynchronous generator is closed at the end."""
     if not isinstance(source, AsyncIterable):
         for item in source:
             yield item
         return
-    items = aiter(source)
-    if not hasattr(items, "aclose"):
-        async for item in items:
-            yield item
-        return
-    async with aclosing(items):
+    async with AsyncExitStack() as stack:
+        items = aiter(source)
+        if isinstance(items, AsyncGenerator):
+            await stack.enter_async_context(aclosing(items))
         async for item in items:
             yield item

@@ -55,7 +55,7 @@ class Task:
     strikes: int = 0
     """Failures of this generation in this run."""
     renewals: int = 0
-    """Generations that this run has moved on from."""
+    """Generations that this run has given up because of a 5xx."""
     failed_at: int | None = None
     """The server's time of the first 5xx of this generation in this run."""
     verdict: Verdict | None = None
@@ -64,6 +64,8 @@ class Task:
     replayed: bool = False
     is_certain: bool = True
     """Whether, if it failed, nothing of it can have been carried out."""
+    has_room: bool = True
+    """Whether it counts among those that bound how far the source is read ahead."""
 
 
 @attrs.frozen

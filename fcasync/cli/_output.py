@@ -15,6 +15,7 @@ from fcasync._convert import to_dict
 from fcasync._money import money
 from fcasync.models import Account
 
+WIDE = 400
 FORMATS = ("table", "json", "jsonl", "csv")
 Column = tuple[str, Callable[[Any], str]]
 
@@ -96,6 +97,8 @@ class _Table:
 
     def close(self) -> None:
         console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=WIDE)  # a file or a pipe gets everything
         if self._table.row_count:
             console.print(self._table)
         else:

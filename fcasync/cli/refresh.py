@@ -11,7 +11,7 @@ import attrs
 import click
 
 from fcasync.bulk import BulkRun, Outcome, read_journal
-from fcasync.cli._bar import ProgressBar
+from fcasync.cli._bar import shown
 from fcasync.cli._common import (
     OK,
     SOME_FAILED,
@@ -106,14 +106,14 @@ async def refresh(
             job = client.bulk.refresh(
                 source.accounts(client), journal=journal, retry_failed=failed_only, **options
             )
-            async with job as run, ProgressBar(run):
+            async with job as run, shown(run, "refresh"):
                 await _print_outcomes(run, output)
     except asyncio.CancelledError:
         click.echo(_how_to_resume(journal), err=True)
         raise
     # The results own stdout; where there are none to print, the summary is the result.
     click.echo(str(run.report), err=output != "table")
-    return SOME_FAILED if run.report.failed else OK
+    return SOME_FAILED if run.report.by_status()["failed"] else OK
 
 
 async def _print_outcomes(run: BulkRun, output: str) -> None:

@@ -54,7 +54,7 @@ class Model:
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
         # Without it, rich prints the fields of attrs classes itself, secrets included.
         for name, value in self._stated():
-            yield name, _show.safe(value) if isinstance(value, str) else value
+            yield name, _show.harmless(value)
 
     def _repr_html_(self) -> str:
         rows = [(name, _show.cell(value)) for name, value in self._stated()]

@@ -19,8 +19,8 @@ What is written reads like this (for a model with two fields)::
 
 Why not attrs' own ``__init__``: a frozen one calls ``object.__setattr__`` per field, which costs
 more than all the rest. A draft is a class of the same layout whose fields can be assigned; when
-all are, it becomes the model. The function checks types and says nothing of what is wrong: the
-slow converter in `fcasync._convert` goes over the same JSON again and finds the path.
+all are, it becomes the model. The function checks types but does not say what is wrong where:
+`fcasync.models._fault` goes over the same JSON again and finds the path.
 """
 
 from collections.abc import Callable, Mapping
@@ -150,19 +150,12 @@ def _fill_in(hint: Any, arguments: tuple[Any, ...]) -> Any:
 def _field(name: str, hint: Any, scope: dict[str, Any], hook_for: HookFor) -> list[str]:
     kind = without_none(hint)
     steps = _steps(name, kind, scope, hook_for)
-    if kind is hint:
-        # bool is has_more, the one field that has a default other than None.
-        prefix = ["if v is None: v = False"] if kind is bool else []
-        return _indent([f"v = get({name!r})", *prefix, *steps, f"self.{name} = v"])
-    return _indent(
-        [
-            f"v = get({name!r})",
-            "if v is not None:",
-            *_indent(steps),
-            f"elif {name!r} not in raw: absent += 1",
-            f"self.{name} = v",
-        ]
-    )
+    if kind is not hint:
+        steps = ["if v is not None:", *_indent(steps), f"elif {name!r} not in raw: absent += 1"]
+    elif kind is bool:  # has_more, the one field with a default other than None
+        default = _indent(["v = False", f"absent += {name!r} not in raw"])
+        steps = ["if v is None:", *default, *steps]
+    return _indent([f"v = get({name!r})", *steps, f"self.{name} = v"])
 
 
 def _steps(name: str, kind: Any, scope: dict[str, Any], hook_for: HookFor) -> list[str]:

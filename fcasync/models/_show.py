@@ -32,6 +32,14 @@ class Names:
         return "{" + ", ".join(f"{name!r}: {HIDDEN}" for name in self._names) + "}"
 
 
+def harmless(value: Any) -> Any:
+    """Return *value*, or what may be shown in its place to whoever prints fields by itself."""
+    if isinstance(value, str):
+        return safe(value)
+    hides = isinstance(value, Mapping) and not _are_amounts(value)
+    return Names(value) if hides else value
+
+
 def text(value: Any) -> str:
     """Return *value* as it stands in a repr."""
     if isinstance(value, str):

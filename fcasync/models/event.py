@@ -88,9 +88,9 @@ _CLASSES: Final[dict[object, Any]] = {
     kind: Event[Authorization] if ".authorization." in kind else Event[Account]
     for kind in EventType
 }
-_UNKNOWN: Final = Event[dict[str, Any]]
+UNKNOWN_EVENT: Final[Any] = Event[dict[str, Any]]
 
 
 def event_class(kind: object) -> Any:
     """Return the class of an event of type *kind*: with a dict inside when it is unknown."""
-    return _CLASSES.get(kind, _UNKNOWN) if isinstance(kind, str) else _UNKNOWN
+    return _CLASSES.get(kind, UNKNOWN_EVENT) if isinstance(kind, str) else UNKNOWN_EVENT

@@ -7,5 +7,6 @@ async with Sandbox(accounts=25, seed=0) as sandbox:
 from fcasync.sandbox._faults import Fault
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._sandbox import Sandbox
+from fcasync.sandbox._state import StateError
 
-__all__ = ["Fault", "RateLimit", "Sandbox"]
+__all__ = ["Fault", "RateLimit", "Sandbox", "StateError"]

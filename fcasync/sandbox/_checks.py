@@ -1,4 +1,4 @@
-"""Parameter schemas, and the 400 that each wrong value gets.
+"""Parameter schemas: the 400 that each wrong value gets, and how OpenAPI describes it.
 
 Everything arrives as text (form encoding has no types), so a check both judges and converts.
 """
@@ -15,16 +15,26 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _LONGEST = 5000
 
 
+Schema = dict[str, Any]
+
+
 class Check(Protocol):
     """Judges one parameter."""
 
     def read(self, value: Any, name: str) -> Any:
         """Return *value* converted, or raise Stripe's error about parameter *name*."""
 
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the JSON Schemas of what is accepted, by the names that are sent."""
+
 
 @attrs.frozen
 class Text:
     """A string of 1 to 5000 characters."""
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "minLength": 1, "maxLength": _LONGEST}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -42,6 +52,10 @@ class Text:
 class Url:
     """An absolute URL, as ``return_url`` takes it."""
 
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "maxLength": _LONGEST, "format": "uri"}}
+
     def read(self, value: Any, name: str) -> str:
         """Return the URL."""
         text = Text().read(value, name)
@@ -55,6 +69,10 @@ class Choice:
     """One of a closed set of strings."""
 
     options: tuple[str, ...]
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "enum": list(self.options)}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
@@ -72,6 +90,14 @@ class Integer:
     least: int | None = None
     most: int | None = None
     may_be_empty: bool = False
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        number = {name: bound for name, bound in bounds.items() if bound is not None}
+        whole = {"type": "integer", **number}
+        unset = {"type": "string", "enum": [""]}
+        return {name: {"anyOf": [whole, unset]} if self.may_be_empty else whole}
 
     def read(self, value: Any, name: str) -> int | None:
         """Return the number; None for an empty string where that unsets the parameter."""
@@ -97,6 +123,10 @@ class List:
 
     item: Check
 
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {f"{name}[]": {"type": "array", "items": self.item.told("")[""], "minItems": 1}}
+
     def read(self, value: Any, name: str) -> list[Any]:
         """Return the list, without repeats."""
         if value == "":
@@ -113,6 +143,13 @@ class Object:
 
     fields: Mapping[str, Check]
     required: tuple[str, ...] = ()
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schemas of what is inside."""
+        schemas: dict[str, Schema] = {}
+        for field, check in self.fields.items():
+            schemas |= check.told(_inside(name, field))
+        return schemas
 
     def read(self, value: Any, name: str) -> dict[str, Any]:
         """Return the mapping; *name* is empty for the parameters as a whole."""
@@ -136,6 +173,10 @@ class Either:
 
     mapping: Object
     scalar: Check
+
+    def told(self, name: str) -> dict[str, Schema]:
+        """Return the schemas of both."""
+        return self.scalar.told(name) | self.mapping.told(name)
 
     def read(self, value: Any, name: str) -> Any:
         """Return what the fitting check returns."""

@@ -1,22 +1,24 @@
-"""The control plane under ``/_sandbox``: JSON, for tests in any language.
+"""The control plane under ``/_sandbox``: JSON, for tests in any language and for the pages.
 
 It acts on the world of the key in the Authorization header, or on the sandbox's own without one.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import orjson
-from aiohttp import web
 
 from fcasync._clock import Clock
-from fcasync.sandbox import _errors
+from fcasync.sandbox import _errors, _link
 from fcasync.sandbox._faults import fault
 from fcasync.sandbox._operations import Emit
+from fcasync.sandbox._rates import Limiter, RateLimit, rate_limit
 from fcasync.sandbox._realm import Realm, authenticate
-from fcasync.sandbox._wire import JSON
+from fcasync.sandbox._store import Session
 from fcasync.sandbox._world import World
+
+_PAGE = 50
 
 Publish = Callable[[World, Sequence[Emit]], None]
 Action = Callable[["Control", World, Any], Any]
@@ -25,77 +27,185 @@ Action = Callable[["Control", World, Any], Any]
 class Control:
     """Looks into worlds and changes them from outside the API."""
 
-    def __init__(self, realm: Realm, clock: Clock, publish: Publish) -> None:
+    def __init__(
+        self,
+        realm: Realm,
+        clock: Clock,
+        publish: Publish,
+        deliveries: Callable[[], list[dict[str, Any]]],
+    ) -> None:
+        """Make the control plane of *realm*.
+
+        Args:
+            realm: The worlds.
+            clock: Gives the real time.
+            publish: Takes the events that a change has caused; called without any when a
+                world's clock has moved.
+            deliveries: Returns the attempts to deliver webhooks, oldest first.
+        """
         self._realm = realm
         self._clock = clock
         self._publish = publish
+        self._deliveries = deliveries
 
-    def serves(self, request: web.BaseRequest) -> bool:
+    def serves(self, method: str, path: str) -> bool:
         """Tell whether a request is for the control plane."""
-        return (request.method, request.path) in _ACTIONS
+        return (method, path) in ACTIONS
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+    def answer(
+        self, method: str, path: str, headers: Mapping[str, str], given: Any
+    ) -> tuple[int, Any]:
+        """Answer one request.
+
+        Args:
+            method: In capitals.
+            path: One that :meth:`serves` knows.
+            headers: Looked up by names in lower case.
+            given: The query of a GET, the JSON of a POST.
+
+        Returns:
+            The status, and the body to be sent as JSON.
+        """
         try:
-            given = await _given(request)
-            world = self._world(request)
-            body = _ACTIONS[request.method, request.path](self, world, given)
-        except (_errors.ApiError, ValueError) as error:
-            status = error.status if isinstance(error, _errors.ApiError) else 400
-            return _json({"error": {"message": str(error), "type": "sandbox_error"}}, status)
-        return _json(body)
+            named = "authorization" in headers
+            world = self._realm.world(authenticate(headers) if named else None)
+            return 200, ACTIONS[method, path](self, world, given)
+        except _errors.ApiError as error:
+            return error.status, _error(str(error))
+        except ValueError as error:
+            return 400, _error(str(error))
 
-    def _world(self, request: web.BaseRequest) -> World:
-        if "authorization" not in request.headers:
-            return self._realm.world()
-        return self._realm.world(authenticate(request.headers))
+    def state(self, world: World, given: Any) -> Any:
+        """Return what the page shows at its top."""
+        return {
+            "api_key": self._realm.api_key,
+            "now": world.now(self._clock.time()),
+            "advanced": world.offset,
+            "accounts": world.store.total,
+            "requests": world.ledger.requests,
+            "rate_limit": attrs.asdict(world.limiter.limit),
+            "faults": _faults(world),
+        }
+
+    def accounts(self, world: World, given: Any) -> Any:
+        """Return 50 accounts, newest first; ``?skip=N`` leaves out the first N."""
+        skip = _number(given.get("skip", "0"))
+        numbers = range(world.store.total - 1, -1, -1)[skip : skip + _PAGE]
+        now = world.now(self._clock.time())
+        data = [world.store.account(index, now) for index in numbers]
+        return {"data": data, "has_more": skip + _PAGE < world.store.total}
 
     def ledger(self, world: World, given: Any) -> Any:
-        """Return the ledger; ``?since=N`` leaves out the first N rows."""
+        """Return the ledger; ``?since=N`` leaves out rows up to number N."""
         return {"data": world.ledger.since(_number(given.get("since", "0")))}
+
+    def webhooks(self, world: World, given: Any) -> Any:
+        """Return the attempts to deliver webhooks, of all worlds."""
+        return {"data": self._deliveries()}
 
     def faults(self, world: World, given: Any) -> Any:
         """Return the faults in force."""
-        return {"data": [_told(fault) for fault in world.faults.in_force]}
+        return {"data": _faults(world)}
 
     def set_faults(self, world: World, given: Any) -> Any:
-        """Replace the faults in force by a list of new ones; an empty list ends them."""
+        """Put a list of faults into force in place of those before; an empty list ends them."""
         if not isinstance(given, list):
             raise ValueError("send a JSON list of faults")
         faults = [fault(item) for item in given]
         world.faults.clear()
         world.faults.add(faults)
-        return self.faults(world, given)
+        return {"data": _faults(world)}
+
+    def set_rate_limit(self, world: World, given: Any) -> Any:
+        """Set the limits: ``{"preset": "sandbox"}`` or rate, endpoint, concurrency; {} for none."""
+        world.limiter = Limiter(_limits(_object(given)))
+        return attrs.asdict(world.limiter.limit)
 
     def advance(self, world: World, given: Any) -> Any:
         """Move the world's clock forward by ``seconds``."""
-        seconds = given.get("seconds") if isinstance(given, dict) else None
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            raise ValueError('send {"seconds": number}')
-        if not math.isfinite(seconds):
-            raise ValueError("seconds must be finite")
-        world.advance(float(seconds))
+        world.advance(_positive(_object(given), "seconds"))
         self._publish(world, ())
         return {"now": world.now(self._clock.time())}
 
     def reset(self, world: World, given: Any) -> Any:
         """Make the world of this key anew."""
+        _object(given)
         self._realm.reset(world)
         return {}
 
+    def account(self, world: World, given: Any) -> Any:
+        """Let the bank deactivate or reactivate an ``account``: ``{"event": "deactivate"}``."""
+        now = world.now(self._clock.time())
+        given = _object(given)
+        body, effects = world.happen(_text(given, "account"), _text(given, "event"), now)
+        self._publish(world, effects)
+        return body
 
-async def _given(request: web.BaseRequest) -> Any:
-    if request.method == "GET":
-        return request.query
-    # A web page of another origin cannot send this type without asking first (CORS), so that a
-    # browser tab elsewhere cannot reset the sandbox.
-    if request.content_type != JSON:
-        raise _errors.ApiError(415, "Send application/json.")
-    body = await request.read()
-    try:
-        return orjson.loads(body) if body else {}
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
+    def link_page(self, world: World, given: Any) -> Any:
+        """Return what the hosted page of a ``client_secret`` shows."""
+        world, session = self._linked(_text(given, "client_secret"))
+        return _link.page(world.store, session)
+
+    def link(self, world: World, given: Any) -> Any:
+        """Link ``accounts`` (places in the offer) of an ``institution`` to a session."""
+        given = _object(given)
+        world, session = self._linked(_text(given, "client_secret"))
+        picks = given.get("accounts")
+        if not isinstance(picks, list) or not all(type(pick) is int for pick in picks):
+            raise ValueError("accounts is a list of places in the offer, 0-based")
+        now = world.now(self._clock.time())
+        effects = _link.link(world.store, session, _text(given, "institution"), picks, now)
+        self._publish(world, effects)
+        return _link.page(world.store, world.store.sessions[session.id])
+
+    def _linked(self, secret: str) -> tuple[World, Session]:
+        """Return the session of a client secret, in whatever world it is."""
+        session_id = secret.partition("_secret_")[0]
+        for world in self._realm.worlds.values():
+            session = world.store.sessions.get(session_id)
+            if session is not None and session.client_secret == secret:
+                return world, session
+        raise _errors.no_such("session", session_id, "client_secret", status=404)
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "invalid_request_error"}}
+
+
+def _faults(world: World) -> list[dict[str, Any]]:
+    return [attrs.asdict(fault) for fault in world.faults.in_force]
+
+
+def _limits(given: dict[str, Any]) -> RateLimit:
+    if "preset" in given:
+        return rate_limit(_text(given, "preset"))
+    unknown = given.keys() - {"rate", "endpoint", "concurrency"}
+    if unknown:
+        raise ValueError(f"there is no limit {min(unknown)!r}")
+    known = {name: _positive(given, name) for name, value in given.items() if value is not None}
+    if known.get("concurrency", 1.0) % 1:
+        raise ValueError("concurrency is a whole number")
+    return RateLimit(**known)  # type: ignore[arg-type]  # a whole float is fine for a limit
+
+
+def _object(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError("send a JSON object")
+    return given
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be given, as a string")
+    return value
+
+
+def _positive(given: dict[str, Any], name: str) -> float:
+    value = given.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e18:
+        raise ValueError(f"{name} must be a number above 0")
+    return float(value)
 
 
 def _number(text: str) -> int:
@@ -104,20 +214,29 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _told(fault: Any) -> dict[str, Any]:
-    return {name: getattr(fault, name) for name in type(fault).__slots__ if name != "__weakref__"}
+def read_json(body: bytes) -> Any:
+    """Return what *body* holds; an empty one is an empty object.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
 
 
-def _json(body: Any, status: int = 200) -> web.Response:
-    data = orjson.dumps(body)
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(status=status, body=data, content_type=JSON, headers=headers)
-
-
-_ACTIONS: dict[tuple[str, str], Action] = {
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("GET", "/_sandbox/state"): Control.state,
+    ("GET", "/_sandbox/accounts"): Control.accounts,
     ("GET", "/_sandbox/ledger"): Control.ledger,
+    ("GET", "/_sandbox/webhooks"): Control.webhooks,
     ("GET", "/_sandbox/faults"): Control.faults,
     ("POST", "/_sandbox/faults"): Control.set_faults,
+    ("POST", "/_sandbox/rate_limit"): Control.set_rate_limit,
     ("POST", "/_sandbox/advance"): Control.advance,
     ("POST", "/_sandbox/reset"): Control.reset,
+    ("POST", "/_sandbox/account"): Control.account,
+    ("GET", "/_sandbox/link"): Control.link_page,
+    ("POST", "/_sandbox/link"): Control.link,
 }

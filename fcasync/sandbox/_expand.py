@@ -42,9 +42,9 @@ _HOLDERS = {"account": "account", "customer": "customer"}
 Look = Callable[[str], dict[str, Any] | None]
 
 
-def check(paths: Sequence[str], kind: str) -> None:
-    """Raise Stripe's 400 for the first of *paths* that does not exist in *kind*."""
-    for index, path in enumerate(paths):
+def check(wanted: Sequence[str], kind: str) -> None:
+    """Raise Stripe's 400 for the first of *wanted* that does not exist in *kind*."""
+    for index, path in enumerate(wanted):
         here = kind
         parts = path.split(".")
         for part in parts:
@@ -52,6 +52,14 @@ def check(paths: Sequence[str], kind: str) -> None:
                 message = f"This property cannot be expanded ({path[:100]})."
                 raise _errors.invalid(message, f"expand[{index}]")
             here = TREE[here][part]
+
+
+def paths(kind: str, deepest: int = _DEEPEST) -> list[str]:
+    """Return every path that exists in *kind*."""
+    found = []
+    for part, inner in TREE[kind].items() if deepest else ():
+        found += [part, *(f"{part}.{rest}" for rest in paths(inner, deepest - 1))]
+    return found
 
 
 def expand(body: dict[str, Any], paths: Sequence[str], ownership: Look) -> dict[str, Any]:

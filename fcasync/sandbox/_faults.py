@@ -68,18 +68,21 @@ class Fault:
             yield f"operation {self.operation!r} is not one of * {' '.join(OPERATIONS)}"
         if self.kind not in _EXECUTES:
             yield f"kind {self.kind!r} is not one of {' '.join(_EXECUTES)}"
-        if self.kind == "redirect" and self.answer_status not in {301, 302, 303, 307, 308}:
-            yield f"status {self.status!r} is no redirect"
-        if not 400 <= self.answer_status <= 599 and self.kind == "status":
-            yield f"status {self.status!r} is not in 400..599"
         if not 0.0 <= self.probability <= 1.0:
             yield f"probability {self.probability!r} is not in [0, 1]"
         if self.times is not None and self.times < 1:
             yield f"times {self.times!r} is below 1"
         if not 0.0 <= self.seconds <= 3600.0:
             yield f"seconds {self.seconds!r} is not in [0, 3600]"
+        yield from self._contradictions()
+
+    def _contradictions(self) -> Iterable[str]:
         if self.kind == "reset_before" and self.executed:
             yield "reset_before cannot be executed; use reset_after"
+        if self.kind == "redirect" and self.answer_status not in {301, 302, 303, 307, 308}:
+            yield f"status {self.status!r} is no redirect"
+        if self.kind == "status" and not 400 <= self.answer_status <= 599:
+            yield f"status {self.status!r} is not in 400..599"
         for name, value in self.headers.items():
             if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
                 yield f"header {name!r} cannot be sent"

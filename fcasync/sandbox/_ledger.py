@@ -50,3 +50,17 @@ class Ledger:
     def executions(self, operation: str) -> dict[str, int]:
         """Return how often *operation* took effect on each account, however long ago."""
         return self._executions.get(operation, {}).copy()
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything, as JSON."""
+        return {
+            "requests": self.requests,
+            "rows": list(self._rows),
+            "executions": self._executions,
+        }
+
+    def load(self, told: dict[str, Any]) -> None:
+        """Take over what :meth:`dump` returned."""
+        self.requests = int(told["requests"])
+        self._rows.extend(told["rows"])
+        self._executions = {name: dict(counts) for name, counts in told["executions"].items()}

@@ -4,6 +4,7 @@ Everything here happens after the parameters have been judged: an error raised h
 of the operation, and is kept under the idempotency key like any other.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,10 +12,16 @@ import attrs
 
 from fcasync.sandbox import _errors, _objects, _transactions
 from fcasync.sandbox._ids import token
-from fcasync.sandbox._states import AccountState, Refused
+from fcasync.sandbox._states import AccountState, Refresh, Refused
 from fcasync.sandbox._store import Session, Store, window
 
 TRANSACTIONS_URL = "/v1/financial_connections/transactions"
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
 _FEATURE_PERMISSION = {
     "balance": "balances",
     "ownership": "ownership",
@@ -29,6 +36,8 @@ class Emit:
     type: str
     account: int
     at: float
+    daily: float | None = None
+    """When the subscription began of which this is the daily refresh; None for a single event."""
 
 
 @attrs.frozen
@@ -117,10 +126,10 @@ def refresh(store: Store, given: Input) -> Done:
     """Start refreshing features of an account; one under way is joined, not started again."""
     index = _account(store, given.target)
     features = given.params["features"]
-    state = _moved(store.state(index), "refresh", given.target)
+    state = _moved(store.state(index, given.now), "refresh", given.target)
     _permit(store, index, features)
     for feature in features:
-        _wait_is_over(store, getattr(state, feature), feature, given.now)
+        _wait_is_over(store, state.refresh(feature), feature, given.now)
     return _start(store, index, state, features, given.now)
 
 
@@ -128,29 +137,21 @@ def _start(
     store: Store, index: int, state: AccountState, features: Sequence[str], now: float
 ) -> Done:
     effects = []
-    before = state
     for feature in features:
-        refresh = getattr(state, feature)
-        begun = refresh.begun(now, store.timing)
-        if begun is not refresh:
-            state = attrs.evolve(state, **{feature: begun})
-            due = begun.settles_at(store.timing)
-            effects.append(Emit(f"refreshed_{feature}", index, due))
-    return _write(store, index, before, state, now, tuple(effects))
+        before = state.refresh(feature)
+        begun = before.begun(now, store.timing)
+        if begun is not before:
+            state = state.refreshed(feature, begun)
+            effects.append(Emit(f"refreshed_{feature}", index, begun.settles_at(store.timing)))
+    done = _write(store, index, state, now)
+    return attrs.evolve(done, effects=tuple(effects))
 
 
-def _write(
-    store: Store,
-    index: int,
-    before: AccountState,
-    state: AccountState,
-    now: float,
-    effects: tuple[Emit, ...] = (),
-) -> Done:
-    executed = state != before
+def _write(store: Store, index: int, state: AccountState, now: float) -> Done:
+    executed = state != store.state(index, now)
     if executed:
         store.changed[index] = state
-    return Done(store.account(index, now), executed, effects)
+    return Done(store.account(index, now), executed)
 
 
 def _moved(state: AccountState, event: str, account_id: str) -> AccountState:
@@ -171,7 +172,7 @@ def _permit(store: Store, index: int, features: Sequence[str]) -> None:
             raise _errors.invalid(message, "features")
 
 
-def _wait_is_over(store: Store, refresh: Any, feature: str, now: float) -> None:
+def _wait_is_over(store: Store, refresh: Refresh, feature: str, now: float) -> None:
     opens = refresh.opens_at(now, store.timing)
     if opens is not None and now < opens:
         message = f"The next {feature} refresh of this account is available at {-int(-opens // 1)}."
@@ -181,31 +182,40 @@ def _wait_is_over(store: Store, refresh: Any, feature: str, now: float) -> None:
 def subscribe(store: Store, given: Input) -> Done:
     """Subscribe to daily transaction refreshes; the first one starts at once."""
     index = _account(store, given.target)
-    before = _moved(store.state(index), "subscribe", given.target)
+    before = _moved(store.state(index, given.now), "subscribe", given.target)
     _permit(store, index, given.params["features"])
     if "transactions" in before.subscriptions:
         return Done(store.account(index, given.now))
-    state = attrs.evolve(before, subscriptions=("transactions",))
-    store.changed[index] = state
-    started = _start(store, index, state, ("transactions",), given.now)
-    return attrs.evolve(started, executed=True)
+    state = attrs.evolve(before, subscriptions=("transactions",), daily=given.now)
+    done = _start(store, index, state, ("transactions",), given.now)
+    due = store.state(index, given.now).tomorrow(store.timing)
+    daily = Emit("refreshed_transactions", index, due, daily=given.now)
+    return attrs.evolve(done, effects=(*done.effects, daily))
 
 
 def unsubscribe(store: Store, given: Input) -> Done:
     """End a subscription; harmless where there is none."""
     index = _account(store, given.target)
-    before = _moved(store.state(index), "unsubscribe", given.target)
-    state = attrs.evolve(before, subscriptions=())
-    return _write(store, index, before, state, given.now)
+    before = _moved(store.state(index, given.now), "unsubscribe", given.target)
+    state = attrs.evolve(before, subscriptions=(), daily=None)
+    return _write(store, index, state, given.now)
 
 
 def disconnect(store: Store, given: Input) -> Done:
     """End access to an account for good; repeating it changes nothing."""
     index = _account(store, given.target)
-    before = store.state(index)
-    state = attrs.evolve(_moved(before, "disconnect", given.target), subscriptions=())
-    news = () if state == before else (Emit("disconnected", index, given.now),)
-    return _write(store, index, before, state, given.now, news)
+    before = _moved(store.state(index, given.now), "disconnect", given.target)
+    done = _write(store, index, attrs.evolve(before, subscriptions=(), daily=None), given.now)
+    news = (Emit("disconnected", index, given.now),) if done.executed else ()
+    return attrs.evolve(done, effects=news)
+
+
+def bank_event(store: Store, account_id: str, event: str, now: float) -> Done:
+    """Let the bank deactivate or reactivate an account; not an operation of the API."""
+    index = _account(store, account_id)
+    done = _write(store, index, _moved(store.state(index, now), event, account_id), now)
+    news = (Emit(f"{event}d", index, now),) if done.executed else ()
+    return attrs.evolve(done, effects=news)
 
 
 def create_session(store: Store, given: Input) -> Done:
@@ -294,14 +304,9 @@ def _refreshed_after(store: Store, index: int, params: dict[str, Any]) -> int:
 
 
 def _within(at: int, wanted: Any) -> bool:
-    match wanted:
-        case None:
-            return True
-        case int():
-            return at == wanted
-    return wanted.get("gt", at - 1) < at < wanted.get("lt", at + 1) and wanted.get(
-        "gte", at
-    ) <= at <= wanted.get("lte", at)
+    if wanted is None or isinstance(wanted, int):
+        return wanted is None or at == wanted
+    return all(_COMPARE[name](at, bound) for name, bound in wanted.items())
 
 
 def retrieve_transaction(store: Store, given: Input) -> Done:

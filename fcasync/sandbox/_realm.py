@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -22,6 +23,8 @@ def masked(key: str) -> str:
 def authenticate(headers: Mapping[str, str]) -> str:
     """Return the API key that a request carries.
 
+    Any test key will do, but one with ``_expired`` in it, so that clients can meet a 401.
+
     Raises:
         ApiError: 401; it carries none, or one that the sandbox must not know.
     """
@@ -35,6 +38,9 @@ def authenticate(headers: Mapping[str, str]) -> str:
     if key.startswith(("sk_live_", "rk_live_")):
         message = f"Live key refused: {masked(key)}. The sandbox is not Stripe; send a test key."
         raise _errors.ApiError(401, message, code="livemode_mismatch")
+    if "_expired" in key:
+        message = f"Expired API Key provided: {masked(key)}"
+        raise _errors.ApiError(401, message, code="api_key_expired")
     if not _SECRET.fullmatch(key):
         raise _errors.ApiError(401, f"Invalid API Key provided: {masked(key)}")
     return key
@@ -76,15 +82,17 @@ class Realm:
     """One world per API key and connected account, each made when it is first asked for."""
 
     def __init__(self, settings: Settings, api_key: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self.api_key = api_key
         self.worlds: dict[tuple[str, str], World] = {}
+        """By a digest of the key (a saved state must not hold keys), and connected account."""
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
         """Return the world of a key; None means the sandbox's own."""
-        place = (api_key or self.api_key, account)
+        key = (api_key or self.api_key).encode()
+        place = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
         if place not in self.worlds:
-            self.worlds[place] = World(self._settings, account)
+            self.worlds[place] = World(self.settings, account)
         return self.worlds[place]
 
     def reset(self, world: World) -> None:

@@ -1,20 +1,25 @@
 """The sandbox as an object: starts the server, owns its tasks, and shows what happened."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from fcasync._clock import SYSTEM_CLOCK, Clock
 from fcasync.sandbox._app import App
+from fcasync.sandbox._control import Control
 from fcasync.sandbox._faults import Fault, fault
 from fcasync.sandbox._ids import token
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._rates import rate_limit as read_rate_limit
 from fcasync.sandbox._realm import Realm
+from fcasync.sandbox._state import load, save
 from fcasync.sandbox._states import Timing
+from fcasync.sandbox._thread import LoopThread
+from fcasync.sandbox._webhooks import Target, Webhooks
 from fcasync.sandbox._wire import Server, listen
 from fcasync.sandbox._world import Settings, World
 
@@ -45,6 +50,11 @@ class Sandbox:
         refresh_cooldown: float = 60.0,
         latency: float = 0.0,
         faults: Iterable[Fault | Mapping[str, Any]] = (),
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+        webhook_duplicates: float = 0.0,
+        webhook_reordering: float = 0.0,
+        state: str | os.PathLike[str] | None = None,
         threaded: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -63,6 +73,11 @@ class Sandbox:
             refresh_cooldown: Seconds after a refresh during which the next is refused.
             latency: Real seconds for which each answer is held.
             faults: Scripted faults, as :class:`Fault` or as mappings.
+            webhook_url: Where events are sent to, signed; None for nowhere.
+            webhook_secret: Signs them; by default one that follows from the seed.
+            webhook_duplicates: The share of events that arrive twice.
+            webhook_reordering: The share of events that younger ones overtake.
+            state: A file that is read at the start, if it exists, and written at the end.
             threaded: Whether to serve on a thread of its own.
             clock: Gives the real time, and sleeps through holds.
 
@@ -83,13 +98,27 @@ class Sandbox:
             latency=latency,
         )
         self.api_key = api_key or f"sk_test_{token(24, seed, 0x4E4)}"
+        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, 0x5EC)}"
+        self._target: Target | None = None
+        if webhook_url is not None:
+            self._target = Target(
+                url=webhook_url,
+                secret=self.webhook_secret,
+                duplicates=webhook_duplicates,
+                reordering=webhook_reordering,
+            )
         self._realm = Realm(settings, self.api_key)
         self._clock = clock
         self._port = port
-        self._app = App(self._realm, clock, self._publish)
-        self._home = _Thread() if threaded else None
+        self._state = None if state is None else Path(state)
+        self._threaded = threaded
+        self._home: LoopThread | None = None
         self._listener: asyncio.Server | None = None
         self._server: Server | None = None
+        self._webhooks: Webhooks | None = None
+        self._courier: asyncio.Task[None] | None = None
+        self._control = Control(self._realm, clock, self._publish, self._attempts)
+        self._app = App(self._realm, clock, self._publish, self._control)
 
     def __repr__(self) -> str:
         where = self.url if self._listener else "not started"
@@ -136,7 +165,7 @@ class Sandbox:
 
     def clear_faults(self) -> None:
         """End all faults."""
-        self._do(lambda: self.world.faults.clear())
+        self._do(self.world.faults.clear)
 
     @property
     def now(self) -> float:
@@ -159,47 +188,122 @@ class Sandbox:
         """Make the world anew, as the seed has it; scripted faults start over."""
         self._do(lambda: self._realm.reset(self.world))
 
+    def deactivate(self, account_id: str) -> None:
+        """Let the bank end access to an account until it is reactivated.
+
+        Raises:
+            ValueError: The account is unknown or disconnected.
+        """
+        self._act("account", {"account": account_id, "event": "deactivate"})
+
+    def reactivate(self, account_id: str) -> None:
+        """Let the bank give access to an account back.
+
+        Raises:
+            ValueError: The account is unknown or disconnected.
+        """
+        self._act("account", {"account": account_id, "event": "reactivate"})
+
+    def link(
+        self,
+        client_secret: str,
+        institution: str = "Test Institution",
+        accounts: Sequence[int] = (0,),
+    ) -> list[str]:
+        """Do what a person does on the page at ``/link/<client_secret>``.
+
+        Args:
+            client_secret: Of the session.
+            institution: One of those that the page shows.
+            accounts: Places in the list of accounts that the page shows, 0-based.
+
+        Returns:
+            The ids of the accounts that were linked.
+
+        Raises:
+            ValueError: The session is unknown or filled, or does not allow these accounts.
+        """
+        picked = {"institution": institution, "accounts": list(accounts)}
+        linked: list[str] = self._act("link", {"client_secret": client_secret, **picked})["linked"]
+        return linked
+
+    @property
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The attempts to deliver webhooks, oldest first; the latest 1000 are kept."""
+        return self._do(self._attempts)
+
+    def save(self) -> None:
+        """Write the state file now; without one, do nothing.
+
+        Events that are not due yet and the ledgers' older rows are not in it.
+        """
+        if self._state is not None:
+            path = self._state
+            self._do(lambda: save(path, self._realm))
+
+    def _act(self, action: str, given: dict[str, Any]) -> Any:
+        path = f"/_sandbox/{action}"
+        status, body = self._do(lambda: self._control.answer("POST", path, {}, given))
+        if status != 200:
+            raise ValueError(body["error"]["message"])
+        return body
+
     def _do(self, action: Callable[[], T]) -> T:
         """Run *action* where the server runs, so that nothing else runs meanwhile."""
-        if self._home is None or self._listener is None:
+        if self._home is None:
             return action()
         return self._home.run(_later(action))
 
     def _publish(self, world: World, effects: Sequence[Emit]) -> None:
-        """Take the events that a request has caused."""
+        if self._webhooks is not None:
+            self._webhooks.publish(world, effects)
+
+    def _attempts(self) -> list[dict[str, Any]]:
+        return [] if self._webhooks is None else list(self._webhooks.deliveries)
 
     async def _start(self) -> None:
+        if self._state is not None:
+            load(self._state, self._realm)
         self._server = Server(self._app.handle, self._app.error_body)
         self._listener = await listen(self._server, self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
+        if self._target is not None:
+            self._webhooks = Webhooks(self._target, self._clock)
+            self._courier = asyncio.create_task(self._webhooks.run())
 
     async def _stop(self) -> None:
-        if self._listener is None or self._server is None:
-            return
-        self._listener.close()
-        self._server.pre_shutdown()
-        await self._server.shutdown(_PATIENCE)
-        await self._listener.wait_closed()
-        self._listener = None
+        if self._courier is not None:
+            self._courier.cancel()
+            await asyncio.wait([self._courier])
+        if self._listener is not None and self._server is not None:
+            self._listener.close()
+            self._server.pre_shutdown()
+            await self._server.shutdown(_PATIENCE)
+            self._listener = None
+        if self._state is not None:
+            save(self._state, self._realm)
 
     async def __aenter__(self) -> "Sandbox":
-        if self._home is None:
-            await self._start()
-        else:
-            self.__enter__()
+        if self._threaded:
+            return self.__enter__()
+        await self._start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._home is None:
             await self._stop()
         else:
-            await asyncio.to_thread(self._home.close, self._stop())
+            await asyncio.to_thread(self.__exit__, None, None, None)
 
     def __enter__(self) -> "Sandbox":
-        if self._home is None:
+        if not self._threaded:
             raise TypeError("use `async with Sandbox()`, or `with Sandbox(threaded=True)`")
-        self._home.open()
-        self._home.run(self._start())
+        self._home = LoopThread()
+        try:
+            self._home.run(self._start())
+        except BaseException:
+            self._home.close()
+            raise
         return self
 
     def __exit__(
@@ -209,38 +313,12 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         if self._home is not None:
-            self._home.close(self._stop())
+            try:
+                self._home.run(self._stop())
+            finally:
+                self._home.close()
+                self._home = None
 
 
 async def _later(action: Callable[[], T]) -> T:
     return action()
-
-
-class _Thread:
-    """A thread with a loop, for a sandbox whose user has none."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def open(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        # A daemon: a user who forgets to close the sandbox can still leave the interpreter.
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="fcasync-sandbox", daemon=True
-        )
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def close(self, last: Coroutine[Any, Any, None]) -> None:
-        assert self._loop is not None
-        assert self._thread is not None
-        try:
-            self.run(last)
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()

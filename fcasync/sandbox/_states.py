@@ -3,6 +3,8 @@
 A pair that is not in its table raises :class:`Refused`: the operation answers with an error.
 """
 
+from typing import Any
+
 import attrs
 
 from fcasync.sandbox._dice import unit
@@ -25,6 +27,8 @@ ACCOUNT = {
     # Nothing comes back from a disconnection; repeating it changes nothing and is no error.
     "disconnected": {"disconnect": "disconnected"},
 }
+
+DAY = 86_400.0
 
 REFRESH = {
     "none": {"start": "pending"},
@@ -130,6 +134,40 @@ class AccountState:
     balance: Refresh
     ownership: Refresh
     transactions: Refresh
+    daily: float | None = None
+    """When a subscription began that brings a transaction refresh a day. The seed's own bring
+    none, or the accounts of a seed would differ with the day on which they are looked at."""
+
+    def refresh(self, feature: str) -> Refresh:
+        """Return the refreshes of balance, ownership or transactions."""
+        refresh: Refresh = getattr(self, feature)
+        return refresh
+
+    def refreshed(self, feature: str, refresh: Refresh) -> "AccountState":
+        """Return the state with the refreshes of *feature* replaced."""
+        changes: dict[str, Any] = {feature: refresh}
+        return attrs.evolve(self, **changes)
+
+    def caught_up(self, now: float, timing: Timing) -> "AccountState":
+        """Return the state with the daily refreshes that were due by *now*."""
+        if self.daily is None or self.status != "active":
+            return self
+        last = self.transactions
+        days = int((now - last.started) // DAY)
+        if days < 1:
+            return self
+        before = last.settled(last.started + DAY, timing)
+        if days > 1:
+            yesterday = last.started + (days - 1) * DAY
+            good = last.number + days - 1
+            before = attrs.evolve(last, good=good, good_at=yesterday + timing.settle_seconds)
+        started = last.started + days * DAY
+        latest = attrs.evolve(before, number=last.number + days, started=started)
+        return attrs.evolve(self, transactions=latest)
+
+    def tomorrow(self, timing: Timing) -> float:
+        """Return when the next daily refresh has settled."""
+        return self.transactions.started + DAY + timing.settle_seconds
 
     def moved(self, event: str) -> "AccountState":
         """Return the state after *event*.

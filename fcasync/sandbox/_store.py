@@ -58,17 +58,22 @@ class Store:
         """Return what never changes about account *index*."""
         return self.linked.get(index) or self.seed.facts(index)
 
-    def state(self, index: int) -> AccountState:
-        """Return the current state of account *index*."""
-        return self.changed.get(index) or self.seed.state(index)
+    def state(self, index: int, now: float) -> AccountState:
+        """Return the state of account *index* at *now*."""
+        changed = self.changed.get(index)
+        if changed is None:
+            return self.seed.state(index)
+        return changed.caught_up(now, self.timing)
 
     def account(self, index: int, now: float) -> dict[str, Any]:
         """Return account *index* as the API shows it."""
-        return _objects.account(self.seed, self.facts(index), self.state(index), now, self.timing)
+        return _objects.account(
+            self.seed, self.facts(index), self.state(index, now), now, self.timing
+        )
 
     def transactions(self, index: int, now: float) -> Refresh:
         """Return the transaction refreshes of account *index*."""
-        return self.state(index).transactions.settled(now, self.timing)
+        return self.state(index, now).transactions.settled(now, self.timing)
 
     def of_holder(self, wanted: dict[str, str]) -> list[int]:
         """Return the accounts of the holder with these ids, newest first."""
@@ -100,7 +105,7 @@ class Store:
         code = self.seed.ownership_ids.decode(found)
         if code is None or code >> 16 >= self.total:
             return None
-        refresh = self.state(code >> 16).ownership.settled(now, self.timing)
+        refresh = self.state(code >> 16, now).ownership.settled(now, self.timing)
         number = code & 0xFFFF
         return (code >> 16, number, refresh.good_at) if 0 < number <= refresh.good else None
 

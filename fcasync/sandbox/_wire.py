@@ -17,6 +17,7 @@ from fcasync.sandbox._world import Reply
 
 JSON = "application/json"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LONGEST_LINE = 1 << 16  # ten parameters of 5000 characters
 _BOMB_SIZE = 64 << 20
 _GARBAGE = b"<html><body>502 Bad Gateway\x00</body>"
 
@@ -53,7 +54,9 @@ class Server(web.Server):
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         error_body: ErrorBody,
     ) -> None:
-        super().__init__(handler, access_log=None)
+        super().__init__(
+            handler, access_log=None, max_line_size=_LONGEST_LINE, max_field_size=_LONGEST_LINE
+        )
         self._protocol = type("_Protocol", (JsonErrors,), {"error_body": staticmethod(error_body)})
 
     def __call__(self) -> RequestHandler:
@@ -67,24 +70,33 @@ async def send(request: web.BaseRequest, reply: Reply, clock: Clock) -> web.Stre
     if reply.hold and (reply.fault is None or reply.fault.kind != "drip"):
         await clock.sleep(reply.hold)
     if reply.fault is None:
-        return web.Response(
-            status=reply.status, headers=reply.headers, body=reply.body, content_type=JSON
-        )
+        return _whole(reply)
     return await _broken(request, reply, reply.fault, clock)
+
+
+def _whole(reply: Reply) -> web.Response:
+    return web.Response(
+        status=reply.status, headers=reply.headers, body=reply.body, content_type=JSON
+    )
 
 
 async def _broken(
     request: web.BaseRequest, reply: Reply, fault: Fault, clock: Clock
 ) -> web.StreamResponse:
+    if fault.kind in {"reset_before", "reset_after"}:
+        return _reset(request)
+    if fault.kind == "delay":
+        return _whole(reply) if fault.executes else _reset(request)
+    if fault.kind == "truncate":
+        return await _truncated(request, reply)
+    if fault.kind == "drip":
+        return await _dripped(request, reply, clock)
+    return _false(request, reply, fault)
+
+
+def _false(request: web.BaseRequest, reply: Reply, fault: Fault) -> web.StreamResponse:
+    """Return a whole answer that is not what the API promises."""
     match fault.kind:
-        case "reset_before" | "reset_after":
-            return _reset(request)
-        case "delay" if not fault.executes:
-            return _reset(request)
-        case "truncate":
-            return await _truncated(request, reply)
-        case "drip":
-            return await _dripped(request, reply, clock)
         case "garbage":
             return web.Response(body=_GARBAGE, content_type="text/html", headers=reply.headers)
         case "redirect":
@@ -93,9 +105,7 @@ async def _broken(
         case "gzip_bomb":
             headers = {**reply.headers, "Content-Encoding": "gzip"}
             return web.Response(body=_bomb(), content_type=JSON, headers=headers)
-    return web.Response(
-        status=reply.status, headers=reply.headers, body=reply.body, content_type=JSON
-    )
+    return _whole(reply)
 
 
 def _reset(request: web.BaseRequest) -> web.StreamResponse:

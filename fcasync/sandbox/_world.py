@@ -27,7 +27,7 @@ afterwards how to mangle the answer. While a fault holds an answer back, the req
 as under way: its key is in use, and it takes up concurrency.
 
 *Effects* are what the world wants told to others: events that become due at a time. Whoever owns
-the wire keeps them, and asks ``event`` for the body when they are.
+the wire keeps them, and asks ``due`` for the event when they are.
 """
 
 import re
@@ -45,15 +45,16 @@ from fcasync.sandbox._faults import Fault, FaultBook
 from fcasync.sandbox._idempotency import LONGEST_KEY, Keys, Result, fingerprint
 from fcasync.sandbox._ids import token
 from fcasync.sandbox._ledger import LONGEST, Ledger
-from fcasync.sandbox._operations import RUN, Done, Emit, Input
+from fcasync.sandbox._operations import RUN, Done, Emit, Input, bank_event
 from fcasync.sandbox._rates import Limiter, RateLimit
 from fcasync.sandbox._routes import Operation, route
 from fcasync.sandbox._seed import Seed
-from fcasync.sandbox._states import Timing
+from fcasync.sandbox._states import DAY, Timing
 from fcasync.sandbox._store import Store
 
 API_VERSION = "2026-09-30.endive"
 _VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?(; ?[a-z_=.v0-9]+)*")
+_FARTHEST = 100 * 365 * DAY
 _FORM = "application/x-www-form-urlencoded"
 _KEY = re.compile(rf"[\x20-\x7e]{{1,{LONGEST_KEY}}}")
 
@@ -65,8 +66,8 @@ class Settings:
     seed: int = 0
     accounts: int = 25
     varied: bool = True
-    timing: Timing = Timing()
-    rate_limit: RateLimit = RateLimit()
+    timing: Timing = attrs.field(factory=Timing)
+    rate_limit: RateLimit = attrs.field(factory=RateLimit)
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     """Seconds for which every answer is held."""
@@ -177,10 +178,10 @@ class World:
         """Move the world's clock forward.
 
         Raises:
-            ValueError: *seconds* is negative or not a finite number.
+            ValueError: *seconds* is negative, or the world would be 100 years ahead.
         """
-        if not 0.0 <= seconds < float("inf"):
-            raise ValueError(f"cannot advance by {seconds!r} seconds")
+        if not 0.0 <= seconds <= _FARTHEST - self.offset:
+            raise ValueError(f"cannot advance by {seconds!r} seconds; at most 100 years in all")
         self.offset += seconds
 
     def now(self, now: float) -> float:
@@ -199,8 +200,9 @@ class World:
         """
         call = self._open(request, now)
         try:
-            call = self._routed(call)
-            answer = self._admitted(call)
+            operation, target = self._routed(request)
+            call = attrs.evolve(call, operation=operation, target=target)
+            answer = self._admitted(call, operation)
         except _errors.ApiError as error:
             answer = self._refused(call, error)
         return self._close(call, answer), answer.effects
@@ -210,51 +212,83 @@ class World:
         call = self._open(request, now)
         return self._close(call, self._refused(call, error))
 
-    def event(self, effect: Emit, now: float) -> tuple[str, dict[str, Any]]:
-        """Return type and body of the event that *effect* has become at *now*."""
+    def due(self, effect: Emit, now: float) -> tuple[dict[str, Any] | None, tuple[Emit, ...]]:
+        """Return the event that *effect* has become, if any, and the effects that follow it.
+
+        Args:
+            effect: One that :meth:`apply` returned, and that is due.
+            now: The real Unix time.
+        """
+        now = self.now(now)
+        if effect.daily is None:
+            return self._event(effect, now), ()
+        state = self.store.state(effect.account, now)
+        if state.daily != effect.daily or state.status != "active":
+            return None, ()
+        # A refresh asked for meanwhile puts the daily one off.
+        happened = state.transactions.started > effect.at - self.store.timing.settle_seconds - 1
+        event = self._event(effect, now) if happened else None
+        return event, (attrs.evolve(effect, at=state.tomorrow(self.store.timing)),)
+
+    def happen(
+        self, account_id: str, event: str, now: float
+    ) -> tuple[dict[str, Any], tuple[Emit, ...]]:
+        """Let a bank deactivate or reactivate an account.
+
+        Args:
+            account_id: The account.
+            event: ``deactivate`` or ``reactivate``.
+            now: The world's time.
+
+        Returns:
+            The account afterwards, and the events to come.
+
+        Raises:
+            ApiError: There is no such account, or nothing brings it back.
+            ValueError: The event is unknown.
+        """
+        if event not in {"deactivate", "reactivate"}:
+            raise ValueError(f"event {event[:50]!r} is neither deactivate nor reactivate")
+        done = bank_event(self.store, account_id, event, now)
+        return done.body, done.effects
+
+    def _event(self, effect: Emit, now: float) -> dict[str, Any]:
         self.events += 1
-        kind = f"financial_connections.account.{effect.type}"
-        code = token(23, self.store.seed.number, 0xE4E7, self.events)
-        return kind, {
-            "id": f"evt_1{code}",
+        return {
+            "id": f"evt_{token(24, self.store.seed.number, 0xE4E7, self.events)}",
             "object": "event",
             "api_version": API_VERSION,
             "created": int(effect.at),
-            "data": {"object": self.store.account(effect.account, self.now(now))},
+            "data": {"object": self.store.account(effect.account, now)},
             "livemode": False,
             "pending_webhooks": 1,
             "request": {"id": None, "idempotency_key": None},
-            "type": kind,
+            "type": f"financial_connections.account.{effect.type}",
         }
 
     def _open(self, request: Request, now: float) -> _Call:
         dice = mix(self.store.seed.number, 0x4E9, self.ledger.requests)
         return _Call(request, self.now(now), f"req_{token(14, dice)}", dice)
 
-    def _routed(self, call: _Call) -> _Call:
-        request = call.request
+    def _routed(self, request: Request) -> tuple[Operation, str]:
         found = route(request.method, request.path)
         if found is None:
             raise _errors.unrecognized(request.method, request.path)
         version = request.headers.get("stripe-version")
         if version is not None and not _VERSION.fullmatch(version):
             raise _errors.ApiError(400, f"Invalid Stripe API version: {version[:50]}")
-        return attrs.evolve(call, operation=found[0], target=found[1])
+        return found
 
-    def _admitted(self, call: _Call) -> _Answer:
-        assert call.operation is not None
-        try:
-            self.limiter.admit(call.operation.name, call.now)
-        except _errors.ApiError as error:
-            return self._refused(call, error)
-        fault = self.faults.strike(call.operation.name, call.dice)
+    def _admitted(self, call: _Call, operation: Operation) -> _Answer:
+        self.limiter.admit(operation.name, call.now)
+        fault = self.faults.strike(operation.name, call.dice)
         hold = self.settings.latency
         if fault is not None and fault.kind in {"delay", "drip"}:
             hold += fault.seconds
         if hold:
             self.limiter.occupy(call.now + hold)
         try:
-            answer = self._perform(call, call.operation, hold, fault)
+            answer = self._perform(call, operation, hold, fault)
         except _errors.ApiError as error:
             answer = self._refused(call, error)
         answer = attrs.evolve(answer, hold=hold)

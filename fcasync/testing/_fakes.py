@@ -1,19 +1,19 @@
-"""For your own tests: a clock that never waits, a transport with a script, hooks that record.
-
-For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`.
-"""
+"""A clock, a transport and a hook to put in the place of the real ones."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from multidict import CIMultiDict
 
+from fcasync._convert import to_dict
 from fcasync._wire import Answer, Request
 from fcasync.hooks import HookEvent
+from fcasync.models._base import Model
 
-__all__ = ["FakeClock", "RecordingHook", "ScriptedTransport", "answer"]
+Step: TypeAlias = Answer | Model | BaseException | dict[str, Any]
+"""One step of a script."""
 
 
 class FakeClock:
@@ -60,11 +60,12 @@ def answer(
     """Return an answer for a script.
 
     Args:
-        body: Bytes as they are; anything else as JSON.
+        body: Bytes as they are; a model in Stripe's shape; anything else as JSON.
         status: The HTTP status.
         headers: Response headers, looked up without regard to case.
     """
-    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    plain = to_dict(body) if isinstance(body, Model) else body
+    data = plain if isinstance(plain, bytes) else orjson.dumps(plain)
     return Answer(status, CIMultiDict(headers or {}), data)
 
 
@@ -72,16 +73,16 @@ class ScriptedTransport:
     """Answers each request with the next step of a script, without any network.
 
     Args:
-        script: Answers to return (see :func:`answer`; a dict is one with status 200) and
-            exceptions to raise, in order.
+        script: Answers to return (see :func:`answer`; a model or a dict is one with status 200)
+            and exceptions to raise, in order.
     """
 
-    def __init__(self, script: Iterable[Answer | BaseException | dict[str, Any]] = ()) -> None:
+    def __init__(self, script: Iterable[Step] = ()) -> None:
         self._script = list(script)
         self.requests: list[Request[Any]] = []
         """What was sent."""
 
-    def add(self, *steps: Answer | BaseException | dict[str, Any]) -> None:
+    def add(self, *steps: Step) -> None:
         """Append *steps* to the script."""
         self._script.extend(steps)
 
@@ -98,7 +99,7 @@ class ScriptedTransport:
         step = self._script.pop(0)
         if isinstance(step, BaseException):
             raise step
-        return answer(step) if isinstance(step, dict) else step
+        return step if isinstance(step, Answer) else answer(step)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to close."""

@@ -1,0 +1,66 @@
+"""A bar for ``progress=True``: rich draws it, in a terminal and in a notebook."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from fcasync.bulk._report import Progress
+
+REDRAW = 0.2
+"""Seconds between two looks at the figures."""
+
+
+def make(console: Any = None) -> Any:
+    """Return a bar that is not shown yet.
+
+    Args:
+        console: The rich console to draw on; None is standard output, or the notebook.
+
+    Raises:
+        ImportError: rich is not installed.
+    """
+    try:
+        from rich.progress import (  # noqa: PLC0415 - an extra
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+        from rich.progress import Progress as Bar  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "progress=True draws with rich, which is not installed: pip install 'fcasync[cli]'"
+        ) from error
+    facts = TextColumn("{task.fields[facts]}", style="dim")
+    count = MofNCompleteColumn()
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        count,
+        facts,
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+async def draw(bar: Any, name: str, progress: Callable[[], Progress]) -> None:
+    """Keep *bar* up to date until cancelled."""
+    with bar:
+        task = bar.add_task(name, total=None, facts="")
+        try:
+            while True:
+                _update(bar, task, progress())
+                await asyncio.sleep(REDRAW)
+        finally:
+            _update(bar, task, progress())
+
+
+def _update(bar: Any, task: int, now: Progress) -> None:
+    facts = [f"{now.rate:.0f}/s"]
+    if now.limit is not None:
+        facts.append(f"limit {now.limit:.0f}/s")
+    if now.eta is not None:
+        facts.append(f"{now.eta:.0f} s left")
+    if now.failed:
+        facts.append(f"{now.failed} failed")
+    bar.update(task, completed=now.done, total=now.total, facts="  ".join(facts))

@@ -1,0 +1,37 @@
+"""For your own tests: a clock that never waits, a transport with a script, objects to answer with.
+
+::
+
+    transport = ScriptedTransport([make_account(id="fca_1"), answer(status=503)])
+    client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock())
+
+For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`; for both as pytest
+fixtures, :mod:`fcasync.pytest_plugin`.
+"""
+
+from fcasync.testing._fakes import FakeClock, RecordingHook, ScriptedTransport, answer
+from fcasync.testing._objects import (
+    make_account,
+    make_event,
+    make_owner,
+    make_ownership,
+    make_page,
+    make_session,
+    make_transaction,
+    signed_webhook,
+)
+
+__all__ = [
+    "FakeClock",
+    "RecordingHook",
+    "ScriptedTransport",
+    "answer",
+    "make_account",
+    "make_event",
+    "make_owner",
+    "make_ownership",
+    "make_page",
+    "make_session",
+    "make_transaction",
+    "signed_webhook",
+]

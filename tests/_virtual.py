@@ -1,0 +1,71 @@
+"""Time that costs nothing: an event loop whose clock jumps to the next timer when all is quiet."""
+
+import asyncio
+import random
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EPOCH = 1_760_000_000.0
+"""The Unix time at which virtual time begins."""
+
+
+class _NoWaiting(selectors.SelectSelector):
+    """Looks at the sockets without waiting; the wait is added to the loop's time instead."""
+
+    waited = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is None:
+            raise RuntimeError("deadlock: nothing is due, ever, in this loop")
+        self.waited += max(timeout, 0.0)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Timers fire at once and in order; threads are not waited for, so executors run inline."""
+
+    def __init__(self) -> None:
+        self._no_waiting = _NoWaiting()
+        super().__init__(self._no_waiting)
+
+    def time(self) -> float:
+        return self._no_waiting.waited
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class VirtualClock:
+    """A `fcasync._clock.Clock` of the running loop's time; dice are seeded."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._dice = random.Random(seed)
+        self.offset = EPOCH
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def time(self) -> float:
+        return self.monotonic() + self.offset
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def draw(self) -> float:
+        return self._dice.random()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run *main* in virtual time, like ``asyncio.run``."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)

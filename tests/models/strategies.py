@@ -1,0 +1,116 @@
+"""JSON for hypothesis: from the models' own annotations, and from Stripe's published schemas."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from hypothesis import strategies as st
+
+from fcasync.models._build import hints, open_enum, without_none
+
+SPEC = Path(__file__).parents[3] / "shared" / "spec"
+
+strings = st.text(max_size=12)
+unix_times = st.integers(-62_135_596_800, 253_402_300_799)
+integers = st.integers(-(2**53), 2**53)
+anything = st.recursive(
+    st.none() | st.booleans() | integers | strings,
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(strings, inside, max_size=2),
+    max_leaves=4,
+)
+
+
+def unknown_fields(known: set[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return fields that Stripe may add tomorrow."""
+    names = st.sampled_from(["x_new", "extra", "_extra", "self", "class"]) | strings
+    return st.dictionaries(names.filter(lambda name: name not in known), anything, max_size=2)
+
+
+@st.composite
+def json_of(draw: st.DrawFn, cls: Any) -> dict[str, Any]:
+    """Draw JSON that the model *cls* promises to understand, null and absent fields included."""
+    fields = hints(cls)
+    drawn = draw(unknown_fields(set(fields)))
+    for name, hint in fields.items():
+        kind = without_none(hint)
+        value = draw(st.sampled_from(["absent", "null", "given", "given"]))
+        if kind is hint or value == "given":
+            drawn[name] = draw(value_of(kind))
+        elif value == "null":
+            drawn[name] = None
+    return drawn
+
+
+def value_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Return values that fit an annotation without its None."""
+    leaves = {
+        str: strings,
+        bool: st.booleans(),
+        int: integers,
+        datetime: unix_times,
+        dict[str, int]: st.dictionaries(strings, integers, max_size=2),
+        dict[str, Any]: st.dictionaries(strings, anything, max_size=2),
+    }
+    if kind in leaves:
+        return leaves[kind]
+    if get_origin(kind) is Literal:
+        return st.just(get_args(kind)[0])
+    if enum := open_enum(kind):
+        return st.sampled_from([member.value for member in enum]) | strings
+    if get_origin(kind) is list:
+        return st.lists(value_of(get_args(kind)[0]), max_size=2)
+    if isinstance(kind, tuple):
+        return strings | value_of(kind[1])
+    return st.deferred(lambda: json_of(kind))
+
+
+def schemas() -> dict[str, Any]:
+    """Return Stripe's schemas by name."""
+    found: dict[str, Any] = json.loads((SPEC / "fc_jsonschema.json").read_text())["$defs"]
+    return found
+
+
+def json_in(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Return JSON that fits a schema, and what Stripe may make of it tomorrow."""
+    if "$ref" in schema:
+        return st.deferred(lambda: json_in(defs[schema["$ref"].rpartition("/")[2]], defs))
+    if "anyOf" in schema:
+        return st.one_of([json_in(each, defs) for each in schema["anyOf"]])
+    if schema["type"] == "object":
+        return object_in(schema, defs)
+    if schema["type"] == "array":
+        return st.lists(json_in(schema["items"], defs), max_size=2)
+    return leaf_in(schema)
+
+
+def leaf_in(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "pattern" in schema:
+        return st.just(schema["pattern"].lstrip("^"))
+    if "enum" in schema:
+        known = st.sampled_from(schema["enum"])
+        return known if len(schema["enum"]) == 1 else known | strings
+    whole = unix_times if schema.get("format") == "unix-time" else integers
+    return {"null": st.none(), "boolean": st.booleans(), "string": strings, "integer": whole}[
+        schema["type"]
+    ]
+
+
+@st.composite
+def object_in(draw: st.DrawFn, schema: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in schema:
+        values = json_in(schema["additionalProperties"], defs)
+        return draw(st.dictionaries(strings, values, max_size=2))
+    known = schema["properties"]
+    drawn = draw(unknown_fields(set(known)))
+    for name, inside in known.items():
+        if name in schema.get("required", ()) or draw(st.booleans()):
+            drawn[name] = draw(json_in(inside, defs))
+    return drawn
+
+
+def without_nulls(value: Any) -> Any:
+    """Return JSON in which what is null is absent."""
+    if isinstance(value, dict):
+        return {name: without_nulls(v) for name, v in value.items() if v is not None}
+    return [without_nulls(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,111 @@
+"""What `fcasync.testing` offers to the tests of others."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+import fcasync
+from fcasync import testing, webhooks
+from fcasync.testing import FakeClock, ScriptedTransport, answer
+
+SECRET = "whsec_of_a_test"
+FACTORIES = {
+    fcasync.Account: testing.make_account,
+    fcasync.AccountOwner: testing.make_owner,
+    fcasync.AccountOwnership: testing.make_ownership,
+    fcasync.Event: testing.make_event,
+    fcasync.Session: testing.make_session,
+    fcasync.Transaction: testing.make_transaction,
+}
+
+
+@pytest.mark.parametrize(("model", "make"), FACTORIES.items(), ids=lambda item: item.__name__)
+def test_a_factory_makes_a_whole_object(model: Any, make: Any) -> None:
+    """Its type is right, it knows every field it states, and it is equal to the next one."""
+    made = make()
+    assert type(made) is model
+    assert made.extra == {}
+    assert made == make()
+
+
+def test_fields_are_set_as_models_or_as_json() -> None:
+    """Both ways to say the same make the same."""
+    instant = datetime(2026, 1, 2, tzinfo=UTC)
+    refresh = fcasync.BalanceRefresh(status="failed", last_attempted_at=instant)
+    typed = testing.make_account(id="fca_2", created=instant, balance_refresh=refresh)
+    plain = testing.make_account(
+        id="fca_2",
+        created=int(instant.timestamp()),
+        balance_refresh={"status": "failed", "last_attempted_at": int(instant.timestamp())},
+    )
+    assert typed == plain
+    assert (typed.id, typed.created, typed.balance_refresh) == ("fca_2", instant, refresh)
+
+
+def test_a_field_may_be_null() -> None:
+    """None takes away what a factory fills in."""
+    assert testing.make_account(balance=None).balance is None
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    """Only `extra` makes fields that the model does not know."""
+    with pytest.raises(TypeError, match=r"no field 'blance'; pass extra=\{'blance': \.\.\.\}"):
+        testing.make_account(blance=None)
+    assert testing.make_account(extra={"new": 1}).extra == {"new": 1}
+
+
+def test_a_value_that_does_not_fit_is_refused() -> None:
+    """A factory makes nothing that Stripe could not send."""
+    with pytest.raises(fcasync.ProtocolError, match="created"):
+        testing.make_account(created="yesterday")
+
+
+def test_an_event_holds_the_object_given() -> None:
+    """The type and the object of an event are its two arguments."""
+    account = testing.make_account(id="fca_7", status="disconnected")
+    event = testing.make_event(fcasync.EventType.ACCOUNT_DISCONNECTED, account, id="evt_7")
+    assert (event.id, event.type) == ("evt_7", fcasync.EventType.ACCOUNT_DISCONNECTED)
+    assert event.data.object == account
+    assert testing.make_event().data.object == testing.make_account()
+
+
+def test_a_signed_webhook_is_accepted() -> None:
+    """Body and headers are what construct_event asks for."""
+    clock, event = FakeClock(), testing.make_event()
+    body, headers = testing.signed_webhook(event, SECRET, int(clock.time()))
+    read = webhooks.construct_event(body, headers["Stripe-Signature"], SECRET, clock=clock)
+    assert read == event
+
+
+def test_an_answer_takes_a_model() -> None:
+    """Models become Stripe's JSON, under any status and headers."""
+    made = answer(testing.make_account(id="fca_3"), status=202, headers={"Request-Id": "req_3"})
+    assert (made.status, made.headers["request-id"]) == (202, "req_3")
+    assert orjson.loads(made.body)["id"] == "fca_3"
+
+
+async def test_a_script_may_consist_of_models() -> None:
+    """A page and an account answer a list and a retrieve."""
+    accounts = [testing.make_account(id=f"fca_{number}") for number in range(3)]
+    transport = ScriptedTransport([testing.make_page(accounts), accounts[1]])
+    client = fcasync.Client("sk_test_1", transport=transport)
+    assert await client.accounts.list().collect() == accounts
+    assert await client.accounts.retrieve("fca_1") == accounts[1]
+
+
+async def test_a_script_that_is_over_fails_the_test() -> None:
+    """An unexpected request is no network error, which a client would retry."""
+    client = fcasync.Client("sk_test_1", transport=ScriptedTransport())
+    with pytest.raises(AssertionError, match="no step for retrieve"):
+        await client.accounts.retrieve("fca_1")
+
+
+async def test_a_fake_clock_passes_without_waiting() -> None:
+    """Sleeps are noted, and both of its times move."""
+    clock = FakeClock(start=100.0, draw=0.25)
+    await clock.sleep(3.0)
+    clock.advance(2.0)
+    assert (clock.time(), clock.monotonic(), clock.sleeps) == (105.0, 5.0, [3.0])
+    assert clock.draw() == 0.25
