@@ -85,7 +85,8 @@ class _Call:
 
     @property
     def key(self) -> str | None:
-        return self.request.headers.get("idempotency-key")
+        key = self.request.headers.get("idempotency-key")
+        return key and _errors.plain(key)
 
     @property
     def account(self) -> str | None:

@@ -121,6 +121,21 @@ async def test_even_a_broken_request_gets_json(sandbox: Sandbox, request_bytes: 
     assert body["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    "header", ["Authorization", "Idempotency-Key", "Stripe-Account", "Stripe-Version"]
+)
+async def test_raw_bytes_in_a_header_do_no_harm(http: Http, header: str) -> None:
+    """What is not text is refused, and neither the answer nor the ledger chokes on it."""
+    known = {"Authorization": f"Bearer {http.sandbox.api_key}"}
+    lines = {"Host": "localhost", "Content-Length": "0", "Connection": "close", **known}
+    head = "".join(f"{name}: {value}\r\n" for name, value in (lines | {header: "é\xff"}).items())
+    path = (await http.account()) + "/disconnect"
+    status, _ = await raw(http.sandbox, f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+
+    assert status.split()[1].startswith(b"4")
+    assert (await http.control("ledger"))["data"][-1]["executed"] is False
+
+
 async def test_an_unknown_method_is_a_404(http: Http) -> None:
     """Stripe does not say 405."""
     for method in ("PUT", "PATCH", "DELETE", "OPTIONS"):
