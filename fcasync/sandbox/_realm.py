@@ -93,6 +93,7 @@ class Realm:
 
     def reset(self, world: World) -> None:
         """Make a world anew, with the faults and the time that it started with."""
+        world.over = True
         for place in [place for place, known in self.worlds.items() if known is world]:
             del self.worlds[place]
 

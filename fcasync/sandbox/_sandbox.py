@@ -24,7 +24,7 @@ from fcasync.sandbox._wire import Server, listen
 from fcasync.sandbox._world import Settings, World
 
 T = TypeVar("T")
-_PATIENCE = 2.0  # seconds that requests under way get when the sandbox closes
+_PATIENCE = 0.5  # seconds that requests under way get when the sandbox closes
 
 
 class Sandbox:

@@ -129,6 +129,8 @@ class World:
         self.ledger = Ledger(settings.longest_ledger)
         self.offset = 0.0
         self.events = 0
+        self.over = False
+        """Whether a reset has put another world in its place: its events are not sent any more."""
 
     def copy(self) -> "World":
         """Return a world that goes its own way from here on; its cost is that of what changed."""
@@ -331,7 +333,6 @@ class World:
         request = call.request
         self.ledger.add(
             {
-                "number": self.ledger.requests + 1,
                 "time": call.now,
                 "method": request.method,
                 "path": request.path,
