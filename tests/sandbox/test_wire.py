@@ -248,11 +248,26 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
         pass
 
 
-@pytest.mark.parametrize("wrong", [{"accounts": -1}, {"seed": 1.5}, {"rate_limit": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accounts": -1},
+        {"seed": 1.5},
+        {"rate_limit": 0},
+        {"settle_seconds": -1},
+        {"latency": float("nan")},
+        {"failure_rate": 2},
+        {"webhook_duplicates": -0.1},
+        {"api_key": "sk_live_1234567890"},
+        {"api_key": "hello"},
+    ],
+)
 def test_a_sandbox_refuses_nonsense(wrong: dict[str, Any]) -> None:
     """Arguments are judged when the sandbox is made."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(ValueError, match=next(iter(wrong))) as refused:
         Sandbox(**wrong)
+
+    assert "1234567890" not in str(refused.value)
 
 
 async def test_a_busy_port_is_an_error_at_the_start(sandbox: Sandbox) -> None:
