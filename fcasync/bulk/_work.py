@@ -159,11 +159,10 @@ class Work:
         if account_id in self._live:
             self._room.release()
             return
-        # A journal without its end may have lost intents: any account may have been sent since
-        # the job began (see `_plan`).
         is_suspect = self._journal.was_cut_short
         sent_at = self._journal.header.created if is_suspect else self._time.earliest()
-        task = Task(account_id, sent_at, item if isinstance(item, Account) else None)
+        account = item if isinstance(item, Account) else None
+        task = Task(account_id, sent_at, account, is_suspect)
         self._live[account_id] = task
         self._commit.admit(row_of(task), partial(self._admitted, task))
 

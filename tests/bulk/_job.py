@@ -1,20 +1,26 @@
-"""A process that refreshes the accounts of a sandbox, to be killed: URL, key, journal, flags."""
+"""A process that refreshes the accounts named in a file, to be killed."""
 
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 from fcasync.client import Client
+from fcasync.errors import JournalError
 
 START_RATE = 400.0
 """Slow start is not what is tested here."""
+
+
+REFUSED = 5
+"""The exit code when the journal cannot be gone on with."""
 
 
 async def main(url: str, api_key: str, journal: str, ids: str, *flags: str) -> None:
     async with Client(api_key, base_url=url, timeout=5.0) as client:
         client._engine.limiter.pace(None, "refresh").learn(START_RATE)
         run = client.bulk.refresh(
-            ids.split(","),
+            Path(ids).read_text().split(),
             features=["balance"],
             journal=journal,
             retry_failed="retry_failed" in flags,
@@ -25,4 +31,7 @@ async def main(url: str, api_key: str, journal: str, ids: str, *flags: str) -> N
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except JournalError:
+        sys.exit(REFUSED)
