@@ -119,7 +119,7 @@ async def test_advice_in_another_spelling_is_none(advice: str) -> None:
     ],
 )
 async def test_retry_after_lengthens_the_wait_within_bounds(hint: str, wait: float) -> None:
-    """retry-after-hostile: it adds at most five seconds, never shortens, and nonsense is ignored."""
+    """retry-after-hostile: it adds at most 5 s, never shortens, and nonsense is ignored."""
     _, _, clock = await outcome(failure(503, Retry_After=hint), OK)
     assert clock.sleeps == [wait]
 
