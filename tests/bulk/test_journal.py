@@ -144,6 +144,15 @@ def test_a_killed_run_leaves_what_it_committed(path: Path) -> None:
     journal.close(is_complete=True)
 
 
+def test_once_torn_always_suspect(path: Path) -> None:
+    """Closing a journal well does not bring back what an earlier run may have lost."""
+    kill_a_writer(path, 2)
+    for _ in range(2):
+        journal = FileJournal.open(path, HEADER)
+        assert journal.was_cut_short
+        journal.close(is_complete=True)
+
+
 def unusual(path: Path, kind: str) -> None:
     other = path.with_name("other.sqlite")
     make(other)
