@@ -5,8 +5,8 @@ import os
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary, WeakSet
+from typing import Any, Literal, Protocol
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -28,8 +28,9 @@ DNS_TTL = 60
 
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
-# Set when the request that runs in this context had to open a connection of its own.
-_opened: ContextVar[bool] = ContextVar("fcasync_opened_a_connection", default=False)
+# What the request that runs in this context goes over: nothing as yet, a connection that had been
+# idle in the pool, or one of its own.
+_connection: ContextVar[Literal["none", "kept", "new"]] = ContextVar("fcasync_connection")
 
 
 ClientSession = aiohttp.ClientSession
@@ -72,14 +73,12 @@ class AiohttpTransport:
         self._proxy = proxy
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
         self._session = session
-        self._owned: WeakKeyDictionary[asyncio.AbstractEventLoop, _OwnedSession] = (
-            WeakKeyDictionary()
-        )
-        self._inherited: list[_OwnedSession] = []
+        self._owned: dict[asyncio.AbstractEventLoop, _OwnedSession] = {}
         _transports.add(self)
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:
         """Send *request* once; a kept connection that turns out dead is replaced at once."""
+        was_sent = False
         try:
             async with asyncio.timeout(timeout):
                 try:
@@ -87,42 +86,49 @@ class AiohttpTransport:
                 except _StaleConnectionError:
                     # The server had closed it before our bytes arrived, and the idempotency
                     # key covers the case in which it had not.
+                    was_sent = True
                     return await self._exchange(request)
-        except TimeoutError as error:
-            raise APITimeoutError(
-                f"no whole answer from {request.call.route} within {timeout:g} s",
-                may_have_executed=request.has_effect,
-            ) from error
-        except _LostConnectionError as error:
-            raise _connection_error(error, request) from error.__cause__
-        except aiohttp.ClientResponseError as error:
-            failure = _not_http(error, request)
-        except aiohttp.ClientError as error:
-            raise _translate(error, request) from error
-        # Raised out here to have no context: aiohttp's error holds the headers, and so the key.
-        raise failure
+        except (TimeoutError, _LostConnectionError, aiohttp.ClientError) as error:
+            failure, cause = _explain(error, request, timeout)
+            if isinstance(failure, APIConnectionError | ProtocolError):
+                was_sent = was_sent or _may_have_been_sent(error)
+                failure.may_have_executed = request.has_effect and was_sent
+        # Raised out here to have no context; the frames of its cause hold the key as well.
+        raise failure from _without_frames(cause)
 
     async def _exchange(self, request: Request[Any]) -> Answer:
         session = self._session or await self._loop_session()
         # The connector of a session that was passed in tells us nothing: assume the worse.
-        _opened.set(self._session is not None)
-        response = await session.request(
-            request.operation.method,
-            URL(request.url, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            allow_redirects=False,
-            proxy=self._proxy,
-            ssl=self._ssl,
-            timeout=NO_TIMEOUT,  # the timeout around us covers connecting and reading alike
-            middlewares=(_no_hidden_retry,),
-        )
+        _connection.set("new")
+        try:
+            response = await self._open(session, request)
+        except (asyncio.CancelledError, RuntimeError):
+            # Closing a pool cancels those who wait in it, although nobody cancelled their call.
+            if session.closed and not _is_cancelled():
+                raise _closed() from None
+            raise
         try:
             body = await self._read(response, request)
         except BaseException:
             response.close()
             raise
         return Answer(response.status, response.headers, body)
+
+    async def _open(
+        self, session: aiohttp.ClientSession, request: Request[Any]
+    ) -> aiohttp.ClientResponse:
+        return await session.request(
+            request.operation.method,
+            URL(request.url, encoded=True),
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            raise_for_status=False,
+            proxy=self._proxy,
+            ssl=self._ssl,
+            timeout=NO_TIMEOUT,  # the timeout around us covers connecting and reading alike
+            middlewares=(_no_hidden_retry,),
+        )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request[Any]) -> bytes:
         content = response.content
@@ -155,8 +161,15 @@ class AiohttpTransport:
         loop = asyncio.get_running_loop()
         owned = self._owned.get(loop)
         if owned is None or owned.session.closed:
+            self._forget_closed()
             owned = self._owned[loop] = await _OwnedSession.open(self._new_session)
         return owned.session
+
+    def _forget_closed(self) -> None:
+        """Let go of loops that are over: a session holds its loop, so no weak key would."""
+        for loop, owned in list(self._owned.items()):
+            if owned.session.closed or loop.is_closed():
+                self._owned.pop(loop, None)
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -182,12 +195,15 @@ class AiohttpTransport:
 
     def forget_inherited(self) -> None:
         """Let go of sessions without closing them: after a fork they are the parent's."""
-        # Kept alive on purpose: collecting them would shut down the parent's TLS streams.
-        self._inherited.extend(self._owned.values())
-        self._owned = WeakKeyDictionary()
+        _inherited.extend(self._owned.values())
+        self._owned = {}
 
 
 _transports: WeakSet[AiohttpTransport] = WeakSet()
+
+# Kept for ever on purpose: collecting them would shut down the parent's TLS streams, and take its
+# sockets out of the epoll set that the two processes share.
+_inherited: "list[_OwnedSession]" = []
 
 
 def _forget_inherited() -> None:
@@ -225,11 +241,19 @@ async def _hold(
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes when a request could not be served by a connection from the pool."""
+    """Notes what a request is sent over."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        _connection.set("none")
+        connection = await super().connect(*args, **kwargs)
+        if _connection.get() == "none":
+            _connection.set("kept")
+        return connection
 
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        _opened.set(True)
-        return await super()._create_connection(*args, **kwargs)
+        protocol = await super()._create_connection(*args, **kwargs)
+        _connection.set("new")
+        return protocol
 
 
 class _LostConnectionError(Exception):
@@ -250,39 +274,82 @@ async def _no_hidden_retry(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        kind = _LostConnectionError if _opened.get() else _StaleConnectionError
+        is_stale = _connection.get() == "kept"
+        kind = _StaleConnectionError if is_stale else _LostConnectionError
         raise kind from error
 
 
-def _connection_error(error: BaseException, request: Request[Any]) -> APIConnectionError:
-    reason = error.__cause__ or error
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _may_have_been_sent(error: BaseException) -> bool:
+    is_unconnected = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+    return not is_unconnected and _connection.get() != "none"
+
+
+def _without_frames(error: BaseException | None) -> BaseException | None:
+    """Return *error* without its tracebacks: the local variables of aiohttp hold the key."""
+    link = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _explain(
+    error: BaseException, request: Request[Any], timeout: float
+) -> tuple[FCError, BaseException | None]:
+    """Return the error to raise and what may be shown as its cause."""
+    match error:
+        case TimeoutError():
+            sentence = f"no whole answer from {request.call.route} within {timeout:g} s"
+            return APITimeoutError(sentence), error
+        case _LostConnectionError():
+            return _lost(error.__cause__ or error), error.__cause__
+        case aiohttp.ClientResponseError():
+            return _not_http(error), None  # its own error holds the headers, and so the key
+        case _:
+            return _translate(error, request), error
+
+
+def _closed() -> APIConnectionError:
+    failure = APIConnectionError("the client's session was closed before this request was sent")
+    failure.retryable = False
+    return failure
+
+
+def _lost(reason: BaseException) -> APIConnectionError:
     return APIConnectionError(
-        f"the connection broke before a whole answer arrived: {_name(reason)}",
-        may_have_executed=request.has_effect,
+        f"the connection broke before a whole answer arrived: {_name(reason)}"
     )
 
 
-def _not_http(error: aiohttp.ClientResponseError, request: Request[Any]) -> ProtocolError:
-    return ProtocolError(
-        f"the answer is not HTTP: {printable(error.message, 120)}",
-        may_have_executed=request.has_effect,
-    )
+def _not_http(error: aiohttp.ClientResponseError) -> FCError:
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return ProtocolError(f"the answer is not HTTP: {printable(error.message, 120)}")
+    reason = f"{error.status} {printable(error.message, 60)}"
+    failure = APIConnectionError(f"the proxy does not let us through: {reason}")
+    failure.retryable = error.status >= 500
+    return failure
 
 
-def _translate(error: aiohttp.ClientError, request: Request[Any]) -> FCError:
+def _translate(error: BaseException, request: Request[Any]) -> FCError:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             failure = APIConnectionError(f"no trusted TLS connection to {_origin(request)}")
             failure.retryable = False
             return failure
-        case aiohttp.ClientConnectorError() | aiohttp.ClientProxyConnectionError():
-            return APIConnectionError(
-                f"cannot connect to {_origin(request)}: {error.strerror or _name(error)}"
-            )
+        case aiohttp.ClientProxyConnectionError():
+            return APIConnectionError(f"cannot connect to the proxy: {error.strerror}")
+        case aiohttp.ClientConnectorError():
+            reason = error.strerror or _name(error)
+            return APIConnectionError(f"cannot connect to {_origin(request)}: {reason}")
         case aiohttp.InvalidURL():
             return InvalidArgumentError("base_url or proxy is not a URL that can be connected to")
         case _:
-            return _connection_error(error, request)
+            return _lost(error)
 
 
 def _name(error: BaseException) -> str:

@@ -99,7 +99,7 @@ async def test_stripe_may_overrule_the_status(status: int, advice: str, attempts
 
 @pytest.mark.parametrize("advice", ["TRUE", "1", "", "yes", " true"])
 async def test_advice_in_another_spelling_is_none(advice: str) -> None:
-    """Only the exact words count."""
+    """should-retry-garbage: only the exact words count."""
     error, _, _ = await outcome(failure(400, Stripe_Should_Retry=advice))
     assert error.attempts == 1
 
@@ -119,7 +119,7 @@ async def test_advice_in_another_spelling_is_none(advice: str) -> None:
     ],
 )
 async def test_retry_after_lengthens_the_wait_within_bounds(hint: str, wait: float) -> None:
-    """It adds at most five seconds, never shortens, and nonsense is ignored."""
+    """retry-after-hostile: it adds at most 5 s, never shortens, and nonsense is ignored."""
     _, _, clock = await outcome(failure(503, Retry_After=hint), OK)
     assert clock.sleeps == [wait]
 

@@ -77,20 +77,13 @@ async def sandbox(**options: Any) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         async with _make(options) as server:
-            _print_where(
-                server,
-                is_secret_shown=bool(options["webhook_url"] and not options["webhook_secret"]),
-            )
+            click.echo(f"url: {server.url}")
+            click.echo(f"key: {server.api_key}")
+            if options["webhook_url"] and not options["webhook_secret"]:
+                click.echo(f"webhook secret: {server.webhook_secret}")
             await stop.wait()
     except OSError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _print_where(server: Sandbox, *, is_secret_shown: bool) -> None:
-    click.echo(f"url: {server.url}")
-    click.echo(f"key: {server.api_key}")
-    if is_secret_shown:
-        click.echo(f"webhook secret: {server.webhook_secret}")
 
 
 def _make(options: dict[str, Any]) -> Sandbox:

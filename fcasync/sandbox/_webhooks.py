@@ -53,6 +53,8 @@ class Outbox:
         """Return what is due when the real time is *now*, in order."""
         taken = []
         for world, queue in self._queues.items():
+            if world.over:
+                queue.clear()
             while queue and queue[0][0] <= world.now(now):
                 taken.append((world, heapq.heappop(queue)[2]))
         self._queues = {world: queue for world, queue in self._queues.items() if queue}

@@ -85,7 +85,8 @@ class _Call:
 
     @property
     def key(self) -> str | None:
-        return self.request.headers.get("idempotency-key")
+        key = self.request.headers.get("idempotency-key")
+        return key and _errors.plain(key)
 
     @property
     def account(self) -> str | None:
@@ -128,6 +129,8 @@ class World:
         self.ledger = Ledger(settings.longest_ledger)
         self.offset = 0.0
         self.events = 0
+        self.over = False
+        """Whether a reset has put another world in its place: its events are not sent any more."""
 
     def copy(self) -> "World":
         """Return a world that goes its own way from here on; its cost is that of what changed."""
@@ -330,7 +333,6 @@ class World:
         request = call.request
         self.ledger.add(
             {
-                "number": self.ledger.requests + 1,
                 "time": call.now,
                 "method": request.method,
                 "path": request.path,
