@@ -97,7 +97,6 @@ class Work:
         self._outcomes: asyncio.Queue[tuple[Outcome, bool] | None] = asyncio.Queue()
         self._unanswered = 0
         self._answered_at = self._clock.monotonic()
-        wire.pace.learn()
 
     async def run(self) -> None:
         """Work until the source is at its end and every account has an outcome.
@@ -105,6 +104,7 @@ class Work:
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
+        self._wire.pace.learn()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -119,6 +119,8 @@ class Work:
         except BaseExceptionGroup as errors:
             # One of them ended the run; what the others met on the way out is of no interest.
             raise _first(errors) from None
+        finally:
+            self._wire.pace.unlearn()
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""

@@ -28,7 +28,6 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 500, "executed": False},
     {"kind": "status", "status": 503, "executed": True},
     {"kind": "status", "status": 503, "executed": False},
-    {"kind": "status", "status": 429},
     {"kind": "delay", "seconds": 0.2, "executed": False},
 ]
 
@@ -108,6 +107,7 @@ def new_sandbox() -> Sandbox:
         settle_seconds=0.0,
         refresh_cooldown=0.0,
         faults=[{**fault, "probability": 0.1 if IS_EXHAUSTIVE else 0.03} for fault in FAULTS],
+        rate_limit=150,
     )
 
 
