@@ -5,6 +5,7 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 """
 
 import logging
+import sys
 from typing import Generic, TypeVar
 
 import tenacity
@@ -148,6 +149,8 @@ class _Run(Generic[T]):
         wait = pace.reserve(now)
         if not wait:
             return now
+        operation = self._request.call.operation
+        logger.debug("%s: waits %.3f s under the rate limit", operation, wait)
         if self._engine.listens:
             self._engine.emit(LimiterWaiting(call=self._request.call, wait=wait))
         try:
@@ -176,6 +179,7 @@ class _Run(Generic[T]):
         self._attempts += 1
         self._unspent = 0
         answer: Answer | None = None
+        outer = sys.exception()
         try:
             timeout = min(self._options.timeout, left)
             answer = await self._engine.transport.send(self._request, timeout)
@@ -183,6 +187,7 @@ class _Run(Generic[T]):
         except FCError as error:
             failure = self._explain(error, left)
             self._tell_attempt(now, answer, failure)
+            _forget_frames(error, outer)
             if failure is error:
                 raise
             raise failure from error
@@ -330,6 +335,20 @@ class _Run(Generic[T]):
 
 def _is_retryable(error: BaseException) -> bool:
     return isinstance(error, FCError) and error.retryable
+
+
+def _forget_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Drop the frames of *error* and of what led to it, up to *outer*, which is the caller's.
+
+    Their local variables hold the raw request and answer, which rich and error reporters print;
+    what went wrong is all in the messages.
+    """
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and link is not outer and link.__traceback__ is not None:
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__]
 
 
 def _failure(state: tenacity.RetryCallState) -> FCError:

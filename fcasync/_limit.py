@@ -100,6 +100,7 @@ class Pace:
         "_good",
         "_grown",
         "_interval",
+        "_learners",
         "_limits",
         "_low",
         "_next",
@@ -115,6 +116,7 @@ class Pace:
         self._ceiling = self._limits.max_rate or math.inf
         self._good: float | None = None
         self._low = 0.0
+        self._learners = 0
         self._grown = 0.0  # seconds of growth since slow start began or since the last cut
         self._cut_at = -math.inf
         self._next = -math.inf
@@ -165,9 +167,17 @@ class Pace:
 
     def learn(self, start_rate: float = START_RATE) -> None:
         """Pace from the first request on, in slow start from *start_rate*, if still open."""
+        self._learners += 1
         if self._low == 0.0:
             self._low, self._grown = start_rate, 0.0
             self._set_rate(start_rate)
+
+    def unlearn(self) -> None:
+        """Take one :meth:`learn` back: after the last, a pace that met no 429 is open again."""
+        self._learners -= 1
+        if not self._learners and self._good is None:
+            self._low = 0.0
+            self._set_rate(math.inf)
 
     def answered(
         self, sent_at: float, now: float, *, limited: bool, reason: str | None = None

@@ -188,6 +188,11 @@ class AiohttpTransport:
         if owned is not None:
             await owned.aclose()
 
+    @property
+    def loops(self) -> list[asyncio.AbstractEventLoop]:
+        """The loops that have a session of their own."""
+        return list(self._owned)
+
     def forget_inherited(self) -> None:
         """Let go of sessions without closing them: after a fork they are the parent's."""
         _inherited.extend(self._owned.values())

@@ -32,7 +32,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(accounts=30, varied=False, settle_seconds=0.2, threaded=True) as sandbox:
         yield sandbox

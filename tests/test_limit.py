@@ -216,6 +216,21 @@ def test_a_learnt_pace_keeps_what_it_learnt() -> None:
     assert pace.rate == pytest.approx(60)
 
 
+def test_a_job_that_met_no_limit_leaves_none_behind() -> None:
+    """After the last job single calls are free again, unless a 429 has taught otherwise."""
+    pace = Pace()
+    pace.learn()
+    pace.learn()
+    pace.unlearn()
+    assert pace.rate == START_RATE
+    pace.unlearn()
+    assert (pace.rate, pace.reserve(0.0), pace.reserve(0.0)) == (None, 0.0, 0.0)
+    pace.learn(100)
+    pace.answered(1.0, 1.0, limited=True)
+    pace.unlearn()
+    assert pace.rate == pytest.approx(60)
+
+
 def test_a_late_loop_catches_up_only_a_little() -> None:
     """A learnt pace makes up for CATCH_UP seconds of slots, never for a long pause."""
     pace = Pace()

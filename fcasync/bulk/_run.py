@@ -56,7 +56,7 @@ class BulkRun:
         if self._work is not None:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         server_time = await self._server_time()
-        journal = await asyncio.to_thread(self._open_journal, server_time.earliest())
+        journal = await self._open(server_time.earliest())
         self._tally = Tally(journal.counts(), self._clock.monotonic())
         self._work = Work(
             self._wire,
@@ -167,6 +167,15 @@ class BulkRun:
             # A key may be allowed to refresh and not to list; this answer has a date as well.
             server_time.observe(error.headers)
         return server_time
+
+    async def _open(self, created: int) -> Journal:
+        opening = asyncio.create_task(asyncio.to_thread(self._open_journal, created))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled, and what it opens must not stay locked.
+            (await opening).close(is_complete=True)
+            raise
 
     def _open_journal(self, created: int) -> Journal:
         settings, wire = self._settings, self._wire

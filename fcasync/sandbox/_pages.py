@@ -20,13 +20,17 @@ HEADERS = {
 
 
 @cache
+def _files() -> dict[str, bytes]:
+    folder = resources.files("fcasync.sandbox") / "_page"
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+
+
 def page(path: str) -> tuple[bytes, str] | None:
     """Return body and content type of what stands at *path*, or None."""
-    name = _PATHS.get(path) or path.removeprefix("/_page/")
-    if path.startswith("/link/"):
-        name = "link.html"
-    folder = resources.files("fcasync.sandbox") / "_page"
-    known = {entry.name: entry for entry in folder.iterdir()}
-    if name not in known or (path not in _PATHS and not path.startswith(("/_page/", "/link/"))):
+    name = "link.html" if path.startswith("/link/") else _PATHS.get(path)
+    if path.startswith("/_page/"):
+        name = path.removeprefix("/_page/")
+    body = _files().get(name or "")
+    if name is None or body is None:
         return None
-    return known[name].read_bytes(), _TYPES[name[name.rindex(".") :]]
+    return body, _TYPES[name[name.rindex(".") :]]

@@ -1,0 +1,1 @@
+"""What a call costs, next to what people use instead: ``python -m benchmarks``."""

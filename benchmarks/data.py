@@ -1,0 +1,69 @@
+"""Accounts as Stripe sends them: full ones, with a balance and three refreshes."""
+
+import json
+from typing import Any
+
+PAGE = 100
+"""Stripe's largest page."""
+ROOT = "/v1/financial_connections/accounts"
+KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+API_VERSION = "2026-09-30.endive"
+
+_NOW = 1_760_000_000
+
+
+def account_id(number: int) -> str:
+    return f"fca_1SpeedTest{number:014d}"
+
+
+def account(number: int) -> dict[str, Any]:
+    """Return account *number*, with every field of Stripe's reference filled in."""
+    cents = 100_000 + number % 900_000
+    return {
+        "id": account_id(number),
+        "object": "financial_connections.account",
+        "account_holder": {"customer": f"cus_Speed{number:09d}", "type": "customer"},
+        "account_numbers": [
+            {
+                "expected_expiry_date": None,
+                "identifier_type": "account_number",
+                "status": "transactable",
+                "supported_networks": ["ach"],
+            }
+        ],
+        "balance": {
+            "as_of": _NOW - number % 1000,
+            "cash": {"available": {"usd": cents - 99}},
+            "current": {"usd": cents},
+            "type": "cash",
+        },
+        "balance_refresh": _refresh(number),
+        "category": "cash",
+        "created": _NOW - 86_400 - number % 1000,
+        "display_name": f"Everyday Checking {number % 97}",
+        "institution_name": f"Bank of Somewhere {number % 31}",
+        "last4": f"{number % 10_000:04d}",
+        "livemode": False,
+        "ownership": f"fcaowns_1Speed{number:014d}",
+        "ownership_refresh": _refresh(number),
+        "permissions": ["balances", "ownership", "payment_method", "transactions"],
+        "status": "active",
+        "subcategory": "checking",
+        "subscriptions": ["transactions"],
+        "supported_payment_method_types": ["us_bank_account"],
+        "transaction_refresh": {"id": f"fctxnref_1Speed{number:014d}"} | _refresh(number),
+    }
+
+
+def _refresh(number: int) -> dict[str, Any]:
+    return {
+        "last_attempted_at": _NOW - number % 1000,
+        "next_refresh_available_at": _NOW + 86_400,
+        "status": "succeeded",
+    }
+
+
+def page(first: int = 0, *, has_more: bool = True) -> bytes:
+    """Return a page of the accounts from number *first* on."""
+    data = [account(number) for number in range(first, first + PAGE)]
+    return json.dumps({"object": "list", "data": data, "has_more": has_more, "url": ROOT}).encode()

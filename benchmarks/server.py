@@ -1,0 +1,106 @@
+"""A server much cheaper than any of its clients: canned answers, one ``bytes`` per answer.
+
+A customer has as many accounts as the number in its id says. Pages differ in the id of their last
+account only, which is where the next page starts.
+"""
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+from benchmarks import data
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_TOTAL = re.compile(rb"cus_(\d+)")
+_AFTER = re.compile(rb"[?&]starting_after=\w*?(\d{14})(?=[& ])")
+
+
+def answer(body: bytes) -> bytes:
+    """Return a whole answer with the headers that Stripe sends."""
+    return _head(len(body)) + body
+
+
+def _head(length: int) -> bytes:
+    lines = (
+        "HTTP/1.1 200 OK",
+        "Server: nginx",
+        "Date: Thu, 09 Oct 2025 08:53:20 GMT",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+        "Connection: keep-alive",
+        "Cache-Control: no-cache, no-store",
+        "Request-Id: req_1SpeedTest0001",
+        f"Stripe-Version: {data.API_VERSION}",
+        "Strict-Transport-Security: max-age=63072000; includeSubDomains; preload",
+        "Vary: Origin",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+class Answers:
+    """Every answer there is, made once."""
+
+    def __init__(self) -> None:
+        self.account = answer(json.dumps(data.account(1)).encode())
+        last = data.account_id(data.PAGE - 1).encode()
+        self._more = answer(data.page()).partition(last)
+        self._last = answer(data.page(has_more=False)).partition(last)
+
+    def to(self, request: bytes) -> bytes:
+        """Return the answer to a request, of which only the first line is looked at."""
+        if request.startswith(b"POST"):
+            return self.account
+        total, after = _TOTAL.search(request), _AFTER.search(request)
+        end = (int(after[1]) + 1 if after else 0) + data.PAGE
+        parts = self._more if total and end < int(total[1]) else self._last
+        return parts[0] + data.account_id(end - 1).encode() + parts[2]
+
+
+class Connection(asyncio.Protocol):
+    """HTTP/1.1 with keep-alive, and just that."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._buffer = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, chunk: bytes) -> None:
+        self._buffer += chunk
+        while (end := self._end()) is not None:
+            request, self._buffer = self._buffer[:end], self._buffer[end:]
+            self._transport.write(self._answers.to(request))
+
+    def _end(self) -> int | None:
+        """Return where the first request in the buffer ends; None while it is not whole."""
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return None
+        length = _LENGTH.search(self._buffer, 0, head)
+        end = head + 4 + (int(length[1]) if length else 0)
+        return end if len(self._buffer) >= end else None
+
+
+async def serve() -> None:
+    """Serve until standard input ends; the first line printed is the URL."""
+    answers, loop = Answers(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    async with server:
+        await loop.run_in_executor(None, sys.stdin.read)
+
+
+def main() -> None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        asyncio.run(serve())
+    else:
+        uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main()

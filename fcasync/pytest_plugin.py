@@ -1,0 +1,90 @@
+"""pytest fixtures: a sandbox, a client of it, and the clock of both.
+
+Installed with fcasync, and imported by every pytest run, so it imports nothing until a fixture is
+asked for. ::
+
+    @pytest.mark.fc_sandbox(accounts=2, faults=[{"kind": "status", "status": 503, "times": 1}])
+    async def test_that_a_refresh_survives_a_bad_moment(fc_client, fc_sandbox):
+        page = await fc_client.accounts.list()
+        await fc_client.accounts.refresh(page.data[0], features=["balance"])
+        assert [row["status"] for row in fc_sandbox.ledger] == [503, 200, 200]
+
+The fixtures are plain functions: tests may be async, under any plugin that runs them, or not.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fcasync import Client
+    from fcasync._clock import Clock
+    from fcasync.sandbox import Sandbox
+    from fcasync.testing import FakeClock
+
+__all__ = ["fc_client", "fc_clock", "fc_sandbox"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest about the marker."""
+    config.addinivalue_line(
+        "markers",
+        "fc_sandbox(**arguments): arguments of fcasync.sandbox.Sandbox for the fixture fc_sandbox.",
+    )
+
+
+@pytest.fixture
+def fc_clock() -> "FakeClock":
+    """The time of `fc_client` and `fc_sandbox`: begins now, and passes in sleeps and `advance`.
+
+    Retries and polls of the client therefore take no real time.
+    """
+    from fcasync.testing import FakeClock  # noqa: PLC0415 - costs nothing when unused
+
+    return FakeClock(start=time.time())
+
+
+@pytest.fixture
+def fc_sandbox(request: pytest.FixtureRequest, fc_clock: "FakeClock") -> Iterator["Sandbox"]:
+    """A local Stripe Financial Connections of the test's own, on a thread of its own.
+
+    Arguments come from ``@pytest.mark.fc_sandbox(...)``. Its world's time is that of `fc_clock`;
+    delays that it is told to make are real.
+    """
+    from fcasync._clock import SYSTEM_CLOCK  # noqa: PLC0415 - costs nothing when unused
+    from fcasync.sandbox import Sandbox  # noqa: PLC0415
+
+    marker = request.node.get_closest_marker("fc_sandbox")
+    given = marker.kwargs if marker else {}
+    clock = _WorldClock(fc_clock, SYSTEM_CLOCK)
+    with Sandbox(**{"clock": clock, "threaded": True} | given) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def fc_client(fc_sandbox: "Sandbox", fc_clock: "FakeClock") -> Iterator["Client"]:
+    """A client of `fc_sandbox`, closed after the test."""
+    from fcasync import Client  # noqa: PLC0415 - costs nothing when unused
+    from fcasync._transport import AiohttpTransport  # noqa: PLC0415
+
+    transport = AiohttpTransport(max_connections=100, max_response_bytes=8 << 20)
+    client = Client(
+        fc_sandbox.api_key, base_url=fc_sandbox.url, clock=fc_clock, transport=transport
+    )
+    yield client
+    # The loop belongs to the plugin that runs async tests, and stands still by now.
+    for loop in transport.loops:
+        if not (loop.is_running() or loop.is_closed()):
+            loop.run_until_complete(client.aclose())
+
+
+class _WorldClock:
+    """A clock that reads one clock's time and sleeps by another: the sandbox has a thread."""
+
+    def __init__(self, time: "Clock", sleep: "Clock") -> None:
+        self.time = time.time
+        self.monotonic = time.monotonic
+        self.draw = time.draw
+        self.sleep = sleep.sleep

@@ -1,0 +1,56 @@
+// The hosted page of a session: a person picks an institution and accounts in it.
+
+import { ask, element, say } from "/_page/common.js";
+
+const byId = (id) => document.getElementById(id);
+const clientSecret = decodeURIComponent(location.pathname.replace("/link/", ""));
+
+function choice(account, index) {
+  const box = element("input", { type: "checkbox", name: "account", value: index, checked: index === 0 });
+  const name = element("span", {}, [account.display_name, element("small", {}, `${account.category} · ${account.subcategory.replaceAll("_", " ")}`)]);
+  return element("label", { className: "choice" }, [box, name]);
+}
+
+function showDone(page) {
+  byId("form").hidden = true;
+  byId("done").hidden = false;
+  byId("linked").replaceChildren(...page.linked.map((id) => element("li", {}, [element("code", {}, id)])));
+  // Only a web address: a session may name any scheme, and `javascript:` is one.
+  if (/^https?:\/\//i.test(page.return_url ?? "")) {
+    byId("return").href = page.return_url;
+    byId("return").hidden = false;
+  }
+  byId("done-title").focus();
+}
+
+function showForm(page) {
+  byId("permissions").textContent = `Shares: ${page.permissions.join(", ").replaceAll("_", " ")}`
+    + (page.most ? ` · at most ${page.most}` : "");
+  byId("institution").append(...page.institutions.map((name) => element("option", { value: name }, name)));
+  byId("accounts").append(...page.accounts.map(choice));
+  byId("submit").disabled = !page.accounts.length;
+}
+
+async function start() {
+  try {
+    const page = await ask(`link?client_secret=${encodeURIComponent(clientSecret)}`);
+    if (page.linked.length) showDone(page);
+    else showForm(page);
+  } catch (error) {
+    byId("form").hidden = true;
+    say(error.message, { lost: true });
+  }
+}
+
+byId("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const given = new FormData(event.target);
+  const accounts = given.getAll("account").map(Number);
+  try {
+    showDone(await ask("link", { client_secret: clientSecret, institution: given.get("institution"), accounts }));
+  } catch (error) {
+    say(error.message);
+  }
+});
+
+start();
