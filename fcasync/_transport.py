@@ -5,6 +5,7 @@ import os
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -12,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from fcasync._redact import printable
+from fcasync._watch import Watch
 from fcasync._wire import Answer, Request
 from fcasync.errors import (
     APIConnectionError,
@@ -72,25 +74,26 @@ class AiohttpTransport:
         self._proxy = proxy
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
         self._session = session
-        self._owned: WeakKeyDictionary[asyncio.AbstractEventLoop, _OwnedSession] = (
-            WeakKeyDictionary()
-        )
-        self._inherited: list[_OwnedSession] = []
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Place] = WeakKeyDictionary()
+        self._inherited: list[_Place] = []
         _transports.add(self)
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:
         """Send *request* once; a kept connection that turns out dead is replaced at once."""
+        place = self._places.get(asyncio.get_running_loop())
+        if place is None or place.session.closed:
+            place = await self._open()
         try:
-            async with asyncio.timeout(timeout):
+            with place.watch.limit(timeout):
                 try:
-                    return await self._exchange(request)
+                    return await self._exchange(request, place.session)
                 except _StaleConnectionError:
                     # The server had closed it before our bytes arrived, and the idempotency
                     # key covers the case in which it had not.
-                    return await self._exchange(request)
+                    return await self._exchange(request, place.session)
         except TimeoutError as error:
             raise APITimeoutError(
-                f"no whole answer from {request.call.route} within {timeout:g} s",
+                f"no whole answer from {request.operation.route} within {timeout:g} s",
                 may_have_executed=request.has_effect,
             ) from error
         except _LostConnectionError as error:
@@ -102,21 +105,26 @@ class AiohttpTransport:
         # Raised out here to have no context: aiohttp's error holds the headers, and so the key.
         raise failure
 
-    async def _exchange(self, request: Request[Any]) -> Answer:
-        session = self._session or await self._loop_session()
+    async def _exchange(self, request: Request[Any], session: aiohttp.ClientSession) -> Answer:
         # The connector of a session that was passed in tells us nothing: assume the worse.
         _opened.set(self._session is not None)
-        response = await session.request(
-            request.operation.method,
-            URL(request.url, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            allow_redirects=False,
-            proxy=self._proxy,
-            ssl=self._ssl,
-            timeout=NO_TIMEOUT,  # the timeout around us covers connecting and reading alike
-            middlewares=(_no_hidden_retry,),
-        )
+        method = request.operation.method
+        try:
+            response = await session.request(
+                method,
+                _url(request),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                ssl=self._ssl,
+                timeout=NO_TIMEOUT,  # the watch covers connecting and reading alike
+                middlewares=_MIDDLEWARES.get(method, ()),
+            )
+        except aiohttp.ClientConnectorError:
+            raise
+        except _BROKEN as error:
+            raise _lost() from error
         try:
             body = await self._read(response, request)
         except BaseException:
@@ -151,12 +159,12 @@ class AiohttpTransport:
                 may_have_executed=request.has_effect,
             )
 
-    async def _loop_session(self) -> aiohttp.ClientSession:
+    async def _open(self) -> "_Place":
         loop = asyncio.get_running_loop()
-        owned = self._owned.get(loop)
-        if owned is None or owned.session.closed:
-            owned = self._owned[loop] = await _OwnedSession.open(self._new_session)
-        return owned.session
+        given = self._session
+        place = _Place(loop, given) if given else await _Place.open(loop, self._new_session)
+        self._places[loop] = place
+        return place
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -171,20 +179,20 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close the session of the running loop; one that was passed in stays open."""
-        owned = self._owned.pop(asyncio.get_running_loop(), None)
-        if owned is not None:
-            await owned.aclose()
+        place = self._places.pop(asyncio.get_running_loop(), None)
+        if place is not None:
+            await place.aclose()
 
     @property
     def loops(self) -> list[asyncio.AbstractEventLoop]:
-        """The loops that have a session of their own."""
-        return list(self._owned)
+        """The loops on which requests were sent, and which are not closed since."""
+        return list(self._places)
 
     def forget_inherited(self) -> None:
         """Let go of sessions without closing them: after a fork they are the parent's."""
         # Kept alive on purpose: collecting them would shut down the parent's TLS streams.
-        self._inherited.extend(self._owned.values())
-        self._owned = WeakKeyDictionary()
+        self._inherited.extend(self._places.values())
+        self._places = WeakKeyDictionary()
 
 
 _transports: WeakSet[AiohttpTransport] = WeakSet()
@@ -199,22 +207,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_inherited)
 
 
-class _OwnedSession:
-    """A session held open by an asynchronous generator, which its loop closes at the latest."""
+class _Place:
+    """What a transport has on one loop."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, holder: AsyncGenerator[aiohttp.ClientSession]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
         self.session = session
-        self._holder = holder
+        self.watch = Watch(loop)
+        self._holder: AsyncGenerator[aiohttp.ClientSession] | None = None
 
     @classmethod
-    async def open(cls, factory: Callable[[], aiohttp.ClientSession]) -> "_OwnedSession":
+    async def open(
+        cls, loop: asyncio.AbstractEventLoop, factory: Callable[[], aiohttp.ClientSession]
+    ) -> "_Place":
+        """Make a session, and see to it that the loop closes it at the latest."""
         holder = _hold(factory)
-        return cls(await anext(holder), holder)
+        place = cls(loop, await anext(holder))
+        place._holder = holder
+        return place
 
     async def aclose(self) -> None:
-        await self._holder.aclose()
+        if self._holder is not None:
+            await self._holder.aclose()
 
 
 async def _hold(
@@ -240,6 +253,9 @@ class _StaleConnectionError(_LostConnectionError):
     """The same on a connection that had been idle in the pool."""
 
 
+_BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+
+
 async def _no_hidden_retry(
     request: aiohttp.ClientRequest,
     send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
@@ -249,9 +265,15 @@ async def _no_hidden_retry(
         return await send(request)
     except aiohttp.ClientConnectorError:
         raise
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        kind = _LostConnectionError if _opened.get() else _StaleConnectionError
-        raise kind from error
+    except _BROKEN as error:
+        raise _lost() from error
+
+
+_MIDDLEWARES = {"GET": (_no_hidden_retry,)}  # it sends nothing else twice
+
+
+def _lost() -> _LostConnectionError:
+    return _LostConnectionError() if _opened.get() else _StaleConnectionError()
 
 
 def _connection_error(error: BaseException, request: Request[Any]) -> APIConnectionError:
@@ -283,6 +305,23 @@ def _translate(error: aiohttp.ClientError, request: Request[Any]) -> FCError:
             return InvalidArgumentError("base_url or proxy is not a URL that can be connected to")
         case _:
             return _connection_error(error, request)
+
+
+@cache
+def _base(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+def _url(request: Request[Any]) -> URL:
+    """Return the URL, put together from a base that is parsed once."""
+    base = _base(request.options.base_url)
+    return URL.build(
+        scheme=base.scheme,
+        authority=base.raw_authority,
+        path=base.raw_path.rstrip("/") + request.path,
+        query_string=request.query,
+        encoded=True,
+    )
 
 
 def _name(error: BaseException) -> str:
