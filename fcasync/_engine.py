@@ -6,13 +6,14 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 
 import logging
 import sys
-from typing import Generic, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
 
 import tenacity
 
 from fcasync._clock import Clock
 from fcasync._interpret import interpret, is_replay, retry_after
-from fcasync._limit import Limiter, Pace
+from fcasync._limit import Limiter
 from fcasync._retry import RetryQuota
 from fcasync._transport import Transport
 from fcasync._wire import Answer, Options, Request, Response
@@ -66,14 +67,20 @@ class Engine:
         Raises:
             FCError: What went wrong; a POST's error carries its idempotency key.
         """
-        return await _Run(self, request, options).run()
+        run = _Run(self, request, options)
+        return run.response(await run.run())
+
+    def value(self, request: Request[T], options: Options) -> Coroutine[Any, Any, T]:
+        """Carry out one call, as :meth:`call` does, for those who want its value only."""
+        return _Run(self, request, options).run()
 
     async def attempt(self, request: Request[T], options: Options) -> Response[T]:
         """Send *request* once: no limiter, no retry, no event.
 
         For callers with a schedule of their own, such as bulk jobs.
         """
-        return await _Run(self, request, options).attempt(self.clock.monotonic())
+        run = _Run(self, request, options)
+        return run.response(await run.attempt(run.started))
 
     def emit(self, event: HookEvent) -> None:
         """Hand *event* to every hook; one that fails is logged and does no harm."""
@@ -96,67 +103,64 @@ class _Run(Generic[T]):
         self._engine = engine
         self._request = request
         self._options = options
-        self._started = engine.clock.monotonic()
-        self._deadline = self._started + options.deadline
+        self.started = self._ended = engine.clock.monotonic()
+        self._deadline = self.started + options.deadline
+        self._answer: Answer | None = None
         self._attempts = 0
         self._may_have_executed = False
         self._tokens = 1
         self._unspent = 0
         self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
 
-    async def run(self) -> Response[T]:
+    async def run(self) -> T:
         engine = self._engine
         try:
             if engine.listens:
                 engine.emit(CallStarted(call=self._request.call))
-            response = await self._first_and_rest()
+            value = await self._first_and_rest()
         except BaseException as error:
             engine.quota.release(self._unspent)
             self._finish(error)
             raise
         engine.quota.release(self._tokens)
-        self._finish(None, response)
-        return response
+        self._finish(None)
+        return value
 
-    async def _first_and_rest(self) -> Response[T]:
+    async def _first_and_rest(self) -> T:
         try:
-            return await self._paced_attempt()
+            return await self._paced_attempt(self.started)
         except FCError as failure:
             if not failure.retryable or self._options.retry.attempts == 1:
                 raise
             return await self._retry(failure)
 
-    async def _paced_attempt(self) -> Response[T]:
+    async def _paced_attempt(self, now: float) -> T:
         """Wait for a slot under the rate limit, send, and tell the limiter how it went."""
         pace = self._pace
-        sent = await self._slot(pace)
-        try:
-            response = await self.attempt(sent)
-        except APIStatusError as error:
-            is_limited = isinstance(error, RateLimitError)
-            reason = error.reason if isinstance(error, RateLimitError) else None
-            now = self._engine.clock.monotonic()
-            pace.answered(sent, now, limited=is_limited, reason=reason)
-            raise
-        pace.answered(sent, self._engine.clock.monotonic(), limited=False)
-        return response
-
-    async def _slot(self, pace: Pace) -> float:
-        clock = self._engine.clock
-        now = clock.monotonic()
         if now + pace.wait_for(now) >= self._deadline:
             raise self._no_slot(pace.wait_for(now))
         wait = pace.reserve(now)
-        if not wait:
-            return now
-        operation = self._request.call.operation
+        sent = await self._slot(now, wait) if wait else now
+        try:
+            value = await self.attempt(sent)
+        except APIStatusError as error:
+            is_limited = isinstance(error, RateLimitError)
+            reason = error.reason if isinstance(error, RateLimitError) else None
+            pace.answered(sent, self._ended, limited=is_limited, reason=reason)
+            raise
+        pace.answered(sent, self._ended, limited=False)
+        return value
+
+    async def _slot(self, now: float, wait: float) -> float:
+        """Wait for a slot that begins in *wait* seconds, and return the time then."""
+        clock, operation = self._engine.clock, self._request.operation.name
         logger.debug("%s: waits %.3f s under the rate limit", operation, wait)
         if self._engine.listens:
             self._engine.emit(LimiterWaiting(call=self._request.call, wait=wait))
         try:
             await clock.sleep(wait)
         except BaseException:
-            pace.release(now + wait)
+            self._pace.release(now + wait)
             raise
         return clock.monotonic()
 
@@ -173,31 +177,34 @@ class _Run(Generic[T]):
         error.idempotency_key = self._request.idempotency_key
         return error
 
-    async def attempt(self, now: float) -> Response[T]:
+    async def attempt(self, now: float) -> T:
         """Send the request once, within both its timeout and what is left of the deadline."""
         left = self._deadline - now
         self._attempts += 1
         self._unspent = 0
-        answer: Answer | None = None
+        self._answer = None
         outer = sys.exception()
         try:
             timeout = min(self._options.timeout, left)
-            answer = await self._engine.transport.send(self._request, timeout)
+            self._answer = answer = await self._engine.transport.send(self._request, timeout)
             value = interpret(self._request, answer)
         except FCError as error:
             failure = self._explain(error, left)
-            self._tell_attempt(now, answer, failure)
+            self._end_attempt(now, failure)
             _forget_frames(error, outer)
             if failure is error:
                 raise
             raise failure from error
         except BaseException as error:
-            self._tell_attempt(now, answer, error)
+            self._end_attempt(now, error)
             raise
-        self._tell_attempt(now, answer, None)
-        return self._response(value, answer)
+        self._end_attempt(now, None)
+        return value
 
-    def _response(self, value: T, answer: Answer) -> Response[T]:
+    def response(self, value: T) -> Response[T]:
+        """Return *value* with what its answer said about itself."""
+        answer = self._answer
+        assert answer is not None  # noqa: S101 - there is no value without one
         return Response(
             value=value,
             status=answer.status,
@@ -206,7 +213,7 @@ class _Run(Generic[T]):
             idempotency_key=self._request.idempotency_key,
             idempotent_replayed=is_replay(answer.headers),
             attempts=self._attempts,
-            elapsed=self._engine.clock.monotonic() - self._started,
+            elapsed=self._ended - self.started,
         )
 
     def _explain(self, error: FCError, left: float) -> FCError:
@@ -232,13 +239,13 @@ class _Run(Generic[T]):
         error.idempotency_key = self._request.idempotency_key
         return error
 
-    async def _retry(self, first: FCError) -> Response[T]:
+    async def _retry(self, first: FCError) -> T:
         failures = [first]
 
-        async def replay_the_first_then_attempt() -> Response[T]:
+        async def replay_the_first_then_attempt() -> T:
             if failures:
                 raise failures.pop()
-            return await self._paced_attempt()
+            return await self._paced_attempt(self._engine.clock.monotonic())
 
         retrying = tenacity.AsyncRetrying(
             sleep=self._engine.clock.sleep,
@@ -290,33 +297,42 @@ class _Run(Generic[T]):
                 )
             )
 
-    def _tell_attempt(
-        self, sent: float, answer: Answer | None, error: BaseException | None
-    ) -> None:
+    def _end_attempt(self, sent: float, error: BaseException | None) -> None:
+        """Note the time, and tell the end of an attempt."""
+        self._ended = self._engine.clock.monotonic()
+        answer = self._answer
         if self._engine.listens:
             self._engine.emit(
                 AttemptFinished(
                     call=self._request.call,
                     attempt=self._attempts,
-                    elapsed=self._engine.clock.monotonic() - sent,
+                    elapsed=self._ended - sent,
                     status=answer.status if answer else None,
                     request_id=answer.headers.get("Request-Id") if answer else None,
                     error=error,
                 )
             )
 
-    def _finish(self, error: BaseException | None, response: Response[T] | None = None) -> None:
-        """Log and tell the end of the call."""
-        elapsed = self._engine.clock.monotonic() - self._started
-        status = response.status if response else getattr(error, "status", None)
-        request_id = response.request_id if response else getattr(error, "request_id", None)
+    def _finish(self, error: BaseException | None) -> None:
+        """Log and tell the end of the call, if anybody wants to know."""
+        level = logging.DEBUG if error is None and self._attempts == 1 else logging.INFO
+        if self._engine.listens or logger.isEnabledFor(level):
+            self._report(level, error)
+
+    def _report(self, level: int, error: BaseException | None) -> None:
+        now = self._ended if error is None else self._engine.clock.monotonic()
+        answer = self._answer if error is None else None
+        status = answer.status if answer else getattr(error, "status", None)
+        request_id = (
+            answer.headers.get("Request-Id") if answer else getattr(error, "request_id", None)
+        )
         logger.log(
-            logging.DEBUG if error is None and self._attempts == 1 else logging.INFO,
+            level,
             "%s: %s after %d attempt(s) in %.3f s (%s)",
             self._request.call.operation,
             status if error is None else type(error).__name__,
             self._attempts,
-            elapsed,
+            now - self.started,
             request_id,
         )
         if self._engine.listens:
@@ -324,10 +340,10 @@ class _Run(Generic[T]):
                 CallFinished(
                     call=self._request.call,
                     attempts=self._attempts,
-                    elapsed=elapsed,
+                    elapsed=now - self.started,
                     status=status,
                     request_id=request_id,
-                    idempotent_replayed=bool(response and response.idempotent_replayed),
+                    idempotent_replayed=bool(answer and is_replay(answer.headers)),
                     error=error,
                 )
             )

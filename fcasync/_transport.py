@@ -5,6 +5,7 @@ import os
 import ssl as _ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Literal, Protocol
 from weakref import WeakSet
 
@@ -12,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from fcasync._redact import printable
+from fcasync._watch import Watch
 from fcasync._wire import Answer, Request
 from fcasync.errors import (
     APIConnectionError,
@@ -73,35 +75,41 @@ class AiohttpTransport:
         self._proxy = proxy
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
         self._session = session
-        self._owned: dict[asyncio.AbstractEventLoop, _OwnedSession] = {}
+        self._places: dict[asyncio.AbstractEventLoop, _Place] = {}
         _transports.add(self)
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:
         """Send *request* once; a kept connection that turns out dead is replaced at once."""
+        place = self._places.get(asyncio.get_running_loop())
+        if place is None or place.session.closed:
+            place = await self._open()
         was_sent = False
         try:
-            async with asyncio.timeout(timeout):
+            with place.watch.limit(timeout):
                 try:
-                    return await self._exchange(request)
+                    return await self._exchange(request, place.session)
                 except _StaleConnectionError:
                     # The server had closed it before our bytes arrived, and the idempotency
                     # key covers the case in which it had not.
                     was_sent = True
-                    return await self._exchange(request)
+                    return await self._exchange(request, place.session)
         except (TimeoutError, _LostConnectionError, aiohttp.ClientError) as error:
             failure, cause = _explain(error, request, timeout)
             if isinstance(failure, APIConnectionError | ProtocolError):
                 was_sent = was_sent or _may_have_been_sent(error)
                 failure.may_have_executed = request.has_effect and was_sent
-        # Raised out here to have no context; the frames of its cause hold the key as well.
-        raise failure from _without_frames(cause)
+        # Raised out here to have no context: aiohttp's error may hold the headers, and so the key.
+        raise failure from cause
 
-    async def _exchange(self, request: Request[Any]) -> Answer:
-        session = self._session or await self._loop_session()
+    async def _exchange(self, request: Request[Any], session: aiohttp.ClientSession) -> Answer:
         # The connector of a session that was passed in tells us nothing: assume the worse.
         _connection.set("new")
         try:
-            response = await self._open(session, request)
+            response = await self._request(session, request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except _BROKEN as error:
+            raise _broken() from error
         except (asyncio.CancelledError, RuntimeError):
             # Closing a pool cancels those who wait in it, although nobody cancelled their call.
             if session.closed and not _is_cancelled():
@@ -114,20 +122,21 @@ class AiohttpTransport:
             raise
         return Answer(response.status, response.headers, body)
 
-    async def _open(
+    async def _request(
         self, session: aiohttp.ClientSession, request: Request[Any]
     ) -> aiohttp.ClientResponse:
+        method = request.operation.method
         return await session.request(
-            request.operation.method,
-            URL(request.url, encoded=True),
+            method,
+            _url(request),
             data=request.body,
             headers=request.headers,
             allow_redirects=False,
             raise_for_status=False,
             proxy=self._proxy,
             ssl=self._ssl,
-            timeout=NO_TIMEOUT,  # the timeout around us covers connecting and reading alike
-            middlewares=(_no_hidden_retry,),
+            timeout=NO_TIMEOUT,  # the watch covers connecting and reading alike
+            middlewares=_MIDDLEWARES.get(method, ()),
         )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request[Any]) -> bytes:
@@ -157,19 +166,18 @@ class AiohttpTransport:
                 may_have_executed=request.has_effect,
             )
 
-    async def _loop_session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        owned = self._owned.get(loop)
-        if owned is None or owned.session.closed:
-            self._forget_closed()
-            owned = self._owned[loop] = await _OwnedSession.open(self._new_session)
-        return owned.session
+    async def _open(self) -> "_Place":
+        self._forget_closed()
+        loop, given = asyncio.get_running_loop(), self._session
+        place = _Place(loop, given) if given else await _Place.open(loop, self._new_session)
+        self._places[loop] = place
+        return place
 
     def _forget_closed(self) -> None:
         """Let go of loops that are over: a session holds its loop, so no weak key would."""
-        for loop, owned in list(self._owned.items()):
-            if owned.session.closed or loop.is_closed():
-                self._owned.pop(loop, None)
+        for loop, place in list(self._places.items()):
+            if place.session.closed or loop.is_closed():
+                self._places.pop(loop, None)
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -184,26 +192,26 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close the session of the running loop; one that was passed in stays open."""
-        owned = self._owned.pop(asyncio.get_running_loop(), None)
-        if owned is not None:
-            await owned.aclose()
+        place = self._places.pop(asyncio.get_running_loop(), None)
+        if place is not None:
+            await place.aclose()
 
     @property
     def loops(self) -> list[asyncio.AbstractEventLoop]:
-        """The loops that have a session of their own."""
-        return list(self._owned)
+        """The loops on which requests were sent, and which are not closed since."""
+        return list(self._places)
 
     def forget_inherited(self) -> None:
         """Let go of sessions without closing them: after a fork they are the parent's."""
-        _inherited.extend(self._owned.values())
-        self._owned = {}
+        _inherited.extend(self._places.values())
+        self._places = {}
 
 
 _transports: WeakSet[AiohttpTransport] = WeakSet()
 
 # Kept for ever on purpose: collecting them would shut down the parent's TLS streams, and take its
 # sockets out of the epoll set that the two processes share.
-_inherited: "list[_OwnedSession]" = []
+_inherited: "list[_Place]" = []
 
 
 def _forget_inherited() -> None:
@@ -215,22 +223,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_inherited)
 
 
-class _OwnedSession:
-    """A session held open by an asynchronous generator, which its loop closes at the latest."""
+class _Place:
+    """What a transport has on one loop."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, holder: AsyncGenerator[aiohttp.ClientSession]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
         self.session = session
-        self._holder = holder
+        self.watch = Watch(loop)
+        self._holder: AsyncGenerator[aiohttp.ClientSession] | None = None
 
     @classmethod
-    async def open(cls, factory: Callable[[], aiohttp.ClientSession]) -> "_OwnedSession":
+    async def open(
+        cls, loop: asyncio.AbstractEventLoop, factory: Callable[[], aiohttp.ClientSession]
+    ) -> "_Place":
+        """Make a session, and see to it that the loop closes it at the latest."""
         holder = _hold(factory)
-        return cls(await anext(holder), holder)
+        place = cls(loop, await anext(holder))
+        place._holder = holder
+        return place
 
     async def aclose(self) -> None:
-        await self._holder.aclose()
+        if self._holder is not None:
+            await self._holder.aclose()
 
 
 async def _hold(
@@ -264,6 +277,9 @@ class _StaleConnectionError(_LostConnectionError):
     """The same on a connection that had been idle in the pool."""
 
 
+_BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+
+
 async def _no_hidden_retry(
     request: aiohttp.ClientRequest,
     send: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
@@ -273,10 +289,16 @@ async def _no_hidden_retry(
         return await send(request)
     except aiohttp.ClientConnectorError:
         raise
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-        is_stale = _connection.get() == "kept"
-        kind = _StaleConnectionError if is_stale else _LostConnectionError
-        raise kind from error
+    except _BROKEN as error:
+        raise _broken() from error
+
+
+_MIDDLEWARES = {"GET": (_no_hidden_retry,)}  # it sends nothing else twice
+
+
+def _broken() -> _LostConnectionError:
+    is_stale = _connection.get() == "kept"
+    return _StaleConnectionError() if is_stale else _LostConnectionError()
 
 
 def _is_cancelled() -> bool:
@@ -289,22 +311,13 @@ def _may_have_been_sent(error: BaseException) -> bool:
     return not is_unconnected and _connection.get() != "none"
 
 
-def _without_frames(error: BaseException | None) -> BaseException | None:
-    """Return *error* without its tracebacks: the local variables of aiohttp hold the key."""
-    link = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
-
-
 def _explain(
     error: BaseException, request: Request[Any], timeout: float
 ) -> tuple[FCError, BaseException | None]:
     """Return the error to raise and what may be shown as its cause."""
     match error:
         case TimeoutError():
-            sentence = f"no whole answer from {request.call.route} within {timeout:g} s"
+            sentence = f"no whole answer from {request.operation.route} within {timeout:g} s"
             return APITimeoutError(sentence), error
         case _LostConnectionError():
             return _lost(error.__cause__ or error), error.__cause__
@@ -350,6 +363,23 @@ def _translate(error: BaseException, request: Request[Any]) -> FCError:
             return InvalidArgumentError("base_url or proxy is not a URL that can be connected to")
         case _:
             return _lost(error)
+
+
+@cache
+def _base(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+def _url(request: Request[Any]) -> URL:
+    """Return the URL, put together from a base that is parsed once."""
+    base = _base(request.options.base_url)
+    return URL.build(
+        scheme=base.scheme,
+        authority=base.raw_authority,
+        path=base.raw_path.rstrip("/") + request.path,
+        query_string=request.query,
+        encoded=True,
+    )
 
 
 def _name(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """From a call to the bytes of its request: pure, and done once per call, not once per attempt."""
 
-import uuid
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -85,16 +85,39 @@ class Request(Generic[T]):
     """One call, ready to be sent any number of times."""
 
     operation: Operation[T]
-    url: str
+    options: Options = attrs.field(repr=False)
+    path: str
+    """Below the base URL."""
+    query: str
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes | None
-    idempotency_key: str | None
-    call: Call
+    idempotency_key: str | None = None
+    _call: Call | None = attrs.field(default=None, init=False, repr=False, eq=False)
+
+    @property
+    def url(self) -> str:
+        """The whole URL, encoded."""
+        url = self.options.base_url + self.path
+        return f"{url}?{self.query}" if self.query else url
 
     @property
     def has_effect(self) -> bool:
         """Whether carrying it out may change something at Stripe."""
         return self.body is not None
+
+    @property
+    def call(self) -> Call:
+        """What hooks and messages say of it; the same object each time, made when first asked."""
+        if self._call is None:
+            self._call = Call(
+                operation=self.operation.name,
+                method=self.operation.method,
+                route=self.operation.route,
+                idempotency_key=self.idempotency_key,
+                stripe_account=self.options.stripe_account,
+                base_url=self.options.base_url,
+            )
+        return self._call
 
 
 def build(
@@ -110,32 +133,26 @@ def build(
     Raises:
         InvalidArgumentError: The id, the key or a parameter is not what Stripe could accept.
     """
-    url = options.base_url + operation.path(object_id)
+    path = operation.path(object_id)
     form = _form.encode(params) if params else ""
     if operation.method == "GET":
-        url = f"{url}?{form}" if form else url
-        return Request(operation, url, options.get_headers, None, None, _call(operation, options))
+        return Request(operation, options, path, form, options.get_headers, None)
     if idempotency_key is None:
-        idempotency_key = str(uuid.uuid4())
+        idempotency_key = _new_key()
     else:
         idempotency_key = _checks.idempotency_key(idempotency_key)
     headers = {**options.post_headers, "Idempotency-Key": idempotency_key}
-    call = _call(operation, options, idempotency_key)
-    return Request(operation, url, headers, form.encode(), idempotency_key, call)
+    return Request(operation, options, path, "", headers, form.encode(), idempotency_key)
 
 
-def _call(operation: Operation[Any], options: Options, key: str | None = None) -> Call:
-    return Call(
-        operation=operation.name,
-        method=operation.method,
-        route=operation.route,
-        idempotency_key=key,
-        stripe_account=options.stripe_account,
-        base_url=options.base_url,
-    )
+def _new_key() -> str:
+    """Return what ``str(uuid.uuid4())`` does, which takes four times as long."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-@attrs.frozen
+@attrs.define  # not frozen, which would triple what making one costs
 class Answer:
     """What came back over the wire: a whole answer, its body decompressed."""
 

@@ -28,6 +28,7 @@ FLOORS = {
     "fcasync._limit": 2,
     "fcasync._cursor": 2,
     "fcasync.webhooks": 2,
+    "fcasync._watch": 3,
     "fcasync._transport": 3,
     "fcasync._engine": 3,
     "fcasync.resources": 4,

@@ -1,6 +1,7 @@
 """What happens on real sockets."""
 
 import asyncio
+import gc
 import gzip
 import multiprocessing
 import os
@@ -384,7 +385,7 @@ def test_one_transport_serves_loop_after_loop() -> None:
     for _ in range(3):
         asyncio.run(main())
     # A session holds its loop: keeping them would add up in a program of many short loops.
-    assert len(transport._owned) == 1
+    assert len(transport.loops) == 1
 
 
 def test_one_transport_serves_several_loops_at_once() -> None:
@@ -423,6 +424,24 @@ async def test_a_forked_child_opens_connections_of_its_own(transport: AiohttpTra
         await send(transport, server)
         assert process.exitcode == 0
         assert server.connections == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+async def test_a_child_that_lets_go_of_its_client_disturbs_nobody() -> None:
+    """The parent's kept connection still works: its sockets are shared with the child."""
+    transport = calls.real_transport()
+    async with serving(http()) as server:
+        await send(transport, server)
+        child = os.fork()
+        if child == 0:
+            del transport
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+        await send(transport, server, timeout=5.0)
+        assert server.connections == 1
+    await transport.aclose()
 
 
 def _child(transport: AiohttpTransport, url: str) -> None:

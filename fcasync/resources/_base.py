@@ -38,9 +38,10 @@ class Resource:
             params=params,
             idempotency_key=idempotency_key,
         )
-        response = await self._engine.call(request, self._options)
-        # as_raw() gives the methods of a raw twin the type that this cast hides.
-        return cast(T, response) if self._is_raw else response.value
+        if self._is_raw:
+            # as_raw() gives the methods of a raw twin the type that this cast hides.
+            return cast(T, await self._engine.call(request, self._options))
+        return await self._engine.value(request, self._options)
 
     def _list(
         self,
