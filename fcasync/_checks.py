@@ -21,10 +21,8 @@ _API_KEY = re.compile(r"(?:sk|rk)_(?:org_)?(?:test|live)_[A-Za-z0-9_]{1,500}", r
 _LIVE_KEY = re.compile(r"[a-z]{2}_(?:org_)?live_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,255}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,8190}[\x21-\x7e])?")
-_LABEL = r"[A-Za-z0-9-]{1,63}"
-_HOST = re.compile(
-    rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII
-)
+_NAME = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
+_HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.IGNORECASE)
 
