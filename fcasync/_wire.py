@@ -138,14 +138,14 @@ def build(
     if operation.method == "GET":
         return Request(operation, options, path, form, options.get_headers, None)
     if idempotency_key is None:
-        idempotency_key = _new_key()
+        idempotency_key = new_key()
     else:
         idempotency_key = _checks.idempotency_key(idempotency_key)
     headers = {**options.post_headers, "Idempotency-Key": idempotency_key}
     return Request(operation, options, path, "", headers, form.encode(), idempotency_key)
 
 
-def _new_key() -> str:
+def new_key() -> str:
     """Return what ``str(uuid.uuid4())`` does, which takes four times as long."""
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
