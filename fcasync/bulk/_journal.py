@@ -7,6 +7,7 @@ number of the others, because SQLite itself does not notice a byte that was over
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -27,6 +28,8 @@ CACHE_KIB = 8192
 """Pages held in memory, whatever the number of accounts."""
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Row))
+_IS_CERTAIN, _REPLAYED = _COLUMNS.index("is_certain"), _COLUMNS.index("replayed")
+_read = attrgetter(*_COLUMNS)
 _WIDTH = len(_COLUMNS) + 1
 _NAMES = ", ".join((*_COLUMNS, "checksum"))
 _VALUES = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(_WIDTH))
@@ -340,8 +343,11 @@ def _sum(values: Iterable[Any]) -> int:
 
 
 def _cells(row: Row) -> list[Any]:
-    values = [int(cell) if isinstance(cell, bool) else cell for cell in attrs.astuple(row)]
-    return [*values, _sum(values)]
+    # On the way of every account, twice: much faster than attrs.astuple.
+    values = list(_read(row))
+    values[_IS_CERTAIN], values[_REPLAYED] = int(row.is_certain), int(row.replayed)
+    values.append(_sum(values))
+    return values
 
 
 def _row(values: Sequence[Any]) -> Row:
