@@ -234,6 +234,21 @@ async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("length", [2, 3, 7])
+async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
+    """list-loop: however many pages the circle has, the walk ends after a few rounds."""
+    asked = 0
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        nonlocal asked
+        asked += 1
+        return Page(data=[Item(f"fca_{asked % length}")], has_more=True)
+
+    with pytest.raises(PaginationError, match="earlier one ended"):
+        await Paginator(fetch).collect()
+    assert asked <= 4 * length
+
+
 async def test_a_long_walk_neither_recurses_nor_grows() -> None:
     """2 000 pages need 2 000 requests and a flat stack."""
     source = List(2000)
