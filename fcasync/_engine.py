@@ -138,7 +138,7 @@ class _Run(Generic[T]):
         """Wait for a slot under the rate limit, send, and tell the limiter how it went."""
         pace = self._pace
         if now + pace.wait_for(now) >= self._deadline:
-            raise self._no_slot(pace.wait_for(now))
+            raise self._too_late(pace.wait_for(now))
         wait = pace.reserve(now)
         sent = await self._slot(now, wait) if wait else now
         try:
@@ -164,6 +164,20 @@ class _Run(Generic[T]):
             raise
         return clock.monotonic()
 
+    def _too_late(self, wait: float) -> FCError:
+        """Return the error of an attempt that would begin past the deadline, in *wait* seconds."""
+        error = self._no_slot(wait) if wait else self._overdue()
+        error.attempts = self._attempts
+        error.idempotency_key = self._request.idempotency_key
+        return error
+
+    def _overdue(self) -> DeadlineExceededError:
+        return DeadlineExceededError(
+            f"{self._request.call.operation} took longer than its deadline of "
+            f"{self._options.deadline:g} s",
+            may_have_executed=self._may_have_executed,
+        )
+
     def _no_slot(self, wait: float) -> RateLimitError:
         sent = f"sent {self._attempts} time(s) before" if self._attempts else "nothing was sent"
         error = RateLimitError(
@@ -173,8 +187,6 @@ class _Run(Generic[T]):
         )
         error.retryable = False
         error.retry_after = wait
-        error.attempts = self._attempts
-        error.idempotency_key = self._request.idempotency_key
         return error
 
     async def attempt(self, now: float) -> T:
@@ -218,16 +230,12 @@ class _Run(Generic[T]):
 
     def _explain(self, error: FCError, left: float) -> FCError:
         """Return *error* with what only the call knows written into it."""
-        if isinstance(error, APITimeoutError) and left <= self._options.timeout:
-            error = DeadlineExceededError(
-                f"{self._request.call.operation} took longer than its deadline of "
-                f"{self._options.deadline:g} s",
-                may_have_executed=error.may_have_executed,
-            )
         if isinstance(error, APIConnectionError | ProtocolError):
             # A later attempt that never reached Stripe says nothing about an earlier one.
             self._may_have_executed |= error.may_have_executed
             error.may_have_executed = self._may_have_executed
+            if isinstance(error, APITimeoutError) and left <= self._options.timeout:
+                error = self._overdue()
         elif isinstance(error, ServerError):
             self._may_have_executed |= self._request.has_effect
         elif isinstance(error, IdempotencyError) and error.status == 409:
