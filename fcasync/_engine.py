@@ -110,7 +110,7 @@ class _Run(Generic[T]):
         self._may_have_executed = False
         self._tokens = 1
         self._unspent = 0
-        self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
+        self._pace = engine.limiter.pace(options.acting_for, request.operation.name)
 
     async def run(self) -> T:
         engine = self._engine

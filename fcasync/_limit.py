@@ -12,7 +12,6 @@ All times are seconds of one monotonic clock that the caller reads; all rates ar
 import heapq
 import math
 from collections.abc import Iterator
-from itertools import islice
 from threading import Lock
 
 import attrs
@@ -170,7 +169,7 @@ class Pace:
 
     def release(self, slot: float) -> None:
         """Give back a slot that will not be used: the time at which it was to begin."""
-        self._sent -= 1
+        self._sent = max(self._sent - 1, 0)  # the window of measuring may be a new one
         if self._interval:
             with self._lock:
                 heapq.heappush(self._free, slot)
@@ -295,11 +294,12 @@ class Limiter:
             return self._paces.setdefault(key, Pace(self._limits))
 
     def _forget(self) -> None:
-        """Drop what learnt nothing; if that is not half of all, the oldest as well."""
+        """Drop what learnt nothing; if that is not half of all, the longest unused as well."""
         now = max(pace.last_used for pace in self._paces.values())
         for key in list(self._idle(now)):
             del self._paces[key]
-        for key in list(islice(self._paces, max(0, len(self._paces) - MAX_PACES // 2))):
+        by_use = sorted(self._paces, key=lambda key: self._paces[key].last_used)
+        for key in by_use[: max(0, len(by_use) - MAX_PACES // 2)]:
             del self._paces[key]
 
     def _idle(self, now: float) -> Iterator[tuple[str | None, str]]:

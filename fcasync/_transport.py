@@ -97,6 +97,8 @@ class AiohttpTransport:
             failure, cause = _explain(error, request, timeout)
             if isinstance(failure, APIConnectionError | ProtocolError):
                 was_sent = was_sent or _may_have_been_sent(error)
+                # Whoever closed the session wants no new one to be opened for a retry.
+                failure.retryable = failure.retryable and not place.session.closed
                 failure.may_have_executed = request.has_effect and was_sent
         # Raised out here to have no context: aiohttp's error may hold the headers, and so the key.
         raise failure from cause

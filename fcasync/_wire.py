@@ -10,6 +10,7 @@ from fcasync import _checks, _form
 from fcasync._redact import Hidden, Secret
 from fcasync._retry import RetryPolicy
 from fcasync._version import __version__
+from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Call
 
 T = TypeVar("T")
@@ -79,6 +80,11 @@ class Options:
         object.__setattr__(self, "get_headers", common)
         object.__setattr__(self, "post_headers", post)
 
+    @property
+    def acting_for(self) -> str | None:
+        """The account whose rate limit counts; None for the key's own."""
+        return self.stripe_context or self.stripe_account
+
 
 @attrs.define
 class Request(Generic[T]):
@@ -134,6 +140,8 @@ def build(
         InvalidArgumentError: The id, the key or a parameter is not what Stripe could accept.
     """
     path = operation.path(object_id)
+    if params and type(params.get("expand")) is str:
+        raise InvalidArgumentError("expand must be a list such as ['ownership'], not a string")
     form = _form.encode(params) if params else ""
     if operation.method == "GET":
         return Request(operation, options, path, form, options.get_headers, None)

@@ -157,7 +157,9 @@ class Client:
         if retry is not None:
             changes["retry"] = _policy(retry)
         view = type(self).__new__(type(self))
-        view._engine = self._engine
+        # Resources are bound to the options that they were made with.
+        kept = {name: value for name, value in vars(self).items() if name not in _RESOURCES}
+        vars(view).update(kept)
         view._options = attrs.evolve(self._options, **changes)
         return view
 
@@ -185,6 +187,11 @@ class Client:
         raise TypeError(
             "a Client is not pickled: it holds a key and sockets; build one per process"
         )
+
+
+_RESOURCES = frozenset(
+    name for name, value in vars(Client).items() if isinstance(value, cached_property)
+)
 
 
 def _policy(retry: object) -> RetryPolicy:

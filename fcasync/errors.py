@@ -266,4 +266,8 @@ class JournalError(FCError):
 
 def describe(value: object) -> str:
     """Return *value* as it may stand in a message: quoted, cut at 80 characters, redacted."""
-    return printable(repr(value) if isinstance(value, str) else value, 80)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a huge integer has no repr, nor has a caller's broken object
+        text = f"a {type(value).__name__} that cannot be shown"
+    return printable(text, 80)

@@ -101,6 +101,28 @@ async def test_a_refresh_that_fails_at_the_bank_is_a_result() -> None:
     assert account.balance_refresh.status is fcasync.RefreshStatus.FAILED
 
 
+async def test_a_poll_ends_with_the_wait() -> None:
+    """A server that no longer answers costs at most 5 s more than the timeout."""
+    lost = fcasync.APIConnectionError("reset")
+    client, _, clock = scripted(PENDING, *[lost] * 20, retry=fcasync.RetryPolicy(attempts=20))
+    with pytest.raises(fcasync.APIConnectionError):
+        await client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=3)
+    assert clock.monotonic() <= 3 + 5
+
+
+async def test_a_view_of_a_subclass_keeps_its_attributes() -> None:
+    """with_options() copies what a subclass has added."""
+
+    class Named(fcasync.Client):
+        name = ""
+
+    client = Named(KEY, transport=ScriptedTransport([ACCOUNT]))
+    client.name = "platform"
+    view = client.with_options(stripe_account="acct_1")
+    assert (view.name, type(view)) == ("platform", Named)
+    assert view.accounts is not client.accounts
+
+
 async def test_only_the_features_asked_for_are_waited_for() -> None:
     """Another feature that is pending does not hold the call up."""
     client, _, clock = scripted(PENDING)
@@ -161,6 +183,7 @@ async def test_an_extra_header_replaces_the_clients_own_in_any_spelling() -> Non
         lambda c: c.accounts.list(account_holder={"customer": "cus_1", "account": "acct_1"}),
         lambda c: c.accounts.list(account_holder={}),
         lambda c: c.accounts.list(limit=0),
+        lambda c: c.accounts.list(expand="data.ownership"),
         lambda c: c.accounts.list_owners("..", ownership="fcaowns_1"),
         lambda c: c.accounts.list_owners("fca_1", ownership=""),
         lambda c: c.transactions.list(""),

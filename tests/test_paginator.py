@@ -93,6 +93,12 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
     assert [dict(asked) for asked in source.asked] == [{"limit": None}]
 
 
+async def test_awaiting_keeps_to_max_items() -> None:
+    """A page holds no more than the list was made for."""
+    page = await List(30).walk(max_items=3)
+    assert len(page.data) == 3
+
+
 async def test_a_walk_asks_for_the_largest_pages() -> None:
     """Without a limit a walk needs the fewest requests; with few items it asks for few."""
     source = List(250)

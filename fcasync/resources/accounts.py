@@ -227,7 +227,8 @@ class Accounts(Resource):
         Args:
             account: The account or its id.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
-            timeout: Seconds to wait for the bank.
+            timeout: Seconds to wait for the bank. Every request ends within what is left of them,
+                or 5 s if that is more.
             expand: Fields to include as objects.
             idempotency_key: 1 to 255 printable characters; made by fcasync if None.
 
@@ -241,7 +242,7 @@ class Accounts(Resource):
         words = _checks.features(features)
         ends = clock.monotonic() + timeout
         key = new_key() if idempotency_key is None else idempotency_key
-        seen = await self._post(REFRESH, account, words, expand, key)
+        seen = await self._within(timeout)._post(REFRESH, account, words, expand, key)
         try:
             for interval in poll_intervals():
                 if not (waiting := pending(seen, words)):
@@ -251,7 +252,8 @@ class Accounts(Resource):
                     raise _still_pending(waiting, seen, timeout)
                 # Half of the interval is jitter, so that a thousand waiters do not poll as one.
                 await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
-                seen = await self._call(RETRIEVE, account, {"expand": expand})
+                patient = self._within(ends - clock.monotonic())
+                seen = await patient._call(RETRIEVE, account, {"expand": expand})
         except FCError as error:
             _after_the_post(error, key, seen)
             raise
