@@ -22,15 +22,17 @@ from fcasync.cli._common import (
     runs_async,
 )
 from fcasync.cli._ids import read_ids
-from fcasync.cli._output import Column, as_json, output_option, writer
+from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._table import Column
 from fcasync.client import Client
 from fcasync.models import Account
 
-OUTCOME_COLUMNS: tuple[Column, ...] = (
-    ("account", lambda row: row["account_id"]),
-    ("status", lambda row: row["status"]),
-    ("reason", lambda row: row["reason"] or ""),
-    ("attempts", lambda row: str(row["attempts"])),
+OUTCOME_COLUMNS = (
+    Column("account", lambda row: row["account_id"]),
+    Column("status", lambda row: row["status"]),
+    Column("reason", lambda row: row["reason"] or ""),
+    Column("attempts", lambda row: str(row["attempts"])),
+    Column("error", lambda row: row["error"] or ""),
 )
 
 
@@ -57,7 +59,8 @@ class Source:
             return read_ids(self.file)
         if self.failed_only and self.journal:
             outcomes = read_journal(self.journal)
-            return (outcome.account_id for outcome in outcomes if outcome.status == "failed")
+            # A list, for the job cannot open a journal that is still being read.
+            return [outcome.account_id for outcome in outcomes if outcome.status == "failed"]
         return client.accounts.list() if self.everything else self.ids
 
 
