@@ -23,7 +23,7 @@ class Progress:
     waiting: int
     """Accounts that were read from the source and have no outcome yet."""
     total: int | None
-    """Accounts in the source; None if it has no length."""
+    """Accounts in the source; None as long as that is unknown: it has no length and no end yet."""
     rate: float
     """Outcomes a second, over the last ten seconds or so."""
     limit: float | None
@@ -163,6 +163,9 @@ class Tally:
         self.unfinished = sum(found.values()) - self.done
         self.failed = sum(n for key, n in self.counts.items() if key[0] == "failed")
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
+        self.arriving = 0
+        """Accounts that were read, and that the journal has not looked up yet."""
+        self.source_is_read = False
         self._started = started
         self._marks = [(started, self.done), (started, self.done)]
 
@@ -195,6 +198,8 @@ class Tally:
 
     def progress(self, now: float, *, limit: float | None, total: int | None) -> Progress:
         """Return how far the run is."""
+        if total is None and self.source_is_read and not self.arriving:
+            total = self.done + self.unfinished
         since, then = self._marks[0]
         rate = (self.done - then) / (now - since) if now > since else 0.0
         left = None if total is None else max(total - self.done, 0)

@@ -502,6 +502,20 @@ def test_progress_and_repr_tell_how_far_it_is() -> None:
     virtually(main())
 
 
+def test_the_total_is_known_once_the_source_has_ended() -> None:
+    """A source without a length has no total until it was read; repeated ids do not count."""
+
+    async def main() -> None:
+        wire = FakeWire(ids(30), pace=fast())
+        run = wire.run(iter([*wire.ids, *wire.ids[:5]]), concurrency=2)
+        async with run:
+            assert run.progress.total is None
+            await run.finish()
+            assert run.progress.total == 30
+
+    virtually(main())
+
+
 def test_a_report_reads_well() -> None:
     """Text, HTML and plain data say the same."""
     _, report = work_off(FakeWire(ids(10), pace=fast()))
