@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from fcasync.bulk._report import Progress
+from fcasync.bulk._report import Progress, duration
 
 REDRAW = 0.2
 """Seconds between two looks at the figures."""
@@ -22,7 +22,6 @@ def make(console: Any = None) -> Any:
     try:
         from rich.progress import (  # noqa: PLC0415 - an extra
             BarColumn,
-            MofNCompleteColumn,
             TextColumn,
             TimeElapsedColumn,
         )
@@ -31,13 +30,11 @@ def make(console: Any = None) -> Any:
         raise ImportError(
             "progress=True draws with rich, which is not installed: pip install 'fcasync[cli]'"
         ) from error
-    facts = TextColumn("{task.fields[facts]}", style="dim")
-    count = MofNCompleteColumn()
     return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
-        count,
-        facts,
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[facts]}", style="dim"),
         TimeElapsedColumn(),
         console=console,
     )
@@ -46,7 +43,7 @@ def make(console: Any = None) -> Any:
 async def draw(bar: Any, name: str, progress: Callable[[], Progress]) -> None:
     """Keep *bar* up to date until cancelled."""
     with bar:
-        task = bar.add_task(name, total=None, facts="")
+        task = bar.add_task(name, total=None, count="", facts="")
         try:
             while True:
                 _update(bar, task, progress())
@@ -56,11 +53,12 @@ async def draw(bar: Any, name: str, progress: Callable[[], Progress]) -> None:
 
 
 def _update(bar: Any, task: int, now: Progress) -> None:
+    count = f"{now.done}" if now.total is None else f"{now.done} of {now.total}"
     facts = [f"{now.rate:.0f}/s"]
     if now.limit is not None:
         facts.append(f"limit {now.limit:.0f}/s")
-    if now.eta is not None:
-        facts.append(f"{now.eta:.0f} s left")
     if now.failed:
         facts.append(f"{now.failed} failed")
-    bar.update(task, completed=now.done, total=now.total, facts="  ".join(facts))
+    if now.eta:
+        facts.append(f"{duration(now.eta)} left")
+    bar.update(task, completed=now.done, total=now.total, count=count, facts=", ".join(facts))

@@ -1,6 +1,7 @@
 """What a run has done: figures while it lasts, and a report at its end."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -22,7 +23,7 @@ class Progress:
     waiting: int
     """Accounts that were read from the source and have no outcome yet."""
     total: int | None
-    """Accounts in the source; None if it has no length."""
+    """Accounts in the source; None as long as that is unknown: it has no length and no end yet."""
     rate: float
     """Outcomes a second, over the last ten seconds or so."""
     limit: float | None
@@ -37,7 +38,7 @@ class Progress:
         if self.limit is not None:
             facts.append(f"limit about {self.limit:.0f}/s")
         if self.eta is not None:
-            facts.append(f"{self.eta:.0f} s left")
+            facts.append(f"{duration(self.eta)} left")
         return ", ".join(facts)
 
 
@@ -97,27 +98,51 @@ class Report:
         return sorted(self.counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<13} {text}".rstrip() for name, text in self._lines())
+        return "\n".join(f"{name:<13} {text}" for name, text in self._lines())
 
     def _repr_html_(self) -> str:
         return _html.card(f"Bulk {self.operation}", self._lines())
 
     def _lines(self) -> list[tuple[str, str]]:
-        lines = [(self.operation, f"{self.total} accounts in {self.elapsed:.1f} s")]
-        for (status, reason), count in self._reasons():
-            lines.append((status, f"{count}" + (f" ({reason})" if reason else "")))
-        if not self.by_status()["failed"]:
-            lines.append(("failed", "0"))
+        found = self.by_status()
+        succeeded, failed = found.pop("succeeded"), found.pop("failed")
+        of = f"{succeeded} of {self.total + self.unfinished} accounts"
+        lines = [(_PAST[self.operation], of + self._why("succeeded"))]
+        lines += [(name, f"{count}{self._why(name)}") for name, count in found.items() if count]
+        lines.append(("failed", f"{failed}{self._why('failed')}"))
         if self.unfinished:
             lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
         if self.resumed:
             lines.append(("resumed", f"{self.resumed} were finished by an earlier run"))
-        learnt = "not met" if self.limit is None else f"about {self.limit:.0f}/s"
         return [
             *lines,
             ("requests", f"{self.requests} ({self.retries} retries, {self.replays} replays)"),
-            ("rate", f"{self.rate:.1f}/s, limit {learnt}, {self.rate_limited} answers were 429"),
+            ("elapsed", duration(self.elapsed, digits=1)),
+            ("rate", f"{self.rate:.1f} accounts/s, {self._limit()}"),
         ]
+
+    def _why(self, status: str) -> str:
+        reasons = [f"{count} {why}" for (of, why), count in self._reasons() if of == status and why]
+        return f" ({', '.join(reasons)})" if reasons else ""
+
+    def _limit(self) -> str:
+        if self.limit is None and not self.rate_limited:
+            return "rate limit not met"
+        about = "" if self.limit is None else f" about {self.limit:.0f} requests/s"
+        return f"rate limit{about} met {self.rate_limited} times"
+
+
+_PAST = {
+    "refresh": "refreshed",
+    "subscribe": "subscribed",
+    "unsubscribe": "unsubscribed",
+    "disconnect": "disconnected",
+}
+
+
+def duration(seconds: float, digits: int = 0) -> str:
+    """Return a time as people read it: ``7 s``, or ``1:02:05`` from a minute on."""
+    return f"{seconds:.{digits}f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
 class Tally:
@@ -138,6 +163,9 @@ class Tally:
         self.unfinished = sum(found.values()) - self.done
         self.failed = sum(n for key, n in self.counts.items() if key[0] == "failed")
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
+        self.arriving = 0
+        """Accounts that were read, and that the journal has not looked up yet."""
+        self.source_is_read = False
         self._started = started
         self._marks = [(started, self.done), (started, self.done)]
 
@@ -170,6 +198,8 @@ class Tally:
 
     def progress(self, now: float, *, limit: float | None, total: int | None) -> Progress:
         """Return how far the run is."""
+        if total is None and self.source_is_read and not self.arriving:
+            total = self.done + self.unfinished
         since, then = self._marks[0]
         rate = (self.done - then) / (now - since) if now > since else 0.0
         left = None if total is None else max(total - self.done, 0)

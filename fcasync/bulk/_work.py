@@ -111,6 +111,7 @@ class Work:
                 loops = [self._commit.run(), self._dispatch(), self._settler.run()]
                 tasks = [group.create_task(loop) for loop in loops]
                 await self._read()
+                self._tally.source_is_read = True
                 while self._live:
                     self._is_quiet.clear()
                     await self._is_quiet.wait()
@@ -166,6 +167,7 @@ class Work:
         account = item if isinstance(item, Account) else None
         task = Task(account_id, sent_at, account, is_suspect)
         self._live[account_id] = task
+        self._tally.arriving += 1
         self._commit.admit(row_of(task), partial(self._admitted, task))
 
     def _reject(self, item: object, error: InvalidArgumentError) -> None:
@@ -181,6 +183,7 @@ class Work:
         )
 
     def _admitted(self, task: Task, row: Row | None) -> None:
+        self._tally.arriving -= 1
         if row is None:
             self._tally.admit()
         command = self._decide(task, Admitted(row))

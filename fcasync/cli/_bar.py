@@ -32,8 +32,4 @@ async def shown(run: BulkRun, name: str) -> AsyncIterator[None]:
 async def _print_lines(run: BulkRun) -> None:
     while True:
         await asyncio.sleep(LINE_EVERY)
-        now = run.progress
-        total = "" if now.total is None else f" of {now.total}"
-        click.echo(
-            f"fcasync: {now.done}{total} done, {now.failed} failed, {now.rate:.0f}/s", err=True
-        )
+        click.echo(f"fcasync: {run.progress}", err=True)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import IO, Any, ParamSpec
 
 import attrs
 import click
@@ -23,6 +23,18 @@ P = ParamSpec("P")
 
 OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_SANDBOX_ACCOUNTS = 25
+
+
+class Failure(click.ClickException):
+    """One sentence on stderr and an exit code."""
+
+    def __init__(self, message: str, code: int = SOME_FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc] # click reads it from the instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence."""
+        click.echo(f"fcasync: {self.message}", file=file, err=True)
 
 
 class Command(click.Command):
@@ -99,11 +111,9 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
         try:
             code = asyncio.run(command(*args, **kwargs))
         except FCError as error:
-            click.echo(f"fcasync: {error}", err=True)
-            sys.exit(exit_code(error))
+            raise Failure(str(error), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
-            click.echo("fcasync: interrupted", err=True)
-            sys.exit(INTERRUPTED)
+            raise Failure("interrupted", INTERRUPTED) from None
         except BrokenPipeError:
             # `fcasync accounts list | head` is no mistake; keep Python from complaining at exit.
             sys.stderr.close()

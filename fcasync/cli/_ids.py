@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-import click
 import orjson
+
+from fcasync.cli._common import Failure
 
 CHUNK = 1000
 """Lines read at a time, in a thread: a slow pipe must not hold up the loop."""
@@ -21,7 +22,7 @@ async def read_ids(name: str) -> AsyncIterator[str]:
     A line that begins with ``{`` is JSON with the id in ``id`` or ``account_id``.
 
     Raises:
-        click.ClickException: The file cannot be read, or a line holds no id.
+        Failure: The file cannot be read, or a line holds no id.
     """
     with ExitStack() as stack:
         file = sys.stdin if name == "-" else stack.enter_context(_open(name))
@@ -30,14 +31,15 @@ async def read_ids(name: str) -> AsyncIterator[str]:
             for line in lines:
                 number += 1
                 if text := line.strip():
-                    yield _id(text, f"{name}:{number}")
+                    yield _id(text, f"{'stdin' if name == '-' else name}:{number}")
 
 
 def _open(name: str) -> TextIO:
     try:
-        return Path(name).open(encoding="utf-8")
+        # A line of other bytes is an id that is refused: one outcome, not the end of the job.
+        return Path(name).open(encoding="utf-8-sig", errors="replace")
     except OSError as error:
-        raise click.ClickException(f"cannot read {name}: {error.strerror}") from error
+        raise Failure(f"cannot read {name}: {error.strerror}") from error
 
 
 def _read(file: TextIO) -> list[str]:
@@ -50,8 +52,8 @@ def _id(text: str, where: str) -> str:
     try:
         row = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise click.ClickException(f"{where}: not JSON: {error}") from error
+        raise Failure(f"{where}: not JSON: {error}") from error
     found = row.get("account_id") or row.get("id")
     if not isinstance(found, str):
-        raise click.ClickException(f"{where}: neither 'id' nor 'account_id' in this line")
+        raise Failure(f"{where}: neither 'id' nor 'account_id' in this line")
     return found

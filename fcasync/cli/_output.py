@@ -8,16 +8,13 @@ from typing import Any, Protocol
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from fcasync._convert import to_dict
 from fcasync._money import money
-from fcasync.models import Account
+from fcasync.cli._table import Column, Table
+from fcasync.models import Account, Transaction
 
-WIDE = 400
 FORMATS = ("table", "json", "jsonl", "csv")
-Column = tuple[str, Callable[[Any], str]]
 
 
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,7 +40,7 @@ def writer(output: str, columns: Sequence[Column]) -> Writer:
         return _JsonLines()
     if output == "json":
         return _Json()
-    return _Csv(columns) if output == "csv" else _Table(columns)
+    return _Csv(columns) if output == "csv" else Table(columns)
 
 
 class _JsonLines:
@@ -69,40 +66,13 @@ class _Csv:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        self._writer.writerow([name for name, _ in columns])
+        self._writer.writerow([column.name for column in columns])
 
     def write(self, item: Any) -> None:
-        self._writer.writerow([read(item) for _, read in self._columns])
+        self._writer.writerow([column.read(item) for column in self._columns])
 
     def close(self) -> None:
         sys.stdout.flush()
-
-
-class _Table:
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._table = Table(box=None, pad_edge=False, header_style="bold")
-        for index, (name, _) in enumerate(columns):
-            # The id is what people copy: it is the one column that is never cut.
-            self._table.add_column(
-                name,
-                justify="right" if name in ("balance", "amount") else "left",
-                no_wrap=True,
-                overflow="ellipsis",
-                min_width=31 if index == 0 else None,
-            )
-
-    def write(self, item: Any) -> None:
-        self._table.add_row(*(read(item) for _, read in self._columns))
-
-    def close(self) -> None:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(highlight=False, width=WIDE)  # a file or a pipe gets everything
-        if self._table.row_count:
-            console.print(self._table)
-        else:
-            console.print("nothing found", style="dim")
 
 
 def as_json(item: Any) -> Any:
@@ -123,31 +93,36 @@ def _balance_time(account: Account) -> str:
     return "" if account.balance is None else when(account.balance.as_of)
 
 
+def _amount(transaction: Transaction) -> str:
+    amount, currency = transaction.amount, transaction.currency
+    return "" if amount is None or currency is None else money({currency: amount})
+
+
 def _refresh_status(account: Account) -> str:
     return "" if account.balance_refresh is None else str(account.balance_refresh.status)
 
 
-ACCOUNT_COLUMNS: tuple[Column, ...] = (
-    ("id", lambda account: account.id),
-    ("institution", lambda account: account.institution_name or ""),
-    ("name", lambda account: account.display_name or ""),
-    ("last4", lambda account: account.last4 or ""),
-    ("status", lambda account: str(account.status or "")),
-    ("balance", _balance),
-    ("as of", _balance_time),
-    ("refresh", _refresh_status),
+ACCOUNT_COLUMNS = (
+    Column("id", lambda account: account.id),
+    Column("institution", lambda account: account.institution_name or "", rank=3),
+    Column("name", lambda account: account.display_name or "", rank=6),
+    Column("last4", lambda account: account.last4 or "", rank=4),
+    Column("status", lambda account: str(account.status or ""), rank=2),
+    Column("balance", _balance, rank=1, is_number=True),
+    Column("as of", _balance_time, rank=7),
+    Column("refresh", _refresh_status, rank=5),
 )
-OWNER_COLUMNS: tuple[Column, ...] = (
-    ("id", lambda owner: owner.id),
-    ("name", lambda owner: owner.name or ""),
-    ("email", lambda owner: owner.email or ""),
-    ("phone", lambda owner: owner.phone or ""),
-    ("address", lambda owner: owner.raw_address or ""),
+OWNER_COLUMNS = (
+    Column("id", lambda owner: owner.id),
+    Column("name", lambda owner: owner.name or "", rank=1),
+    Column("email", lambda owner: owner.email or "", rank=2),
+    Column("phone", lambda owner: owner.phone or "", rank=3),
+    Column("address", lambda owner: owner.raw_address or "", rank=4),
 )
-TRANSACTION_COLUMNS: tuple[Column, ...] = (
-    ("id", lambda transaction: transaction.id),
-    ("when", lambda transaction: when(transaction.transacted_at)),
-    ("description", lambda transaction: transaction.description or ""),
-    ("amount", lambda transaction: money({transaction.currency: transaction.amount})),
-    ("status", lambda transaction: str(transaction.status or "")),
+TRANSACTION_COLUMNS = (
+    Column("id", lambda transaction: transaction.id),
+    Column("when", lambda transaction: when(transaction.transacted_at), rank=2),
+    Column("description", lambda transaction: transaction.description or "", rank=3),
+    Column("amount", _amount, rank=1, is_number=True),
+    Column("status", lambda transaction: str(transaction.status or ""), rank=4),
 )

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from fcasync.cli._common import Command, Connection, connection_options, features_option, runs_async
+from fcasync.cli._common import (
+    Command,
+    Connection,
+    Failure,
+    connection_options,
+    features_option,
+    runs_async,
+)
 from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, writer
 from fcasync.models import Account
 from fcasync.resources._paginator import Paginator
@@ -35,6 +42,8 @@ async def list_accounts(
     output: str,
 ) -> None:
     """List accounts, newest first."""
+    if customer and account:
+        raise click.UsageError("give --customer or --account, not both")
     holder: Any = {"customer": customer, "account": account} if customer or account else None
     async with connection.open() as client:
         found = client.accounts.list(
@@ -78,7 +87,7 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
     async with connection.open() as client:
         account = await client.accounts.retrieve(account_id)
         if account.ownership is None:
-            raise click.ClickException(
+            raise Failure(
                 f"{account_id} has no ownership data yet; refresh it with --features ownership"
             )
         out = writer(output, OWNER_COLUMNS)

@@ -2,35 +2,41 @@
 
 import asyncio
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from fcasync.bulk import BulkRun, Outcome, read_journal
+from fcasync.bulk import BulkRun, Outcome, Report, read_journal
 from fcasync.cli._bar import shown
 from fcasync.cli._common import (
+    INTERRUPTED,
     OK,
     SOME_FAILED,
     Command,
     Connection,
+    Failure,
     connection_options,
     features_option,
     runs_async,
 )
 from fcasync.cli._ids import read_ids
-from fcasync.cli._output import Column, as_json, output_option, writer
+from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._table import Column
 from fcasync.client import Client
 from fcasync.models import Account
 
-OUTCOME_COLUMNS: tuple[Column, ...] = (
-    ("account", lambda row: row["account_id"]),
-    ("status", lambda row: row["status"]),
-    ("reason", lambda row: row["reason"] or ""),
-    ("attempts", lambda row: str(row["attempts"])),
+OUTCOME_COLUMNS = (
+    Column("account", lambda row: row["account_id"]),
+    Column("status", lambda row: row["status"]),
+    Column("reason", lambda row: row["reason"] or ""),
+    Column("attempts", lambda row: str(row["attempts"])),
+    Column("error", lambda row: row["error"] or ""),
 )
 
 
@@ -57,7 +63,8 @@ class Source:
             return read_ids(self.file)
         if self.failed_only and self.journal:
             outcomes = read_journal(self.journal)
-            return (outcome.account_id for outcome in outcomes if outcome.status == "failed")
+            # A list, for the job cannot open a journal that is still being read.
+            return [outcome.account_id for outcome in outcomes if outcome.status == "failed"]
         return client.accounts.list() if self.everything else self.ids
 
 
@@ -101,28 +108,48 @@ async def refresh(
     )
     source.check()
     _stop_on_sigterm()
-    try:
-        async with connection.open() as client:
-            job = client.bulk.refresh(
-                source.accounts(client), journal=journal, retry_failed=failed_only, **options
-            )
+    async with connection.open() as client:
+        job = client.bulk.refresh(
+            source.accounts(client), journal=journal, retry_failed=failed_only, **options
+        )
+        try:
             async with job as run, shown(run, "refresh"):
                 await _print_outcomes(run, output)
-    except asyncio.CancelledError:
-        click.echo(_how_to_resume(journal), err=True)
-        raise
+        except asyncio.CancelledError as stop:
+            raise Failure(_how_to_resume(job.report, journal), INTERRUPTED) from stop
     # The results own stdout; where there are none to print, the summary is the result.
-    click.echo(str(run.report), err=output != "table")
-    return SOME_FAILED if run.report.by_status()["failed"] else OK
+    click.echo(str(job.report), err=output != "table")
+    return SOME_FAILED if job.report.by_status()["failed"] else OK
 
 
 async def _print_outcomes(run: BulkRun, output: str) -> None:
-    out = None if output == "table" else writer(output, OUTCOME_COLUMNS)
+    out = _Failures() if output == "table" else writer(output, OUTCOME_COLUMNS)
     async for outcome in run:
-        if out:
-            out.write(_row(outcome))
-    if out:
-        out.close()
+        out.write(_row(outcome))
+    out.close()
+
+
+class _Failures:
+    """What stands for the outcomes in front of the summary: the first that failed, on stderr."""
+
+    SHOWN = 10
+
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+        self._count = 0
+
+    def write(self, row: dict[str, Any]) -> None:
+        if row["status"] != "failed":
+            return
+        self._count += 1
+        if self._count <= self.SHOWN:
+            self._sentences.append(f"{row['account_id']}: {row['error'] or row['reason']}")
+
+    def close(self) -> None:
+        if more := self._count - len(self._sentences):
+            self._sentences.append(f"{more} more failed; --output jsonl tells about each account")
+        for sentence in self._sentences:
+            click.echo(f"fcasync: {sentence}", err=True)
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -143,10 +170,23 @@ def _stop_on_sigterm() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _how_to_resume(journal: str | None) -> str:
+def _how_to_resume(report: Report, journal: str | None) -> str:
+    stopped = f"stopped with {report.total} done"
     if journal is None:
-        return "fcasync: stopped; without --journal a new run begins from the start"
-    return f"fcasync: stopped; resume with: {shlex.join(['fcasync', *_without_key(sys.argv[1:])])}"
+        return f"{stopped}; without --journal a new run begins from the start"
+    words = sys.argv[1:]
+    kept = _without_key(words)
+    key = "" if kept == words else ", giving --api-key again,"
+    return f"{stopped}; resume{key} with: {shlex.join([*_program(), *kept])}"
+
+
+def _program() -> list[str]:
+    """Return the words that start this command, as they were typed."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
+    found = shutil.which(script.name)
+    return [script.name if found and script.samefile(found) else str(script)]
 
 
 def _without_key(arguments: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fcasync.cli._common import runs_async
+from fcasync.cli._common import Failure, runs_async
 from fcasync.sandbox import Sandbox
 
 SHARE = click.FloatRange(0, 1)
@@ -83,7 +83,7 @@ async def sandbox(**options: Any) -> None:
                 click.echo(f"webhook secret: {server.webhook_secret}")
             await stop.wait()
     except OSError as error:
-        raise click.ClickException(str(error)) from error
+        raise Failure(str(error)) from error
 
 
 def _make(options: dict[str, Any]) -> Sandbox:

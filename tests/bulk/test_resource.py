@@ -126,7 +126,7 @@ async def test_a_bar_is_drawn_and_leaves_nothing(client: Client) -> None:
         run._bar = None
         bar = _bar.make(console)
         with bar:
-            task = bar.add_task("refresh", total=None, facts="")
+            task = bar.add_task("refresh", total=None, count="", facts="")
             await run.finish()
             _bar._update(bar, task, run.progress)
     assert "refresh" in out.getvalue()

@@ -522,12 +522,29 @@ def test_progress_and_repr_tell_how_far_it_is() -> None:
     virtually(main())
 
 
+def test_the_total_is_known_once_the_source_has_ended() -> None:
+    """A source without a length has no total until it was read; repeated ids do not count."""
+
+    async def main() -> None:
+        wire = FakeWire(ids(30), pace=fast())
+        run = wire.run(iter([*wire.ids, *wire.ids[:5]]), concurrency=2)
+        async with run:
+            assert run.progress.total is None
+            await run.finish()
+            assert run.progress.total == 30
+
+    virtually(main())
+
+
 def test_a_report_reads_well() -> None:
     """Text, HTML and plain data say the same."""
     _, report = work_off(FakeWire(ids(10), pace=fast()))
-    assert str(report).splitlines()[:2] == [
-        f"refresh       10 accounts in {report.elapsed:.1f} s",
-        "succeeded     10",
+    assert str(report).splitlines() == [
+        "refreshed     10 of 10 accounts",
+        "failed        0",
+        "requests      10 (0 retries, 0 replays)",
+        f"elapsed       {report.elapsed:.1f} s",
+        f"rate          {report.rate:.1f} accounts/s, rate limit not met",
     ]
     assert "10 accounts" in report._repr_html_()
     assert report.to_dict()["by_status"]["succeeded"] == 10
