@@ -221,19 +221,12 @@ def bank_event(store: Store, account_id: str, event: str, now: float) -> Done:
 def create_session(store: Store, given: Input) -> Done:
     """Open a link session for an account holder."""
     params = {name: value for name, value in given.params.items() if name != "expand"}
-    holder = params["account_holder"]
-    if not any(name in holder for name in _names_of(holder["type"])):
-        raise _errors.missing(f"account_holder[{holder['type']}]")
     number = len(store.sessions)
     session_id = store.seed.session_ids.encode(number)
     secret = token(24, store.seed.number, 0x5EC7, number)
     session = Session(session_id, f"{session_id}_secret_{secret}", params)
     store.sessions[session_id] = session
     return Done(session_body(store, session, given.now), executed=True)
-
-
-def _names_of(kind: str) -> tuple[str, ...]:
-    return ("customer", "customer_account") if kind == "customer" else ("account",)
 
 
 def retrieve_session(store: Store, given: Input) -> Done:
