@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox import _errors, _objects, _transactions
-from fcasync.sandbox._ids import token
+from fcasync.sandbox._ids import parted, token
 from fcasync.sandbox._states import AccountState, Refresh, Refused
 from fcasync.sandbox._store import Session, Store, window
 
@@ -278,8 +278,7 @@ def list_transactions(store: Store, given: Input) -> Done:
     ]
 
     def locate(text: str) -> int | None:
-        code = store.seed.transaction_ids.decode(text)
-        return code & 0xFFFF if code is not None and code >> 16 == index else None
+        return _part_of(index, store.seed.transaction_ids.decode(text))
 
     chosen, more = window(numbers, params, *_cursors(params, locate, "transaction"))
     data = [_transactions.transaction(store.seed, facts, number, good) for number in chosen]
@@ -290,10 +289,16 @@ def _refreshed_after(store: Store, index: int, params: dict[str, Any]) -> int:
     if "transaction_refresh" not in params:
         return 0
     text = params["transaction_refresh"]["after"]
-    code = store.seed.refresh_ids.decode(text)
-    if code is None or code >> 16 != index:
+    number = _part_of(index, store.seed.refresh_ids.decode(text))
+    if number is None:
         raise _errors.no_such("transaction refresh", text, "transaction_refresh[after]")
-    return code & 0xFFFF
+    return number
+
+
+def _part_of(index: int, code: int | None) -> int | None:
+    """Return the number of the part that *code* stands for, if it is one of account *index*."""
+    account, number = (None, None) if code is None else parted(code)
+    return number if account == index else None
 
 
 def _within(at: int, wanted: Any) -> bool:
@@ -305,8 +310,8 @@ def _within(at: int, wanted: Any) -> bool:
 def retrieve_transaction(store: Store, given: Input) -> Done:
     """Return one transaction."""
     code = store.seed.transaction_ids.decode(given.target)
-    if code is not None and code >> 16 < store.total:
-        index, number = code >> 16, code & 0xFFFF
+    index, number = (store.total, 0) if code is None else parted(code)
+    if index < store.total:
         facts, good = store.facts(index), store.transactions(index, given.now).good
         if number < _transactions.count(facts, good):
             return Done(_transactions.transaction(store.seed, facts, number, good))

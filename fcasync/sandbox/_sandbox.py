@@ -12,7 +12,7 @@ from fcasync._clock import SYSTEM_CLOCK, Clock
 from fcasync.sandbox._app import App
 from fcasync.sandbox._control import Control
 from fcasync.sandbox._faults import Fault, fault
-from fcasync.sandbox._ids import token
+from fcasync.sandbox._ids import MOST_ACCOUNTS, token
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._rates import rate_limit as read_rate_limit
@@ -25,6 +25,7 @@ from fcasync.sandbox._wire import Server, listen
 from fcasync.sandbox._world import Settings, World
 
 T = TypeVar("T")
+_LARGEST_SEED = 2**64 - 1  # all that the dice look at
 _PATIENCE = 0.5  # seconds that requests under way get when the sandbox closes
 
 
@@ -62,8 +63,9 @@ class Sandbox:
         """Describe a sandbox; it starts when it is entered.
 
         Args:
-            accounts: How many accounts each world starts with; a million cost no memory.
-            seed: Decides everything that looks like chance.
+            accounts: How many accounts each world starts with, up to 2**27; a million cost no
+                memory.
+            seed: Decides everything that looks like chance; below 2**64.
             port: 0 takes a free one. Only 127.0.0.1 is listened on.
             api_key: The key of the main world; by default one that follows from the seed.
             varied: False makes every account active with every permission.
@@ -85,7 +87,8 @@ class Sandbox:
         Raises:
             ValueError: An argument is out of range.
         """
-        _check_whole(accounts=accounts, seed=seed)
+        _check_whole(MOST_ACCOUNTS, accounts=accounts)
+        _check_whole(_LARGEST_SEED, seed=seed)
         _check_seconds(
             settle_seconds=settle_seconds, refresh_cooldown=refresh_cooldown, latency=latency
         )
@@ -329,10 +332,10 @@ class Sandbox:
                 self._home = None
 
 
-def _check_whole(**given: int) -> None:
+def _check_whole(most: int, **given: int) -> None:
     for name, value in given.items():
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name}={value!r} must be a whole number, 0 or more")
+        if not isinstance(value, int) or not 0 <= value <= most:
+            raise ValueError(f"{name}={value!r} must be a whole number from 0 to {most}")
 
 
 def _check_seconds(**given: float) -> None:

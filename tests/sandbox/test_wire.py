@@ -252,7 +252,9 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
     "wrong",
     [
         {"accounts": -1},
+        {"accounts": 2**27 + 1},
         {"seed": 1.5},
+        {"seed": 2**64},
         {"rate_limit": 0},
         {"settle_seconds": -1},
         {"latency": float("nan")},
