@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from fcasync._clock import SYSTEM_CLOCK, Clock
 from fcasync.sandbox._app import App
@@ -113,6 +114,7 @@ class Sandbox:
         self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, 0x5EC)}"
         self._target: Target | None = None
         if webhook_url is not None:
+            _check_url(webhook_url)
             self._target = Target(
                 url=webhook_url,
                 secret=self.webhook_secret,
@@ -274,6 +276,8 @@ class Sandbox:
         return [] if self._webhooks is None else list(self._webhooks.deliveries)
 
     async def _start(self) -> None:
+        if self._listener is not None:
+            raise RuntimeError(f"the sandbox is running already, at {self.url}")
         if self._state is not None:
             load(self._state, self._realm)
         self._server = Server(self._app.handle, self._app.error_body)
@@ -284,14 +288,15 @@ class Sandbox:
             self._courier = asyncio.create_task(self._webhooks.run())
 
     async def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._courier is not None:
             self._courier.cancel()
             await asyncio.wait([self._courier])
-        if self._listener is not None and self._server is not None:
-            self._listener.close()
+        if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(_PATIENCE)
-            self._listener = None
         if self._state is not None:
             save(self._state, self._realm)
 
@@ -310,12 +315,13 @@ class Sandbox:
     def __enter__(self) -> "Sandbox":
         if not self._threaded:
             raise TypeError("use `async with Sandbox()`, or `with Sandbox(threaded=True)`")
-        self._home = LoopThread()
+        home = LoopThread()
         try:
-            self._home.run(self._start())
+            home.run(self._start())
         except BaseException:
-            self._home.close()
+            home.close()
             raise
+        self._home = home
         return self
 
     def __exit__(
@@ -348,6 +354,12 @@ def _check_share(**given: float) -> None:
     for name, value in given.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name}={value!r} must be a share in [0, 1]")
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"webhook_url={url!r} must be an absolute URL, http or https")
 
 
 async def _later(action: Callable[[], T]) -> T:
