@@ -145,5 +145,5 @@ class Webhooks:
                 self._target.url, data=payload, headers=headers, allow_redirects=False
             ) as answer:
                 return {"status": answer.status, "delivered": 200 <= answer.status < 300}
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:  # the last by idna
             return {"status": None, "delivered": False, "error": type(error).__name__}
