@@ -5,6 +5,7 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 """
 
 import logging
+import sys
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +26,7 @@ from fcasync.errors import (
     IdempotencyError,
     ProtocolError,
     RateLimitError,
+    ServerError,
 )
 from fcasync.hooks import (
     AttemptFinished,
@@ -107,15 +109,17 @@ class _Run(Generic[T]):
         self._attempts = 0
         self._may_have_executed = False
         self._tokens = 1
+        self._unspent = 0
         self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
 
     async def run(self) -> T:
         engine = self._engine
-        if engine.listens:
-            engine.emit(CallStarted(call=self._request.call))
         try:
+            if engine.listens:
+                engine.emit(CallStarted(call=self._request.call))
             value = await self._first_and_rest()
         except BaseException as error:
+            engine.quota.release(self._unspent)
             self._finish(error)
             raise
         engine.quota.release(self._tokens)
@@ -149,7 +153,8 @@ class _Run(Generic[T]):
 
     async def _slot(self, now: float, wait: float) -> float:
         """Wait for a slot that begins in *wait* seconds, and return the time then."""
-        clock = self._engine.clock
+        clock, operation = self._engine.clock, self._request.operation.name
+        logger.debug("%s: waits %.3f s under the rate limit", operation, wait)
         if self._engine.listens:
             self._engine.emit(LimiterWaiting(call=self._request.call, wait=wait))
         try:
@@ -160,9 +165,10 @@ class _Run(Generic[T]):
         return clock.monotonic()
 
     def _no_slot(self, wait: float) -> RateLimitError:
+        sent = f"sent {self._attempts} time(s) before" if self._attempts else "nothing was sent"
         error = RateLimitError(
             f"no slot for {self._request.call.operation} under the rate limit for another "
-            f"{wait:.1f} s, which is past this call's deadline; nothing was sent",
+            f"{wait:.1f} s, which is past this call's deadline; {sent}",
             status=429,
         )
         error.retryable = False
@@ -175,7 +181,9 @@ class _Run(Generic[T]):
         """Send the request once, within both its timeout and what is left of the deadline."""
         left = self._deadline - now
         self._attempts += 1
+        self._unspent = 0
         self._answer = None
+        outer = sys.exception()
         try:
             timeout = min(self._options.timeout, left)
             self._answer = answer = await self._engine.transport.send(self._request, timeout)
@@ -183,6 +191,7 @@ class _Run(Generic[T]):
         except FCError as error:
             failure = self._explain(error, left)
             self._end_attempt(now, failure)
+            _forget_frames(error, outer)
             if failure is error:
                 raise
             raise failure from error
@@ -219,10 +228,13 @@ class _Run(Generic[T]):
             # A later attempt that never reached Stripe says nothing about an earlier one.
             self._may_have_executed |= error.may_have_executed
             error.may_have_executed = self._may_have_executed
+        elif isinstance(error, ServerError):
+            self._may_have_executed |= self._request.has_effect
         elif isinstance(error, IdempotencyError) and error.status == 409:
             # The key is in use by our own earlier attempt, whose answer was lost: its result
-            # is what the caller wants, so wait for it.
-            error.retryable = error.retryable or self._may_have_executed
+            # is what the caller wants, so wait for it, unless Stripe says that it is no use.
+            is_advised_against = error.headers.get("Stripe-Should-Retry") == "false"
+            error.retryable |= self._may_have_executed and not is_advised_against
         error.attempts = self._attempts
         error.idempotency_key = self._request.idempotency_key
         return error
@@ -263,7 +275,7 @@ class _Run(Generic[T]):
         is_limited = isinstance(_failure(state), RateLimitError)
         tokens = self._engine.quota.acquire(rate_limited=is_limited)
         if tokens is not None:
-            self._tokens = tokens
+            self._tokens = self._unspent = tokens
         return tokens is None
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
@@ -339,6 +351,20 @@ class _Run(Generic[T]):
 
 def _is_retryable(error: BaseException) -> bool:
     return isinstance(error, FCError) and error.retryable
+
+
+def _forget_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Drop the frames of *error* and of what led to it, up to *outer*, which is the caller's.
+
+    Their local variables hold the raw request and answer, which rich and error reporters print;
+    what went wrong is all in the messages.
+    """
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and link is not outer and link.__traceback__ is not None:
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__]
 
 
 def _failure(state: tenacity.RetryCallState) -> FCError:

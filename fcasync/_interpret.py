@@ -52,7 +52,7 @@ def interpret(request: Request[T], answer: Answer) -> T:
         except ValueError as error:
             raise _complete(_not_json(answer, error), request, answer) from error
     if answer.status < 400:
-        raise _complete(_redirect(answer), request, answer)
+        raise _complete(_not_final(answer), request, answer)
     raise error_from(answer)
 
 
@@ -92,7 +92,7 @@ def _int(text: str) -> int:
 def _complete(error: ProtocolError, request: Request[Any], answer: Answer) -> ProtocolError:
     error.status = answer.status
     error.body = text_of(answer.body)
-    error.request_id = answer.headers.get("Request-Id")
+    error.request_id = _header(answer, "Request-Id")
     error.may_have_executed = request.has_effect
     return error
 
@@ -105,7 +105,9 @@ def _not_json(answer: Answer, cause: ValueError) -> ProtocolError:
     )
 
 
-def _redirect(answer: Answer) -> ProtocolError:
+def _not_final(answer: Answer) -> ProtocolError:
+    if answer.status < 300 or answer.status == 304:
+        return ProtocolError(f"status {answer.status} is no answer to a request of fcasync's")
     target = answer.headers.get("Location", "nowhere")
     return ProtocolError(
         f"the server redirects ({answer.status}) to {printable(target, 120)}; Stripe never does, "
@@ -127,14 +129,14 @@ def error_from(answer: Answer) -> APIStatusError:
         code=code,
         param=_text(fields, "param"),
         doc_url=_text(fields, "doc_url"),
-        request_id=answer.headers.get("Request-Id"),
+        request_id=_header(answer, "Request-Id"),
         idempotent_replayed=is_replay(answer.headers),
         body=text_of(answer.body),
     )
     error.headers = CIMultiDict(answer.headers)  # unlike its proxy, this survives pickling
     error.retryable = _is_retryable(error, answer.headers.get("Stripe-Should-Retry"))
     if isinstance(error, RateLimitError):
-        error.reason = answer.headers.get("Stripe-Rate-Limited-Reason")
+        error.reason = _header(answer, "Stripe-Rate-Limited-Reason")
     return error
 
 
@@ -163,6 +165,11 @@ def _error_fields(body: bytes) -> Mapping[str, Any]:
         return {}
     error = parsed.get("error") if isinstance(parsed, dict) else None
     return error if isinstance(error, dict) else {}
+
+
+def _header(answer: Answer, name: str) -> str | None:
+    value = answer.headers.get(name)
+    return None if value is None else printable(value)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -195,7 +202,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     try:
         wait = float(value) if not value[-1:].isalpha() else _seconds_until(value, headers)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return wait if wait >= 0 else None  # also drops NaN
 

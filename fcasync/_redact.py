@@ -1,12 +1,17 @@
 """Keeping secrets out of reprs, logs, messages and pickles."""
 
 import re
-from typing import NoReturn
+from typing import NoReturn, SupportsIndex
 
 # API keys, webhook secrets, a session's client secret, and whatever follows "Bearer" or "Basic".
+# A key may follow anything, such as the n of an escaped newline.
 _SECRETS = re.compile(
-    r"\b((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|(?:Bearer|Basic)\s+)[\w+/=.~-]+",
+    r"((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|\b(?:Bearer|Basic)\s+)[\w+/=.~-]+",
     re.IGNORECASE,
+)
+# Eight digits or more, blanks and hyphens between them, that are not the end of a UUID.
+_ACCOUNT_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z_])(?<![0-9a-f]{4}-)[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9A-Za-z]))"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -15,15 +20,16 @@ CUT = 500
 
 
 def redact(text: str) -> str:
-    """Return *text* with the secret part of every key in it replaced by an ellipsis."""
-    return _SECRETS.sub(r"\1…", text)
+    """Return *text* without the secret part of keys, and long numbers as their last four digits."""
+    return _ACCOUNT_NUMBER.sub("••••", _SECRETS.sub(r"\1…", text))
 
 
 def printable(value: object, limit: int = CUT) -> str:
     """Return *value* as text that is safe to log: one line, cut, escaped and redacted."""
     text = value if isinstance(value, str) else repr(value)
-    # Twice the limit is enough to redact a key that straddles the cut.
-    text = redact(text[: 2 * limit])
+    # Twice the limit is enough to redact a key that straddles the cut. A number that is one in
+    # Python is an instant or an amount; account numbers have zeros to lose, and are strings.
+    text = text if isinstance(value, int | float) else redact(text[: 2 * limit])
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return _CONTROL.sub(_escape, text)
@@ -31,6 +37,22 @@ def printable(value: object, limit: int = CUT) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+class Hidden(str):
+    """A header's value that is sent like any other, and that no repr shows.
+
+    Tracebacks with local variables print the headers in the frames of aiohttp.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+    def __getitem__(self, index: SupportsIndex | slice, /) -> str:
+        # rich cuts long strings before it shows them.
+        return "…"
 
 
 class Secret:

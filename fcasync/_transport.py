@@ -6,8 +6,8 @@ import ssl as _ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary, WeakSet
+from typing import Any, Literal, Protocol
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -30,8 +30,9 @@ DNS_TTL = 60
 
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
-# Set when the request that runs in this context had to open a connection of its own.
-_opened: ContextVar[bool] = ContextVar("fcasync_opened_a_connection", default=False)
+# What the request that runs in this context goes over: nothing as yet, a connection that had been
+# idle in the pool, or one of its own.
+_connection: ContextVar[Literal["none", "kept", "new"]] = ContextVar("fcasync_connection")
 
 
 ClientSession = aiohttp.ClientSession
@@ -74,8 +75,7 @@ class AiohttpTransport:
         self._proxy = proxy
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
         self._session = session
-        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Place] = WeakKeyDictionary()
-        self._inherited: list[_Place] = []
+        self._places: dict[asyncio.AbstractEventLoop, _Place] = {}
         _transports.add(self)
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:
@@ -83,6 +83,7 @@ class AiohttpTransport:
         place = self._places.get(asyncio.get_running_loop())
         if place is None or place.session.closed:
             place = await self._open()
+        was_sent = False
         try:
             with place.watch.limit(timeout):
                 try:
@@ -90,47 +91,53 @@ class AiohttpTransport:
                 except _StaleConnectionError:
                     # The server had closed it before our bytes arrived, and the idempotency
                     # key covers the case in which it had not.
+                    was_sent = True
                     return await self._exchange(request, place.session)
-        except TimeoutError as error:
-            raise APITimeoutError(
-                f"no whole answer from {request.operation.route} within {timeout:g} s",
-                may_have_executed=request.has_effect,
-            ) from error
-        except _LostConnectionError as error:
-            raise _connection_error(error, request) from error.__cause__
-        except aiohttp.ClientResponseError as error:
-            failure = _not_http(error, request)
-        except aiohttp.ClientError as error:
-            raise _translate(error, request) from error
-        # Raised out here to have no context: aiohttp's error holds the headers, and so the key.
-        raise failure
+        except (TimeoutError, _LostConnectionError, aiohttp.ClientError) as error:
+            failure, cause = _explain(error, request, timeout)
+            if isinstance(failure, APIConnectionError | ProtocolError):
+                was_sent = was_sent or _may_have_been_sent(error)
+                failure.may_have_executed = request.has_effect and was_sent
+        # Raised out here to have no context: aiohttp's error may hold the headers, and so the key.
+        raise failure from cause
 
     async def _exchange(self, request: Request[Any], session: aiohttp.ClientSession) -> Answer:
         # The connector of a session that was passed in tells us nothing: assume the worse.
-        _opened.set(self._session is not None)
-        method = request.operation.method
+        _connection.set("new")
         try:
-            response = await session.request(
-                method,
-                _url(request),
-                data=request.body,
-                headers=request.headers,
-                allow_redirects=False,
-                proxy=self._proxy,
-                ssl=self._ssl,
-                timeout=NO_TIMEOUT,  # the watch covers connecting and reading alike
-                middlewares=_MIDDLEWARES.get(method, ()),
-            )
+            response = await self._request(session, request)
         except aiohttp.ClientConnectorError:
             raise
         except _BROKEN as error:
-            raise _lost() from error
+            raise _broken() from error
+        except (asyncio.CancelledError, RuntimeError):
+            # Closing a pool cancels those who wait in it, although nobody cancelled their call.
+            if session.closed and not _is_cancelled():
+                raise _closed() from None
+            raise
         try:
             body = await self._read(response, request)
         except BaseException:
             response.close()
             raise
         return Answer(response.status, response.headers, body)
+
+    async def _request(
+        self, session: aiohttp.ClientSession, request: Request[Any]
+    ) -> aiohttp.ClientResponse:
+        method = request.operation.method
+        return await session.request(
+            method,
+            _url(request),
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            raise_for_status=False,
+            proxy=self._proxy,
+            ssl=self._ssl,
+            timeout=NO_TIMEOUT,  # the watch covers connecting and reading alike
+            middlewares=_MIDDLEWARES.get(method, ()),
+        )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request[Any]) -> bytes:
         content = response.content
@@ -160,11 +167,17 @@ class AiohttpTransport:
             )
 
     async def _open(self) -> "_Place":
-        loop = asyncio.get_running_loop()
-        given = self._session
+        self._forget_closed()
+        loop, given = asyncio.get_running_loop(), self._session
         place = _Place(loop, given) if given else await _Place.open(loop, self._new_session)
         self._places[loop] = place
         return place
+
+    def _forget_closed(self) -> None:
+        """Let go of loops that are over: a session holds its loop, so no weak key would."""
+        for loop, place in list(self._places.items()):
+            if place.session.closed or loop.is_closed():
+                self._places.pop(loop, None)
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -190,12 +203,15 @@ class AiohttpTransport:
 
     def forget_inherited(self) -> None:
         """Let go of sessions without closing them: after a fork they are the parent's."""
-        # Kept alive on purpose: collecting them would shut down the parent's TLS streams.
-        self._inherited.extend(self._places.values())
-        self._places = WeakKeyDictionary()
+        _inherited.extend(self._places.values())
+        self._places = {}
 
 
 _transports: WeakSet[AiohttpTransport] = WeakSet()
+
+# Kept for ever on purpose: collecting them would shut down the parent's TLS streams, and take its
+# sockets out of the epoll set that the two processes share.
+_inherited: "list[_Place]" = []
 
 
 def _forget_inherited() -> None:
@@ -238,11 +254,19 @@ async def _hold(
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes when a request could not be served by a connection from the pool."""
+    """Notes what a request is sent over."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        _connection.set("none")
+        connection = await super().connect(*args, **kwargs)
+        if _connection.get() == "none":
+            _connection.set("kept")
+        return connection
 
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        _opened.set(True)
-        return await super()._create_connection(*args, **kwargs)
+        protocol = await super()._create_connection(*args, **kwargs)
+        _connection.set("new")
+        return protocol
 
 
 class _LostConnectionError(Exception):
@@ -266,45 +290,79 @@ async def _no_hidden_retry(
     except aiohttp.ClientConnectorError:
         raise
     except _BROKEN as error:
-        raise _lost() from error
+        raise _broken() from error
 
 
 _MIDDLEWARES = {"GET": (_no_hidden_retry,)}  # it sends nothing else twice
 
 
-def _lost() -> _LostConnectionError:
-    return _LostConnectionError() if _opened.get() else _StaleConnectionError()
+def _broken() -> _LostConnectionError:
+    is_stale = _connection.get() == "kept"
+    return _StaleConnectionError() if is_stale else _LostConnectionError()
 
 
-def _connection_error(error: BaseException, request: Request[Any]) -> APIConnectionError:
-    reason = error.__cause__ or error
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _may_have_been_sent(error: BaseException) -> bool:
+    is_unconnected = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+    return not is_unconnected and _connection.get() != "none"
+
+
+def _explain(
+    error: BaseException, request: Request[Any], timeout: float
+) -> tuple[FCError, BaseException | None]:
+    """Return the error to raise and what may be shown as its cause."""
+    match error:
+        case TimeoutError():
+            sentence = f"no whole answer from {request.operation.route} within {timeout:g} s"
+            return APITimeoutError(sentence), error
+        case _LostConnectionError():
+            return _lost(error.__cause__ or error), error.__cause__
+        case aiohttp.ClientResponseError():
+            return _not_http(error), None  # its own error holds the headers, and so the key
+        case _:
+            return _translate(error, request), error
+
+
+def _closed() -> APIConnectionError:
+    failure = APIConnectionError("the client's session was closed before this request was sent")
+    failure.retryable = False
+    return failure
+
+
+def _lost(reason: BaseException) -> APIConnectionError:
     return APIConnectionError(
-        f"the connection broke before a whole answer arrived: {_name(reason)}",
-        may_have_executed=request.has_effect,
+        f"the connection broke before a whole answer arrived: {_name(reason)}"
     )
 
 
-def _not_http(error: aiohttp.ClientResponseError, request: Request[Any]) -> ProtocolError:
-    return ProtocolError(
-        f"the answer is not HTTP: {printable(error.message, 120)}",
-        may_have_executed=request.has_effect,
-    )
+def _not_http(error: aiohttp.ClientResponseError) -> FCError:
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return ProtocolError(f"the answer is not HTTP: {printable(error.message, 120)}")
+    reason = f"{error.status} {printable(error.message, 60)}"
+    failure = APIConnectionError(f"the proxy does not let us through: {reason}")
+    failure.retryable = error.status >= 500
+    return failure
 
 
-def _translate(error: aiohttp.ClientError, request: Request[Any]) -> FCError:
+def _translate(error: BaseException, request: Request[Any]) -> FCError:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             failure = APIConnectionError(f"no trusted TLS connection to {_origin(request)}")
             failure.retryable = False
             return failure
-        case aiohttp.ClientConnectorError() | aiohttp.ClientProxyConnectionError():
-            return APIConnectionError(
-                f"cannot connect to {_origin(request)}: {error.strerror or _name(error)}"
-            )
+        case aiohttp.ClientProxyConnectionError():
+            return APIConnectionError(f"cannot connect to the proxy: {error.strerror}")
+        case aiohttp.ClientConnectorError():
+            reason = error.strerror or _name(error)
+            return APIConnectionError(f"cannot connect to {_origin(request)}: {reason}")
         case aiohttp.InvalidURL():
             return InvalidArgumentError("base_url or proxy is not a URL that can be connected to")
         case _:
-            return _connection_error(error, request)
+            return _lost(error)
 
 
 @cache

@@ -81,6 +81,6 @@ class _Limit:
     ) -> None:
         self._watch.discard(self)
         # When somebody else has cancelled the task as well, theirs is the one that counts.
-        if self._expired and self._task.uncancel() <= self._cancelling:
-            if kind is asyncio.CancelledError:
-                raise TimeoutError from error
+        is_ours = self._expired and self._task.uncancel() <= self._cancelling
+        if is_ours and kind is asyncio.CancelledError:
+            raise TimeoutError from error

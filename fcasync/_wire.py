@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from fcasync import _checks, _form
-from fcasync._redact import Secret
+from fcasync._redact import Hidden, Secret
 from fcasync._retry import RetryPolicy
 from fcasync._version import __version__
 from fcasync.hooks import Call
@@ -58,7 +58,7 @@ class Options:
     stripe_account: str | None = None
     stripe_context: str | None = None
     stripe_version: str = API_VERSION
-    extra_headers: Mapping[str, str] = attrs.field(factory=dict)
+    extra_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     get_headers: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
     post_headers: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
 
@@ -67,8 +67,8 @@ class Options:
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"fcasync/{__version__}",
-            **self.extra_headers,
-            "Authorization": f"Bearer {self.api_key.reveal()}",
+            **{name: Hidden(value) for name, value in self.extra_headers.items()},
+            "Authorization": Hidden(f"Bearer {self.api_key.reveal()}"),
             "Stripe-Version": self.stripe_version,
         }
         if self.stripe_account is not None:
@@ -138,14 +138,14 @@ def build(
     if operation.method == "GET":
         return Request(operation, options, path, form, options.get_headers, None)
     if idempotency_key is None:
-        idempotency_key = _new_key()
+        idempotency_key = new_key()
     else:
         idempotency_key = _checks.idempotency_key(idempotency_key)
     headers = {**options.post_headers, "Idempotency-Key": idempotency_key}
     return Request(operation, options, path, "", headers, form.encode(), idempotency_key)
 
 
-def _new_key() -> str:
+def new_key() -> str:
     """Return a random UUID of version 4, at a third of the cost of ``str(uuid.uuid4())``."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -86,10 +86,12 @@ class Client:
             base_url=_checks.base_url(base_url, key),
             timeout=_checks.seconds(timeout, "timeout"),
             deadline=_checks.seconds(deadline, "deadline"),
-            retry=RetryPolicy() if retry is None else retry,
+            retry=RetryPolicy() if retry is None else _policy(retry),
             extra_headers=_checks.extra_headers(extra_headers or {}),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
+        if limits is not None:
+            _checks.instance(limits, Limits, "limits")
         self._engine = Engine(
             transport
             or AiohttpTransport(
@@ -100,8 +102,10 @@ class Client:
                 session=session,
             ),
             clock=clock,
-            limiter=Limiter(limits),
-            hooks=tuple(hooks),
+            limiter=Limiter(
+                Limits() if limits is None else _checks.instance(limits, Limits, "limits")
+            ),
+            hooks=_checks.hooks(hooks),
         )
 
     @cached_property
@@ -151,7 +155,7 @@ class Client:
         if deadline is not None:
             changes["deadline"] = _checks.seconds(deadline, "deadline")
         if retry is not None:
-            changes["retry"] = retry
+            changes["retry"] = _policy(retry)
         view = type(self).__new__(type(self))
         view._engine = self._engine
         view._options = attrs.evolve(self._options, **changes)
@@ -181,6 +185,10 @@ class Client:
         raise TypeError(
             "a Client is not pickled: it holds a key and sockets; build one per process"
         )
+
+
+def _policy(retry: object) -> RetryPolicy:
+    return _checks.instance(retry, RetryPolicy, "retry")
 
 
 def _checked_headers(

@@ -266,4 +266,4 @@ class JournalError(FCError):
 
 def describe(value: object) -> str:
     """Return *value* as it may stand in a message: quoted, cut at 80 characters, redacted."""
-    return printable(repr(value), 80)
+    return printable(repr(value) if isinstance(value, str) else value, 80)

@@ -23,7 +23,7 @@ from fcasync.errors import (
     RateLimitError,
     ServerError,
 )
-from fcasync.hooks import CallFinished
+from fcasync.hooks import CallFinished, CallStarted
 from fcasync.testing import FakeClock, RecordingHook, ScriptedTransport, answer
 from tests._calls import GET, POST
 
@@ -99,9 +99,11 @@ async def test_stripe_may_overrule_the_status(status: int, advice: str, attempts
 
 @pytest.mark.parametrize("advice", ["TRUE", "1", "", "yes", " true"])
 async def test_advice_in_another_spelling_is_none(advice: str) -> None:
-    """Only the exact words count."""
+    """should-retry-garbage: only the exact words count, within the attempts and the quota."""
     error, _, _ = await outcome(failure(400, Stripe_Should_Retry=advice))
     assert error.attempts == 1
+    response, _, _ = await outcome(failure(500, Stripe_Should_Retry=advice), OK)
+    assert response.attempts == 2
 
 
 @pytest.mark.parametrize(
@@ -116,11 +118,16 @@ async def test_advice_in_another_spelling_is_none(advice: str) -> None:
         ("", 0.25),
         ("soon", 0.25),
         ("Thu, 31 Dec 2099 23:59:59 GMT", 0.25),
+        ("Thu, 31 Dec 99999999999999999999 23:59:59 GMT", 0.25),
+        ("9" * 400, 5.25),
     ],
 )
 async def test_retry_after_lengthens_the_wait_within_bounds(hint: str, wait: float) -> None:
-    """It adds at most five seconds, never shortens, and nonsense is ignored."""
+    """retry-after-hostile: at most five seconds more, never less, and nonsense is ignored."""
     _, _, clock = await outcome(failure(503, Retry_After=hint), OK)
+    assert clock.sleeps == [wait]
+    date = "Thu, 31 Dec 2099 23:59:59 GMT"
+    _, _, clock = await outcome(failure(503, Retry_After=hint, Date=date), OK)
     assert clock.sleeps == [wait]
 
 
@@ -165,6 +172,14 @@ async def test_a_refused_connection_executes_nothing() -> None:
     assert not error.may_have_executed
 
 
+async def test_a_server_error_may_have_executed() -> None:
+    """A 500 says nothing of what was done before, so a refused connection after it does not."""
+    error, _, _ = await outcome(failure(500), *[lost(may_have_executed=False)] * 3)
+    assert error.may_have_executed
+    error, _, _ = await outcome(failure(500), *[lost(may_have_executed=False)] * 3, operation=GET)
+    assert not error.may_have_executed
+
+
 async def test_a_protocol_error_is_final() -> None:
     """What is not the API's answer is not asked for again."""
     error, transport, _ = await outcome(answer(b"<html>", headers={"Content-Type": "text/html"}))
@@ -181,8 +196,12 @@ async def test_a_key_in_use_by_somebody_else_is_final() -> None:
 
 async def test_a_key_in_use_by_our_own_lost_attempt_is_waited_for() -> None:
     """After a lost answer the same 409 means that our request is still being worked on."""
-    response, _, _ = await outcome(lost(), answer(IN_USE, status=409), OK)
-    assert response.attempts == 3
+    for first in (lost(), failure(504)):
+        response, _, _ = await outcome(first, answer(IN_USE, status=409), OK)
+        assert response.attempts == 3
+    advice = {"Stripe-Should-Retry": "false"}
+    error, _, _ = await outcome(lost(), answer(IN_USE, status=409, headers=advice), OK)
+    assert (type(error), error.attempts) == (IdempotencyError, 2)
 
 
 async def test_an_empty_quota_makes_failures_final() -> None:
@@ -207,6 +226,24 @@ async def test_an_outage_is_not_answered_with_a_storm() -> None:
     eng.transport = ScriptedTransport([OK] * 600)
     for _ in range(600):
         await calls.call(eng, POST)
+    assert quota.available == quota.capacity
+
+
+async def test_a_retry_that_was_never_sent_costs_nothing() -> None:
+    """Cancelled in the wait before it: its tokens go back."""
+    clock, quota, waits = FakeClock(), RetryQuota(), asyncio.Event()
+
+    async def hang(seconds: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    clock.sleep = hang  # type: ignore[method-assign]
+    eng = calls.engine(ScriptedTransport([failure(500)]), clock, quota=quota)
+    task = asyncio.create_task(calls.call(eng, POST))
+    await waits.wait()
+    assert quota.available == quota.capacity - 14
+    task.cancel()
+    await asyncio.wait([task])
     assert quota.available == quota.capacity
 
 
@@ -305,6 +342,20 @@ async def test_a_failing_hook_harms_neither_the_call_nor_the_other_hooks(
     assert "hook is broken" in caplog.text
 
 
+async def test_a_hook_that_interrupts_ends_the_call_for_the_others_too() -> None:
+    """KeyboardInterrupt in a hook is no failure of the hook: it passes, and the call is over."""
+
+    def interrupt(event: object) -> None:
+        if type(event) is CallStarted:
+            raise KeyboardInterrupt
+
+    hook = RecordingHook()
+    eng = calls.engine(ScriptedTransport([OK]), FakeClock(), hooks=(hook, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        await calls.call(eng, POST)
+    assert hook.names == ["CallStarted", "CallFinished"]
+
+
 async def test_a_ceiling_spaces_calls_out() -> None:
     """With max_rate=2 the third call waits for its slot."""
     clock = FakeClock()
@@ -323,6 +374,16 @@ async def test_a_call_that_cannot_be_served_in_time_fails_at_once() -> None:
         await calls.call(eng, POST, calls.options(deadline=1.0))
     assert caught.value.retry_after == pytest.approx(2.0)
     assert (len(transport.requests), clock.sleeps) == (1, [])
+
+
+async def test_a_retry_without_a_slot_does_not_deny_what_was_sent() -> None:
+    """The sentence counts the requests that went before, and the retry costs nothing."""
+    clock, quota = FakeClock(draw=0.0), RetryQuota()
+    eng = calls.engine(ScriptedTransport([lost()]), clock, quota=quota, limits=Limits(max_rate=0.1))
+    with pytest.raises(RateLimitError, match="sent 1 time") as caught:
+        await calls.call(eng, POST, calls.options(deadline=5.0))
+    assert caught.value.idempotency_key
+    assert quota.available == quota.capacity
 
 
 async def test_a_429_slows_the_calls_that_follow() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import tests._calls as calls
 from fcasync._convert import decoder
 from fcasync._interpret import interpret
+from fcasync._redact import redact
 from fcasync._wire import Operation
 from fcasync.errors import APIStatusError, FCError, ProtocolError, ServerError
 from fcasync.models import Account, Page
@@ -30,8 +31,8 @@ BAD_JSON = {
     "json-nan": b'{"created": NaN}',
     "json-infinity": b'{"created": -Infinity}',
     "json-1e400": b'{"created": 1e400}',
-    "json-bom": b"\xef\xbb\xbf{}",
-    "json-utf16": '{"a": 1}'.encode("utf-16"),
+    "json-bom-utf16-1": b"\xef\xbb\xbf{}",
+    "json-bom-utf16-2": '{"a": 1}'.encode("utf-16"),
     "json-bytes": b"\xff\xfe\x00",
     "json-empty": b"",
     "json-half": b'{"a": ',
@@ -125,6 +126,31 @@ def test_a_key_in_a_message_is_redacted() -> None:
     with pytest.raises(APIStatusError) as caught:
         read(body, status=401)
     assert calls.KEY not in f"{caught.value} {vars(caught.value)}"
+
+
+def test_a_key_is_redacted_wherever_it_stands() -> None:
+    """Right after an escaped newline, or glued to a name: it is a key all the same."""
+    for glued in (rf"\n{calls.KEY}", f"key_{calls.KEY}", f"x{calls.KEY}"):
+        assert calls.KEY[8:] not in redact(glued)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_request_id_is_safe_to_log(status: int) -> None:
+    """What a proxy puts there is cut, and escaped where it could not be printed."""
+    headers = {"Request-Id": "req_\udce9\x1b[31m" + "a" * 8000}
+    with pytest.raises(FCError) as caught:
+        read(b"[", status=status, headers=headers)
+    assert str(caught.value).encode()
+    request_id = vars(caught.value)["request_id"]
+    assert request_id.startswith(r"req_\udce9\x1b[31m")
+    assert len(request_id) < 600
+
+
+@pytest.mark.parametrize("status", [101, 304])
+def test_what_answers_nothing_is_not_called_a_redirect(status: int) -> None:
+    """An upgrade and "not modified" were not asked for."""
+    with pytest.raises(ProtocolError, match=f"status {status} is no answer"):
+        read(b"", status=status)
 
 
 @given(status=st.integers(200, 599), body=st.binary(max_size=200))

@@ -208,7 +208,7 @@ def test_every_published_request_is_covered() -> None:
 
 
 async def test_a_refresh_answer_may_say_pending_on_the_account(wire: WireMock) -> None:
-    """Stripe's own example does: the value stays readable, with nothing else filled in."""
+    """unknown-enum: Stripe's own example does; the value stays readable, the rest empty."""
     url = f"https://api.stripe.com{ROOT}/accounts/fca_xyz/refresh"
     wire.add(url, "POST", payload=ACCOUNT | {"status": "pending", "balance": None})
     async with fcasync.Client(KEY) as client:

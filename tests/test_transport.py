@@ -1,11 +1,13 @@
 """What happens on real sockets."""
 
 import asyncio
+import gc
 import gzip
 import multiprocessing
 import os
 import ssl
 import threading
+import traceback
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ import aiohttp
 import pytest
 import trustme
 
+import fcasync
 import tests._calls as calls
 from fcasync._retry import RetryPolicy
 from fcasync._transport import AiohttpTransport
@@ -24,6 +27,7 @@ from fcasync.errors import (
     APITimeoutError,
     DeadlineExceededError,
     FCError,
+    InvalidRequestError,
     ProtocolError,
 )
 from tests._calls import GET, POST
@@ -85,6 +89,58 @@ async def test_a_stale_connection_is_replaced_at_once_under_the_same_key(
         assert response.attempts == 1
         assert server.header("Idempotency-Key", 1) == server.header("Idempotency-Key", 2)
         assert server.connections == 2
+
+
+async def test_a_stale_connection_may_have_carried_the_request(
+    transport: AiohttpTransport,
+) -> None:
+    """Sent on a kept connection and lost, then refused: Stripe may have executed it."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Server().read(reader)
+        writer.write(http())
+        await Server().read(reader)
+        listener.close()
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    await send(transport, url)
+    with pytest.raises(APIConnectionError, match="cannot connect") as caught:
+        await send(transport, url)
+    assert caught.value.may_have_executed
+
+
+async def test_a_request_that_waited_in_the_pool_was_never_sent() -> None:
+    """With every connection taken, the call that never got one executed nothing."""
+    transport = calls.real_transport(max_connections=1)
+    async with serving(stall) as server:
+        first = asyncio.create_task(send(transport, server))
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        with pytest.raises(APITimeoutError) as caught:
+            await send(transport, server, timeout=0.02)
+        assert not caught.value.may_have_executed
+        first.cancel()
+        await asyncio.wait([first])
+    await transport.aclose()
+
+
+async def test_closing_ends_calls_that_wait_in_the_pool_in_an_error() -> None:
+    """The pool cancels them; a caller whom nobody cancelled never sees a CancelledError."""
+    transport = calls.real_transport(max_connections=1)
+    async with serving(stall) as server:
+        tasks = [asyncio.create_task(send(transport, server)) for _ in range(3)]
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        await transport.aclose()
+        first, *others = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(first, APIConnectionError)
+    assert first.may_have_executed
+    for error in others:
+        assert isinstance(error, APIConnectionError)
+        assert "closed before this request was sent" in str(error)
+        assert not error.may_have_executed
 
 
 async def test_a_short_body_is_a_lost_answer_and_retried(transport: AiohttpTransport) -> None:
@@ -219,6 +275,44 @@ async def test_a_proxy_is_used_when_it_is_given() -> None:
         assert proxy.requests[0].startswith(b"POST http://127.0.0.1:1/v1/things/fca_1/refresh ")
 
 
+async def test_a_proxy_that_refuses_is_named_and_its_password_is_not() -> None:
+    """A tunnel that was never opened executed nothing, and is not worth a retry after a 407."""
+    refusal = http(b"", "407 Proxy Authentication Required")
+    async with serving(refusal) as proxy:
+        url = proxy.url.replace("//", "//user:hunter2@")
+        transport = calls.real_transport(proxy=url)
+        with pytest.raises(
+            APIConnectionError, match="proxy does not let us through: 407"
+        ) as caught:
+            await send(transport, "https://api.example.test")
+        await transport.aclose()
+    assert not caught.value.may_have_executed
+    assert not caught.value.retryable
+    transport = calls.real_transport(proxy="http://user:hunter2@127.0.0.1:1")
+    with pytest.raises(APIConnectionError, match="cannot connect to the proxy") as unreachable:
+        await send(transport, "https://api.example.test")
+    await transport.aclose()
+    for error in (caught.value, unreachable.value):
+        assert "hunter2" not in shown(error)
+
+
+async def test_settings_of_a_session_that_was_passed_in_change_no_error() -> None:
+    """`raise_for_status=True` is for the owner's own requests."""
+    page = http(b'{"error": {"message": "no"}}', "402 Payment Required")
+    async with serving(page) as server, aiohttp.ClientSession(raise_for_status=True) as session:
+        with pytest.raises(InvalidRequestError, match="no"):
+            await send(calls.real_transport(session=session), server)
+
+
+async def test_a_session_that_its_owner_closed_is_named() -> None:
+    """The error is one of fcasync's, and final."""
+    session = aiohttp.ClientSession()
+    await session.close()
+    with pytest.raises(APIConnectionError, match="session was closed") as caught:
+        await send(calls.real_transport(session=session), "http://127.0.0.1:1", retry=FAST)
+    assert (caught.value.attempts, caught.value.may_have_executed) == (1, False)
+
+
 async def test_a_session_that_was_passed_in_stays_open() -> None:
     """Its owner closes it."""
     async with serving(http()) as server, aiohttp.ClientSession() as session:
@@ -288,8 +382,10 @@ def test_one_transport_serves_loop_after_loop() -> None:
             await send(transport, server)
             await send(transport, server)
 
-    asyncio.run(main())
-    asyncio.run(main())
+    for _ in range(3):
+        asyncio.run(main())
+    # A session holds its loop: keeping them would add up in a program of many short loops.
+    assert len(transport.loops) == 1
 
 
 def test_one_transport_serves_several_loops_at_once() -> None:
@@ -330,6 +426,24 @@ async def test_a_forked_child_opens_connections_of_its_own(transport: AiohttpTra
         assert server.connections == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+async def test_a_child_that_lets_go_of_its_client_disturbs_nobody() -> None:
+    """The parent's kept connection still works: its sockets are shared with the child."""
+    transport = calls.real_transport()
+    async with serving(http()) as server:
+        await send(transport, server)
+        child = os.fork()
+        if child == 0:
+            del transport
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+        await send(transport, server, timeout=5.0)
+        assert server.connections == 1
+    await transport.aclose()
+
+
 def _child(transport: AiohttpTransport, url: str) -> None:
     async def main() -> None:
         assert (await send(transport, url)).value == {"a": 1}
@@ -346,7 +460,24 @@ async def test_no_error_shows_the_key(transport: AiohttpTransport) -> None:
         async with serving(behaviour) as server:
             with pytest.raises(FCError) as caught:
                 await send(transport, server, timeout=0.05)
-        error: BaseException | None = caught.value
-        while error is not None:
-            assert calls.KEY not in f"{error} {error!r} {vars(error)}"
-            error = error.__cause__ or error.__context__
+        assert calls.KEY not in shown(caught.value)
+    with pytest.raises(FCError) as caught:
+        await send(transport, "http://127.0.0.1:1")
+    assert calls.KEY not in shown(caught.value)
+
+
+def shown(error: BaseException) -> str:
+    """Return all that a tracker of errors could show of *error*, local variables included."""
+    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+    # The frames from here up are the test's own, and hold what it was called with.
+    ours = Path(fcasync.__file__).parents[1] / "tests"
+    link: traceback.TracebackException | None = trace
+    lines: list[str] = []
+    while link is not None:
+        lines += (str(f.locals) for f in link.stack if not Path(f.filename).is_relative_to(ours))
+        link = link.__cause__ or link.__context__
+    chain: BaseException | None = error
+    while chain is not None:
+        lines.append(f"{chain} {chain!r} {vars(chain)}")
+        chain = chain.__cause__ or chain.__context__
+    return "\n".join(lines)

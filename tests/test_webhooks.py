@@ -335,6 +335,20 @@ async def test_an_event_nobody_wants_is_not_remembered() -> None:
     assert repr(seen) == "<SeenEvents 0 of 10000>"
 
 
+async def test_a_store_that_is_empty_is_a_store() -> None:
+    """One that counts its ids, and so is false at first, is asked all the same."""
+
+    class Counted(SeenEvents):
+        def __len__(self) -> int:
+            return len(self._ids)
+
+    events, got = EventRouter(seen=Counted()), []
+    events.on("financial_connections.account.created")(got.append)
+    event = event_of("financial_connections.account.created")
+    assert [await events.dispatch(event), await events.dispatch(event)] == [True, False]
+    assert got == [event]
+
+
 async def test_the_oldest_seen_event_is_forgotten_first() -> None:
     """The store in memory does not grow without bound."""
     seen = SeenEvents(size=2)

@@ -32,8 +32,9 @@ on something that a restart would forget.
 What cannot be told from the outside is another party that refreshes the same account in between:
 a look takes its refresh for ours. The account is then as fresh as this job would have made it.
 
-A journal whose end was cut off has lost intents. It was not closed, and says so; every account
-that it does not know is then treated as if it had been sent when the job began. (`_run` does so.)
+A journal whose end was cut off has lost rows, and with them intents. It was not closed, and says
+so. Its accounts are *suspect*: one that it does not know may have been sent since the job began,
+one that it knows since its row. Their intents are dated back, and all of the above holds for them.
 """
 
 from collections.abc import Callable
@@ -71,7 +72,7 @@ from fcasync.bulk._task import (
     TimedOut,
     Unseen,
 )
-from fcasync.errors import APIStatusError, FCError
+from fcasync.errors import APIStatusError, FCError, IdempotencyError
 
 KEY_LIFETIME = 23 * 3600
 """Stripe removes keys after at least 24 hours (https://docs.stripe.com/api/idempotent_requests)."""
@@ -126,9 +127,17 @@ def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
 
 
 def _begin(job: Job, task: Task, now: Now) -> Command:
+    if task.is_suspect and _may_have_run(job, task):
+        return _open(task)
     if task.account is not None and is_under_way(job.operation, job.features, task.account):
         return _accept(job, task, "already_pending")
     return _judge(job, task, now) or _open(task)
+
+
+def _may_have_run(job: Job, task: Task) -> bool:
+    since = task.sent_at - CLOCK_SLACK
+    account = task.account
+    return account is None or has_run(job.operation, job.features, account, since)
 
 
 def _judge(job: Job, task: Task, now: Now) -> Command:
@@ -147,16 +156,12 @@ def _open(task: Task) -> Command:
 def _due(job: Job, task: Task, event: Due, now: Now) -> Command:
     age = now.latest - task.sent_at
     if age >= KEY_LIFETIME or age < -CLOCK_SLACK:
-        return _look(task)
+        task.state = State.LOOKING
+        return Look()
     task.state = State.SENDING
     return Send(
         idempotency_key(job.id, task.account_id, job.operation, job.features, task.generation)
     )
-
-
-def _look(task: Task) -> Command:
-    task.state = State.LOOKING
-    return Look()
 
 
 def _look_again(job: Job, task: Task, event: Due, now: Now) -> Command:
@@ -198,13 +203,16 @@ def _broken(job: Job, task: Task, event: Broken, now: Now) -> Command:
     if event.replayed or now.earliest - task.failed_at >= STORED_AFTER:
         task.attempts += 1
         task.error = event.error
-        return _look(task)
+        task.state = State.LOOKING
+        return Enqueue()
     return _lost(job, task, Lost(event.error), now)
 
 
 def _refused(job: Job, task: Task, event: Refused, now: Now) -> Command:
     task.attempts += 1
-    return _fail(task, event.error, _word(event.error))
+    # A key that was used with other parameters tells nothing about what those did.
+    is_certain = not isinstance(event.error, IdempotencyError)
+    return _fail(task, event.error, _word(event.error), is_certain=is_certain)
 
 
 def _denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
@@ -213,8 +221,8 @@ def _denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
 
 
 def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
-    task.account = event.account
-    if has_run(job.operation, job.features, task.account, task.sent_at - CLOCK_SLACK):
+    task.account, task.is_suspect = event.account, False
+    if _may_have_run(job, task):
         return _accept(job, task, "had_run")
     if finish := _judge(job, task, now):
         return finish
@@ -228,7 +236,9 @@ def _renew(task: Task, now: Now) -> Command:
     task.generation += 1
     # Only failures count: a key that has merely expired says nothing against the next one.
     task.renewals += task.failed_at is not None
-    task.sent_at, task.failed_at, task.strikes = now.earliest, None, 0
+    if not task.is_suspect:
+        task.sent_at = now.earliest
+    task.failed_at, task.strikes = None, 0
     task.state = State.OPEN
     return Store()
 

@@ -52,7 +52,8 @@ def outcome_of(task: Task) -> Outcome:
 def read_journal(path: str | PathLike[str]) -> Iterator[Outcome]:
     """Yield the outcomes in a journal, in the order of the account ids.
 
-    Accounts that have no outcome yet are left out. ``outcome.account`` is None.
+    Accounts that have no outcome yet are left out. ``outcome.account`` is None. A journal that is
+    being read is not free for a run: make a list of the ids before handing them to one.
 
     Args:
         path: The journal of a bulk job that is not running.

@@ -16,15 +16,21 @@ class ServerTime:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._text: str | None = None
         # Until the first answer there is nothing better than the wall clock.
         self._take(clock.time())
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Take over the ``Date`` of an answer that has just come, if it has one."""
-        try:
-            date = parsedate_to_datetime(headers["Date"]).timestamp()
-        except (KeyError, ValueError, OverflowError):
+        text = headers.get("Date")
+        # Many answers a second have the same date; the first of them says all there is to know.
+        if text is None or text == self._text:
             return
+        try:
+            date = parsedate_to_datetime(text).timestamp()
+        except (ValueError, OverflowError):
+            return
+        self._text = text
         self._take(date)
 
     def _take(self, server: float) -> None:

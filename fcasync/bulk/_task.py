@@ -48,6 +48,8 @@ class Task:
     sent_at: int
     """The server's Unix time at which the key of this generation may first have been sent."""
     account: Account | None = None
+    is_suspect: bool = False
+    """Whether the journal may have lost what it knew of it."""
     state: State = State.NEW
     generation: int = 0
     attempts: int = 0
@@ -249,6 +251,7 @@ class Abort:
 
 
 Command = (
+    # Send and Look answer Due, and nothing else does.
     Enqueue
     | EnqueueFirst
     | EnqueueAfter

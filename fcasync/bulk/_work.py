@@ -41,6 +41,7 @@ from fcasync.bulk._task import (
     Forget,
     Job,
     Limited,
+    Look,
     Lost,
     Now,
     Row,
@@ -96,7 +97,6 @@ class Work:
         self._outcomes: asyncio.Queue[tuple[Outcome, bool] | None] = asyncio.Queue()
         self._unanswered = 0
         self._answered_at = self._clock.monotonic()
-        wire.pace.learn()
 
     async def run(self) -> None:
         """Work until the source is at its end and every account has an outcome.
@@ -104,6 +104,7 @@ class Work:
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
+        self._wire.pace.learn()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -118,6 +119,8 @@ class Work:
         except BaseExceptionGroup as errors:
             # One of them ended the run; what the others met on the way out is of no interest.
             raise _first(errors) from None
+        finally:
+            self._wire.pace.unlearn()
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""
@@ -158,11 +161,10 @@ class Work:
         if account_id in self._live:
             self._room.release()
             return
-        # A journal without its end may have lost intents: any account may have been sent since
-        # the job began (see `_plan`).
         is_suspect = self._journal.was_cut_short
         sent_at = self._journal.header.created if is_suspect else self._time.earliest()
-        task = Task(account_id, sent_at, item if isinstance(item, Account) else None)
+        account = item if isinstance(item, Account) else None
+        task = Task(account_id, sent_at, account, is_suspect)
         self._live[account_id] = task
         self._commit.admit(row_of(task), partial(self._admitted, task))
 
@@ -213,6 +215,8 @@ class Work:
                 self._room.release()
             case Abort(error):
                 raise error
+            case Send() | Look():
+                raise AssertionError("requests are sent when it is the task's turn")
 
     def _enqueue(self, task: Task) -> None:
         self._queue.append(task)

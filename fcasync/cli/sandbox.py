@@ -10,6 +10,8 @@ import click
 from fcasync.cli._common import runs_async
 from fcasync.sandbox import Sandbox
 
+SHARE = click.FloatRange(0, 1)
+
 
 def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[Any]:
     try:
@@ -18,13 +20,39 @@ def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str,
         raise click.BadParameter(f"not JSON: {error}") from error
 
 
+def _parse_rate(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> str | float | None:
+    try:
+        return value if value is None else float(value)
+    except ValueError:
+        return value
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
 @click.option("--accounts", type=click.IntRange(min=0), default=25, show_default=True)
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="The same seed, the same data."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The same seed, the same accounts.",
 )
-@click.option("--rate-limit", type=float, help="Requests a second; 25 is Stripe's sandbox.")
+@click.option(
+    "--rate-limit",
+    callback=_parse_rate,
+    metavar="R",
+    help="Requests a second, or Stripe's 'sandbox' or 'live' limits.",
+)
+@click.option(
+    "--settle-seconds",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="A refresh takes up to this long.",
+)
+@click.option("--failure-rate", type=SHARE, default=0.0, help="Share of refreshes that fail.")
 @click.option(
     "--fault",
     "faults",
@@ -33,16 +61,11 @@ def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str,
     metavar="JSON",
     help='Such as {"operation": "refresh", "kind": "status", "status": 500}.',
 )
+@click.option("--webhook-url", metavar="URL", help="Send signed events there.")
+@click.option("--webhook-secret", metavar="WHSEC", help="Sign them with this secret.")
 @click.option("--state", type=click.Path(dir_okay=False), help="Load from, and save to, this file.")
 @runs_async
-async def sandbox(
-    port: int,
-    accounts: int,
-    seed: int,
-    rate_limit: float | None,
-    faults: list[Any],
-    state: str | None,
-) -> None:
+async def sandbox(**options: Any) -> None:
     """Serve a local Financial Connections API until Ctrl-C.
 
     Point any Stripe client at the printed URL with the printed key; open the URL in a browser to
@@ -52,9 +75,19 @@ async def sandbox(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Sandbox(
-        accounts=accounts, seed=seed, port=port, rate_limit=rate_limit, faults=faults, state=state
-    ) as server:
-        click.echo(f"url: {server.url}")
-        click.echo(f"key: {server.api_key}")
-        await stop.wait()
+    try:
+        async with _make(options) as server:
+            click.echo(f"url: {server.url}")
+            click.echo(f"key: {server.api_key}")
+            if options["webhook_url"] and not options["webhook_secret"]:
+                click.echo(f"webhook secret: {server.webhook_secret}")
+            await stop.wait()
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _make(options: dict[str, Any]) -> Sandbox:
+    try:
+        return Sandbox(**options)
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error

@@ -8,10 +8,10 @@ from aiohttp import web
 from fcasync._clock import Clock
 from fcasync.sandbox import _errors, _openapi
 from fcasync.sandbox._control import Control, Publish, read_json
+from fcasync.sandbox._messages import Request
 from fcasync.sandbox._pages import HEADERS, page
 from fcasync.sandbox._realm import Realm
 from fcasync.sandbox._wire import JSON, send
-from fcasync.sandbox._world import Request
 
 LARGEST_BODY = 1 << 20
 _LOCAL = {"127.0.0.1", "localhost"}
@@ -53,7 +53,9 @@ class App:
 
     async def _api(self, request: web.BaseRequest, path: str, body: bytes) -> web.StreamResponse:
         query = request.raw_path.partition("?")[2].partition("#")[0]
-        asked = Request(request.method, _plain(path), _plain(query), body, request.headers)
+        asked = Request(
+            request.method, _errors.plain(path), _errors.plain(query), body, request.headers
+        )
         world, reply, effects = self._realm.apply(asked, self._clock.time())
         if effects:
             self._publish(world, effects)
@@ -96,7 +98,8 @@ class App:
 
     def error_body(self, status: int, message: str) -> tuple[bytes, dict[str, str]]:
         """Return body and headers for a request that never gets as far as a world."""
-        error = _errors.ApiError(status, message)
+        kind = "api_error" if status >= 500 else "invalid_request_error"
+        error = _errors.ApiError(status, message, type=kind)
         reply = self._realm.world().refuse(Request("", ""), error, self._clock.time())
         return reply.body, reply.headers
 
@@ -108,11 +111,6 @@ def _json(body: Any, status: int = 200) -> web.Response:
         content_type=JSON,
         headers={"Cache-Control": "no-store"},
     )
-
-
-def _plain(text: str) -> str:
-    """Return *text* without the halves of characters that raw bytes in a URL become."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _is_local(host: str) -> bool:

@@ -18,6 +18,8 @@ from fcasync.sandbox._realm import Realm, authenticate
 from fcasync.sandbox._store import Session
 from fcasync.sandbox._world import World
 
+LARGEST = 10**15
+"""The largest number that is taken anywhere."""
 _PAGE = 50
 
 Publish = Callable[[World, Sequence[Emit]], None]
@@ -177,11 +179,11 @@ def _faults(world: World) -> list[dict[str, Any]]:
 
 
 def _limits(given: dict[str, Any]) -> RateLimit:
-    if "preset" in given:
+    if given.keys() == {"preset"}:
         return rate_limit(_text(given, "preset"))
     unknown = given.keys() - {"rate", "endpoint", "concurrency"}
     if unknown:
-        raise ValueError(f"there is no limit {min(unknown)!r}")
+        raise ValueError(f"there is no limit {min(unknown)!r} beside others")
     known = {name: _positive(given, name) for name, value in given.items() if value is not None}
     if known.get("concurrency", 1.0) % 1:
         raise ValueError("concurrency is a whole number")
@@ -203,14 +205,14 @@ def _text(given: Mapping[str, Any], name: str) -> str:
 
 def _positive(given: dict[str, Any], name: str) -> float:
     value = given.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e18:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LARGEST:
         raise ValueError(f"{name} must be a number above 0")
     return float(value)
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise ValueError(f"{text[:50]!r} is not a whole number")
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) > LARGEST:
+        raise ValueError(f"{text[:50]!r} is not a whole number up to {LARGEST}")
     return int(text)
 
 

@@ -6,6 +6,15 @@ DOCS = "https://docs.stripe.com"
 _LOGS = "https://dashboard.stripe.com/test/logs"
 
 
+def plain(text: str) -> str:
+    """Return *text* with U+FFFD for the halves of characters that raw bytes on a wire become."""
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
 class ApiError(Exception):
     """A request that is answered with an error.
 
@@ -26,10 +35,10 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.message = plain(message)
         self.type = type
         self.code = code
-        self.param = param
+        self.param = param and plain(param)
         self.headers = headers or {}
 
     def body(self, request_id: str, now: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _EXECUTES = {
     "redirect": False,
     "gzip_bomb": True,
 }
+KINDS = tuple(_EXECUTES)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 
@@ -95,7 +96,9 @@ class Fault:
     @property
     def answer_status(self) -> int:
         """The status that a ``status`` or ``redirect`` fault answers with."""
-        return self.status or (307 if self.kind == "redirect" else 500)
+        if self.status is None:
+            return 307 if self.kind == "redirect" else 500
+        return self.status
 
     @property
     def stores(self) -> bool:

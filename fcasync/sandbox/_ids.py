@@ -35,6 +35,11 @@ def token(size: int, *numbers: int) -> str:
     return "".join(parts)[:size]
 
 
+def request_id(dice: int, number: int) -> str:
+    """Return the id of request *number*, which makes it unique; *dice* make it look the part."""
+    return f"req_{_ten(dice)}{_ten(number)[-4:]}"
+
+
 def _number(text: str) -> int:
     number = 0
     for digit in text:

@@ -80,6 +80,7 @@ def _facts(
     dice = store.seed.dice(index)
     return Facts(
         index=index,
+        id=store.seed.account_ids.encode(index),
         dice=dice,
         created=created,
         holder=session.params["account_holder"],

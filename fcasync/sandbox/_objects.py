@@ -24,7 +24,7 @@ def account(
     """Return account *facts* in *state*, as one sees it at *now*."""
     balance, ownership = state.balance.settled(now, timing), state.ownership.settled(now, timing)
     body: dict[str, Any] = {
-        "id": seed.account_ids.encode(facts.index),
+        "id": facts.id,
         "object": "financial_connections.account",
         "account_holder": facts.holder,
         "account_numbers": _numbers(facts),
@@ -144,7 +144,7 @@ def ownership(
     seed: Seed, facts: Facts, found: str, people: Sequence[dict[str, Any]], created: float
 ) -> dict[str, Any]:
     """Return the ownership object that ``expand[]=ownership`` puts in place of its id."""
-    url = f"{ACCOUNTS_URL}/{seed.account_ids.encode(facts.index)}/owners?ownership={found}"
+    url = f"{ACCOUNTS_URL}/{facts.id}/owners?ownership={found}"
     return {
         "id": found,
         "object": "financial_connections.account_ownership",

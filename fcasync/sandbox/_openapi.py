@@ -4,6 +4,9 @@ from functools import cache
 
 from fcasync.sandbox import _expand
 from fcasync.sandbox._checks import List, Schema
+from fcasync.sandbox._control import ACTIONS, LARGEST
+from fcasync.sandbox._faults import KINDS
+from fcasync.sandbox._rates import PRESETS
 from fcasync.sandbox._routes import (
     OPERATIONS,
     PERMISSIONS,
@@ -12,12 +15,24 @@ from fcasync.sandbox._routes import (
     SUBCATEGORIES,
     Operation,
 )
+from fcasync.sandbox._seed import INSTITUTIONS
 from fcasync.sandbox._world import API_VERSION
 
 _FORM = "application/x-www-form-urlencoded"
 _TEXT: Schema = {"type": "string", "maxLength": 5000}
 _TIME: Schema = {"type": "integer", "description": "Unix seconds"}
 _MONEY: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+
+
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+_RATE: Schema = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST}, {"type": "null"}]
+}
+_CONTROL_QUERIES: dict[str, dict[str, Schema]] = {
+    "accounts": {"skip": _COUNT},
+    "ledger": {"since": _COUNT},
+    "link": {"client_secret": _TEXT},
+}
 
 
 def _obj(required: str = "", **properties: Schema) -> Schema:
@@ -155,6 +170,41 @@ def _transaction() -> Schema:
     )
 
 
+_FAULT = _obj(
+    "kind",
+    operation=_one_of("*", *OPERATIONS),
+    kind=_one_of(*KINDS),
+    status=_or_null({"type": "integer", "minimum": 400, "maximum": 599}),
+    executed=_or_null({"type": "boolean"}),
+    stored=_or_null({"type": "boolean"}),
+    probability={"type": "number", "minimum": 0, "maximum": 1},
+    times=_or_null({"type": "integer", "minimum": 1}),
+    seconds={"type": "number", "minimum": 0, "maximum": 3600},
+    headers={"type": "object", "additionalProperties": {"type": "string"}},
+)
+_CONTROL_BODIES: dict[str, Schema] = {
+    "faults": _list_of(_FAULT),
+    "rate_limit": {
+        "anyOf": [
+            {**_obj("preset", preset=_one_of(*PRESETS)), "additionalProperties": False},
+            {
+                **_obj(rate=_RATE, endpoint=_RATE, concurrency=_RATE),
+                "additionalProperties": False,
+            },
+        ]
+    },
+    "advance": _obj("seconds", seconds={"type": "number", "exclusiveMinimum": 0}),
+    "reset": {"type": "object"},
+    "account": _obj("account event", account=_TEXT, event=_one_of("deactivate", "reactivate")),
+    "link": _obj(
+        "client_secret institution accounts",
+        client_secret=_TEXT,
+        institution=_one_of(*INSTITUTIONS),
+        accounts=_list_of({"type": "integer", "minimum": 0}),
+    ),
+}
+
+
 def _schemas() -> dict[str, Schema]:
     expanded = _obj("id object", id=_TEXT, object=_one_of("account", "customer"))
     return {
@@ -250,7 +300,12 @@ def _described(operation: Operation) -> Schema:
         },
     }
     if operation.writes:
-        key = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+        key = {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+        }
         header = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": key}
         return {
             **told,
@@ -258,6 +313,29 @@ def _described(operation: Operation) -> Schema:
             "requestBody": _body(operation),
         }
     return {**told, "parameters": told["parameters"] + _query(operation)}
+
+
+def _action(method: str, path: str, told: str) -> Schema:
+    """Describe one action of the control plane; it needs no key."""
+    name = path.rpartition("/")[2]
+    described: Schema = {
+        "operationId": f"{method.lower()}_{name}",
+        "summary": told.strip().splitlines()[0],
+        "security": [{}, {"bearerAuth": []}],
+        "parameters": [
+            {"name": query, "in": "query", "required": "minimum" not in schema, "schema": schema}
+            for query, schema in _CONTROL_QUERIES.get(name, {}).items()
+        ],
+        "responses": {"200": _answer({"type": "object"}), "default": _answer(_ref("error"))},
+    }
+    if method == "POST":
+        content = {"application/json": {"schema": _CONTROL_BODIES[name]}}
+        return {
+            **described,
+            "parameters": [],
+            "requestBody": {"required": True, "content": content},
+        }
+    return described
 
 
 def _answer(schema: Schema) -> Schema:
@@ -271,6 +349,8 @@ def document() -> Schema:
     for operation in OPERATIONS.values():
         place = paths.setdefault(PREFIX + operation.path, {})
         place[operation.method.lower()] = _described(operation)
+    for (method, path), action in ACTIONS.items():
+        paths.setdefault(path, {})[method.lower()] = _action(method, path, action.__doc__ or "")
     return {
         "openapi": "3.1.0",
         "info": {"title": "fcasync sandbox: Stripe Financial Connections", "version": API_VERSION},

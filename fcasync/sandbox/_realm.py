@@ -7,11 +7,17 @@ import re
 from collections.abc import Mapping
 
 from fcasync.sandbox import _errors
+from fcasync.sandbox._messages import Reply, Request
 from fcasync.sandbox._operations import Emit
-from fcasync.sandbox._world import Reply, Request, Settings, World
+from fcasync.sandbox._world import Settings, World
 
 _SECRET = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
 _ACCOUNT = re.compile(r"(acct_[A-Za-z0-9]{1,200})(/acct_[A-Za-z0-9]{1,200})*")
+
+
+def is_test_key(key: str) -> bool:
+    """Tell whether *key* is a secret or restricted test key."""
+    return _SECRET.fullmatch(key) is not None
 
 
 def masked(key: str) -> str:
@@ -41,7 +47,7 @@ def authenticate(headers: Mapping[str, str]) -> str:
     if "_expired" in key:
         message = f"Expired API Key provided: {masked(key)}"
         raise _errors.ApiError(401, message, code="api_key_expired")
-    if not _SECRET.fullmatch(key):
+    if not is_test_key(key):
         raise _errors.ApiError(401, f"Invalid API Key provided: {masked(key)}")
     return key
 
@@ -97,6 +103,7 @@ class Realm:
 
     def reset(self, world: World) -> None:
         """Make a world anew, with the faults and the time that it started with."""
+        world.over = True
         for place in [place for place, known in self.worlds.items() if known is world]:
             del self.worlds[place]
 

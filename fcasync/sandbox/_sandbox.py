@@ -1,6 +1,7 @@
 """The sandbox as an object: starts the server, owns its tasks, and shows what happened."""
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from fcasync.sandbox._ids import token
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._rates import rate_limit as read_rate_limit
-from fcasync.sandbox._realm import Realm
+from fcasync.sandbox._realm import Realm, is_test_key
 from fcasync.sandbox._state import load, save
 from fcasync.sandbox._states import Timing
 from fcasync.sandbox._thread import LoopThread
@@ -24,7 +25,7 @@ from fcasync.sandbox._wire import Server, listen
 from fcasync.sandbox._world import Settings, World
 
 T = TypeVar("T")
-_PATIENCE = 2.0  # seconds that requests under way get when the sandbox closes
+_PATIENCE = 0.5  # seconds that requests under way get when the sandbox closes
 
 
 class Sandbox:
@@ -84,9 +85,15 @@ class Sandbox:
         Raises:
             ValueError: An argument is out of range.
         """
-        for name, value in {"accounts": accounts, "seed": seed}.items():
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name}={value!r} must be a whole number, 0 or more")
+        _check_whole(accounts=accounts, seed=seed)
+        _check_seconds(
+            settle_seconds=settle_seconds, refresh_cooldown=refresh_cooldown, latency=latency
+        )
+        _check_share(
+            failure_rate=failure_rate,
+            webhook_duplicates=webhook_duplicates,
+            webhook_reordering=webhook_reordering,
+        )
         timing = Timing(settle_seconds, failure_rate, refresh_cooldown)
         settings = Settings(
             seed=seed,
@@ -98,6 +105,8 @@ class Sandbox:
             latency=latency,
         )
         self.api_key = api_key or f"sk_test_{token(24, seed, 0x4E4)}"
+        if not is_test_key(self.api_key):
+            raise ValueError("api_key must be a test key: sk_test_ and letters, digits or _")
         self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, 0x5EC)}"
         self._target: Target | None = None
         if webhook_url is not None:
@@ -318,6 +327,24 @@ class Sandbox:
             finally:
                 self._home.close()
                 self._home = None
+
+
+def _check_whole(**given: int) -> None:
+    for name, value in given.items():
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f"{name}={value!r} must be a whole number, 0 or more")
+
+
+def _check_seconds(**given: float) -> None:
+    for name, value in given.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name}={value!r} must be a number of seconds, 0 or more")
+
+
+def _check_share(**given: float) -> None:
+    for name, value in given.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name}={value!r} must be a share in [0, 1]")
 
 
 async def _later(action: Callable[[], T]) -> T:

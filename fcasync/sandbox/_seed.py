@@ -5,6 +5,7 @@ kind: of each 16, one is inactive, one may not read balances, one may only read 
 32, one is disconnected. ``varied=False`` makes all of them active with every permission.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ INSTITUTIONS = (
 _OLDEST = 1_600_000_000
 _SPAN = 90_000_000  # the newest seeded account is from July 2023, before any clock in use
 _PER_HOLDER = 5
+_REMEMBERED = 1024
 _CASH = ("us_bank_account", "link")
 _KINDS = (
     ("cash", "checking", "Everyday Checking", _CASH),
@@ -47,6 +49,7 @@ class Facts:
     """The part of an account that never changes."""
 
     index: int
+    id: str
     dice: int
     created: int
     holder: dict[str, str]
@@ -85,17 +88,21 @@ class Seed:
         self.owner_ids = Ids("fcaown_", number)
         self.refresh_ids = Ids("fctxnref_", number)
         self.transaction_ids = Ids("fctxn_", number)
+        # One request looks at its account several times.
+        self.facts = lru_cache(maxsize=_REMEMBERED)(self._facts)
+        self.state = lru_cache(maxsize=_REMEMBERED)(self._state)
 
     def dice(self, index: int) -> int:
         """Return the number that everything about account *index* follows from."""
         return mix(self.number, 0xACC0, index)
 
-    def facts(self, index: int) -> Facts:
+    def _facts(self, index: int) -> Facts:
         """Return what is fixed about seeded account *index*."""
         dice = self.dice(index)
         category, subcategory, display_name, methods = _KINDS[dice % len(_KINDS)]
         return Facts(
             index=index,
+            id=self.account_ids.encode(index),
             dice=dice,
             created=_OLDEST + index * _SPAN // self.accounts,
             holder=self.holder(index % self.holders),
@@ -108,7 +115,7 @@ class Seed:
             payment_methods=methods,
         )
 
-    def state(self, index: int) -> AccountState:
+    def _state(self, index: int) -> AccountState:
         """Return how seeded account *index* starts out."""
         permissions = self._permissions(index)
         status = self._status(index)

@@ -63,7 +63,7 @@ def transaction(seed: Seed, facts: Facts, number: int, good: int) -> dict[str, A
     return {
         "id": seed.transaction_ids.encode(facts.index << 16 | number),
         "object": "financial_connections.transaction",
-        "account": seed.account_ids.encode(facts.index),
+        "account": facts.id,
         "amount": sign * (dice % 20_000 + 1),
         "currency": "usd",
         "description": _DESCRIPTIONS[dice % len(_DESCRIPTIONS)],

@@ -11,8 +11,8 @@ import aiohttp
 import attrs
 import orjson
 
-from fcasync import _signature
 from fcasync._clock import Clock
+from fcasync._signature import header
 from fcasync.sandbox._dice import number_of, unit
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._world import World
@@ -53,6 +53,8 @@ class Outbox:
         """Return what is due when the real time is *now*, in order."""
         taken = []
         for world, queue in self._queues.items():
+            if world.over:
+                queue.clear()
             while queue and queue[0][0] <= world.now(now):
                 taken.append((world, heapq.heappop(queue)[2]))
         self._queues = {world: queue for world, queue in self._queues.items() if queue}
@@ -132,7 +134,7 @@ class Webhooks:
     async def _attempt(self, session: aiohttp.ClientSession, payload: bytes) -> dict[str, Any]:
         # Signed with the real time: a receiver checks its age against its own clock, which no
         # `advance` has moved.
-        signature = _signature.header(payload, self._target.secret, int(self._clock.time()))
+        signature = header(payload, self._target.secret, int(self._clock.time()))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature,

@@ -13,7 +13,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from fcasync._clock import Clock
 from fcasync.sandbox._faults import Fault
-from fcasync.sandbox._world import Reply
+from fcasync.sandbox._messages import Reply
 
 JSON = "application/json"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

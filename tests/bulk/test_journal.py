@@ -114,7 +114,7 @@ def test_nothing_is_left_beside_a_closed_journal(path: Path) -> None:
 def test_another_job_is_refused_and_nothing_changed(
     path: Path, field: str, value: str, words: str
 ) -> None:
-    """The message names what differs; the file stays as it is, also after a kill."""
+    """journal-mismatch: the message names what differs; the file stays, also after a kill."""
     kill_a_writer(path, 3)
     before = digest(path)
     with pytest.raises(JournalError, match=words) as caught:
@@ -142,6 +142,15 @@ def test_a_killed_run_leaves_what_it_committed(path: Path) -> None:
     assert journal.was_cut_short
     assert journal.counts() == {("succeeded", None): 20}
     journal.close(is_complete=True)
+
+
+def test_once_torn_always_suspect(path: Path) -> None:
+    """Closing a journal well does not bring back what an earlier run may have lost."""
+    kill_a_writer(path, 2)
+    for _ in range(2):
+        journal = FileJournal.open(path, HEADER)
+        assert journal.was_cut_short
+        journal.close(is_complete=True)
 
 
 def unusual(path: Path, kind: str) -> None:
@@ -189,7 +198,7 @@ def unusual(path: Path, kind: str) -> None:
     ],
 )
 def test_other_files_are_refused(path: Path, kind: str, words: str) -> None:
-    """A journal is a regular private file that this package wrote."""
+    """journal-inject: a journal is a regular private file that this package wrote."""
     unusual(path, kind)
     before = digest(path) if path.is_file() else None
     with pytest.raises(JournalError, match=words):
@@ -242,7 +251,7 @@ def torn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_damage_is_noticed_or_harmless(
     path: Path, torn: dict[str, bytes], name: str, way: str
 ) -> None:
-    """Cut or overwritten anywhere: refused, or all that is left is true and known to be torn."""
+    """journal-torn: cut or overwritten anywhere, it is refused, or known to be torn and true."""
     dice = random.Random(f"{name} {way}")
     expected = {row(number).account_id for number in range(ROWS)}
     for _ in range(40):

@@ -11,7 +11,12 @@ from fcasync.bulk import _task as t
 from fcasync.bulk._keys import idempotency_key
 from fcasync.bulk._plan import KEY_LIFETIME, MAX_STRIKES, STORED_AFTER, TABLE, step
 from fcasync.bulk._task import Job, Now, Row, State, Task
-from fcasync.errors import APIConnectionError, InvalidRequestError, ServerError
+from fcasync.errors import (
+    APIConnectionError,
+    IdempotencyError,
+    InvalidRequestError,
+    ServerError,
+)
 from fcasync.models import Account, BalanceRefresh
 
 NOW = 1_760_000_000
@@ -86,6 +91,7 @@ def test_every_pair_is_in_the_table_or_refused(state: State, event: t.Event) -> 
     command = step(JOB, subject, event, at())
     assert isinstance(command, (*typing.get_args(t.Command), type(None)))
     assert (subject.state is State.DONE) == isinstance(command, t.Finish | t.Forget)
+    assert isinstance(event, t.Due) == isinstance(command, t.Send | t.Look)
 
 
 def test_keys_are_deterministic_and_differ_in_every_part() -> None:
@@ -121,7 +127,8 @@ def test_a_key_is_good_for_23_hours(age: float, command: type) -> None:
 def test_a_replayed_5xx_is_looked_behind_at_once() -> None:
     """A stored failure would come for ever, whether or not the work was done."""
     subject = task(State.SENDING)
-    assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Look()
+    assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
+    assert step(JOB, subject, t.Due(), at()) == t.Look()
 
 
 def test_a_second_5xx_after_a_minute_is_looked_behind() -> None:
@@ -131,7 +138,8 @@ def test_a_second_5xx_after_a_minute_is_looked_behind() -> None:
         command = step(JOB, subject, t.Broken(BROKEN, False), at(seconds))
         assert isinstance(command, t.EnqueueAfter)
         subject.state = State.SENDING
-    assert step(JOB, subject, t.Broken(BROKEN, False), at(STORED_AFTER)) == t.Look()
+    assert step(JOB, subject, t.Broken(BROKEN, False), at(STORED_AFTER)) == t.Enqueue()
+    assert subject.state is State.LOOKING
 
 
 def test_three_keys_may_fail_and_no_more() -> None:
@@ -139,7 +147,7 @@ def test_three_keys_may_fail_and_no_more() -> None:
     subject = task()
     for generation in range(4):
         subject.state = State.SENDING
-        assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Look()
+        assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
         command = step(JOB, subject, t.Seen(account()), at())
         assert subject.generation == min(generation + 1, 3)
     assert command == t.Finish()
@@ -254,6 +262,41 @@ def test_a_later_run_goes_on_from_the_row(
     found = step(job, subject, t.Admitted(Row("fca_1", status, 0, NOW - 50)), at())
     assert isinstance(found, command)
     assert subject.generation == generation
+
+
+OWN = account(refresh="succeeded", attempted=-50, opens=60)
+FOREIGN = account(refresh="succeeded", attempted=-5000, opens=60)
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [(OWN, t.Enqueue), (FOREIGN, t.Finish), (account("inactive"), t.Finish), (None, t.Enqueue)],
+)
+def test_an_account_that_a_torn_journal_lost_is_deferred_only_if_the_refresh_is_not_ours(
+    given: Account | None, command: type
+) -> None:
+    """Deferring our own refresh would repeat it later; the same key, or a look, tells."""
+    subject = task(account=given, sent_at=NOW - 100, is_suspect=True)
+    assert isinstance(step(JOB, subject, t.Admitted(None), at()), command)
+
+
+def test_a_torn_journals_rows_are_dated_back() -> None:
+    """A deferred account may have been sent after its row was written, so it keeps its date."""
+    subject = task(is_suspect=True)
+    row = Row("fca_1", "deferred", 0, NOW - KEY_LIFETIME)
+    assert step(JOB, subject, t.Admitted(row), at()) == t.Store()
+    assert (subject.generation, subject.sent_at) == (1, NOW - KEY_LIFETIME)
+    assert step(JOB, subject, t.Due(), at()) == t.Look()
+    assert step(JOB, subject, t.Seen(account()), at()) == t.Store()
+    assert (subject.generation, subject.sent_at) == (2, NOW)
+
+
+def test_a_key_with_other_parameters_is_no_certain_failure() -> None:
+    """What the other request did is unknown, so no new key is tried."""
+    subject = task(State.SENDING)
+    error = IdempotencyError("used before", status=400, type="idempotency_error")
+    assert step(JOB, subject, t.Refused(error), at()) == t.Finish()
+    assert subject.is_certain is False
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,20 @@ async def test_events_can_overtake_each_other(receiver: Receiver) -> None:
     assert len(due) == 12
 
 
+async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
+    """Events of a world that is no more never arrive."""
+    async with Sandbox(varied=False, webhook_url=receiver.url, settle_seconds=100) as sandbox:
+        await refresh(sandbox, 0)
+        old = sandbox.world
+        sandbox.reset()
+        await refresh(sandbox, 1)
+        old.advance(1000)
+        sandbox.advance(1000)
+        events = await receiver.until(lambda receiver: bool(receiver.got))
+
+    assert len(events) == 1
+
+
 async def test_linking_is_announced(receiver: Receiver) -> None:
     """A linked account is created, and what was prefetched arrives with it."""
     async with Sandbox(webhook_url=receiver.url, clock=FastClock()) as sandbox:

@@ -49,7 +49,7 @@ async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
     ],
 )
 async def test_a_bad_credential_is_401(http: Http, header: str, told: str) -> None:
-    """No key, no test key, or a live key: refused, and the key is not repeated."""
+    """sandbox-exposed: no key, no test key, or a live key: refused, and the key is not repeated."""
     status, body, _ = await http.send("GET", ACCOUNTS, headers={"Authorization": header})
 
     assert status == 401
@@ -119,6 +119,21 @@ async def test_even_a_broken_request_gets_json(sandbox: Sandbox, request_bytes: 
 
     assert line.split()[1].startswith(b"4")
     assert body["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "header", ["Authorization", "Idempotency-Key", "Stripe-Account", "Stripe-Version"]
+)
+async def test_raw_bytes_in_a_header_do_no_harm(http: Http, header: str) -> None:
+    """What is not text is refused, and neither the answer nor the ledger chokes on it."""
+    known = {"Authorization": f"Bearer {http.sandbox.api_key}"}
+    lines = {"Host": "localhost", "Content-Length": "0", "Connection": "close", **known}
+    head = "".join(f"{name}: {value}\r\n" for name, value in (lines | {header: "é\xff"}).items())
+    path = (await http.account()) + "/disconnect"
+    status, _ = await raw(http.sandbox, f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+
+    assert status.split()[1].startswith(b"4")
+    assert (await http.control("ledger"))["data"][-1]["executed"] is False
 
 
 async def test_an_unknown_method_is_a_404(http: Http) -> None:
@@ -233,11 +248,26 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
         pass
 
 
-@pytest.mark.parametrize("wrong", [{"accounts": -1}, {"seed": 1.5}, {"rate_limit": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accounts": -1},
+        {"seed": 1.5},
+        {"rate_limit": 0},
+        {"settle_seconds": -1},
+        {"latency": float("nan")},
+        {"failure_rate": 2},
+        {"webhook_duplicates": -0.1},
+        {"api_key": "sk_live_1234567890"},
+        {"api_key": "hello"},
+    ],
+)
 def test_a_sandbox_refuses_nonsense(wrong: dict[str, Any]) -> None:
     """Arguments are judged when the sandbox is made."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(ValueError, match=next(iter(wrong))) as refused:
         Sandbox(**wrong)
+
+    assert "1234567890" not in str(refused.value)
 
 
 async def test_a_busy_port_is_an_error_at_the_start(sandbox: Sandbox) -> None:

@@ -208,6 +208,7 @@ def test_an_executed_5xx_has_its_effect(status: int) -> None:
         ([], "object"),
         ({"kind": "flood"}, "flood"),
         ({"kind": "status", "status": 200}, "200"),
+        ({"kind": "status", "status": 0}, "400"),
         ({"kind": "status", "status": "500"}, "type"),
         ({"kind": "status", "status": True}, "type"),
         ({"kind": "redirect", "status": 200}, "200"),

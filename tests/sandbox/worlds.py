@@ -7,10 +7,11 @@ import attrs
 import orjson
 
 from fcasync.sandbox._faults import Fault
+from fcasync.sandbox._messages import Reply, Request
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._states import Timing
-from fcasync.sandbox._world import Reply, Request, Settings, World
+from fcasync.sandbox._world import Settings, World
 
 ACCOUNTS = "/v1/financial_connections/accounts"
 SESSIONS = "/v1/financial_connections/sessions"

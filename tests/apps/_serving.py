@@ -1,0 +1,70 @@
+"""Servers for the services, and a look at what is left when they are gone."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from aiohttp import web
+
+
+def listening() -> socket.socket:
+    """Return a socket that listens on a free port of this machine."""
+    return socket.create_server(("127.0.0.1", 0), backlog=512)
+
+
+@asynccontextmanager
+async def uvicorn_server(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an ASGI application until the block ends, then shut down as SIGTERM would."""
+    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not running.done():
+            await asyncio.sleep(0.001)
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+@asynccontextmanager
+async def aiohttp_server(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an aiohttp.web application; whoever hangs up has their handler cancelled."""
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """Fail if the block leaves a task, an open socket, or a complaint to the loop."""
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    tasks, sockets = asyncio.all_tasks(), _open_sockets()
+    yield
+    for _ in range(200):
+        # Closing a socket takes the loop a few rounds; an unclosed one stays as long as you wait.
+        if _open_sockets() <= sockets and asyncio.all_tasks() <= tasks:
+            break
+        await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() - tasks == set()
+    assert _open_sockets() - sockets == set()
+    assert complaints == []
+
+
+def _open_sockets() -> set[socket.socket]:
+    gc.collect()
+    return {each for each in gc.get_objects() if _is_open_socket(each)}
+
+
+def _is_open_socket(value: object) -> bool:
+    return type(value) is socket.socket and value.fileno() >= 0

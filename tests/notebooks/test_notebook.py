@@ -1,0 +1,66 @@
+"""The notebook, executed as Jupyter would."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("ipykernel", reason="needs ipykernel")
+
+HERE = Path(__file__).parent
+NOTEBOOK = HERE / "explore.ipynb"
+
+
+@pytest.fixture(scope="module")
+def executed() -> Any:
+    """The notebook after a run of all its cells."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    runner = nbclient.NotebookClient(notebook, timeout=60, resources=_resources())
+    asyncio.run(runner.async_execute())
+    return notebook
+
+
+def _resources() -> dict[str, Any]:
+    """Run in the project's root, so that the package is found, installed or not."""
+    return {"metadata": {"path": str(HERE.parent.parent)}}
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [each for cell in notebook.cells for each in cell.get("outputs", [])]
+
+
+def test_it_is_committed_without_outputs() -> None:
+    """Outputs change with every run, and would hide what really changed."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert outputs(notebook) == []
+
+
+def test_no_cell_fails_or_complains(executed: Any) -> None:
+    """Top-level await and `async for` work, and nothing is written to stderr."""
+    kinds = {(each.output_type, each.get("name")) for each in outputs(executed)}
+    assert kinds == {("execute_result", None), ("stream", "stdout")}
+
+
+def test_objects_show_themselves_as_tables(executed: Any) -> None:
+    """Pages, accounts and balances are tables, and each has a text for where HTML is not."""
+    shown = [each.data for each in outputs(executed) if each.output_type == "execute_result"]
+    tables = [data for data in shown if "text/html" in data]
+    titles = [data["text/html"].partition("</caption>")[0].rpartition(">")[2] for data in tables]
+    assert titles == [
+        "Page of 5 Accounts, more follow",
+        "Account",
+        "Balance",
+        "Page of 5 Transactions, more follow",
+    ]
+    assert all("text/plain" in data for data in shown)
+
+
+def test_no_key_is_shown(executed: Any) -> None:
+    """The sandbox's key is a secret like any other."""
+    shown = str(outputs(executed))
+    assert "<Client sk_test_…" in shown
+    assert re.findall(r"sk_test_\w+", shown) == []

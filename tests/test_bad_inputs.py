@@ -1,0 +1,17 @@
+"""The catalogue of bad inputs: each row is a test, or is named by one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+CATALOGUE = Path(__file__).parents[2] / "shared" / "cases" / "bad_inputs.json"
+
+
+@pytest.mark.skipif(not CATALOGUE.exists(), reason="the catalogue is not here")
+def test_every_bad_input_has_its_test() -> None:
+    """No row is without a test that carries its name."""
+    sources = [path.read_text() for path in Path(__file__).parent.rglob("test_*.py")]
+    text = "\n".join(sources).replace("_", "-")
+    rows = [row["id"] for row in json.loads(CATALOGUE.read_text())]
+    assert [row for row in rows if row not in text] == []

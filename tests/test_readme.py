@@ -1,0 +1,100 @@
+"""The README's code, run as it stands."""
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcasync.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def block(words: str) -> str:
+    """Return the one block that holds *words*."""
+    (found,) = [code for code in BLOCKS if words in code]
+    return found
+
+
+async def run(code: str) -> dict[str, Any]:
+    """Execute *code* as a notebook would, top-level await included."""
+    names: dict[str, Any] = {}
+    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(compiled, names)
+    if inspect.iscoroutine(result):
+        await result
+    return names
+
+
+@pytest.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """A sandbox that the environment points at, and a folder of its own to work in."""
+    monkeypatch.chdir(tmp_path)
+    async with Sandbox(accounts=12, varied=False) as sandbox:
+        monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
+        monkeypatch.setenv("STRIPE_API_BASE", sandbox.url)
+        yield sandbox
+
+
+@pytest.mark.parametrize("code", BLOCKS)
+def test_every_block_is_python(code: str) -> None:
+    """What a reader pastes compiles."""
+    compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+async def test_the_web_service(sandbox: Sandbox) -> None:
+    """The application starts, refreshes, answers 404 for an unknown account, and stops."""
+    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("fastapi")
+    app = (await run(block("FastAPI")))["app"]
+    async with app.router.lifespan_context(app):
+        listed = await app.state.stripe.accounts.list(limit=1)
+        account = listed.data[0].id
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
+            good = await http.post(f"/accounts/{account}/refresh")
+            bad = await http.post("/accounts/fca_nobody/refresh")
+    assert (good.status_code, good.json()) == (200, {"status": "pending"})
+    assert bad.status_code == 404
+
+
+async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every account is refreshed once, also when the block is run again."""
+    for _ in range(2):
+        await run(block("refresh.sqlite"))
+    assert "12" in capsys.readouterr().out
+    assert set(sandbox.executions("refresh").values()) == {1}
+    assert len(sandbox.executions("refresh")) == 12
+
+
+async def test_the_notebook() -> None:
+    """It runs, and each of its lines stands in the notebook that the tests execute."""
+    code = block("AsyncExitStack")
+    names = await run(code)
+    assert sum(names["institutions"].values()) == 120
+    await names["stack"].aclose()
+    cells = json.loads((ROOT / "tests" / "notebooks" / "explore.ipynb").read_text())["cells"]
+    lines = {line for cell in cells for line in "".join(cell["source"]).splitlines()}
+    assert set(code.splitlines()) <= lines | {""}
+
+
+def test_both_commands_do_their_own_setup() -> None:
+    """Each line makes its virtual environment with plain venv and pip."""
+    lines = [line for line in README.splitlines() if line.startswith("python3 -m venv .venv && ")]
+    assert len(lines) == 2
+    assert all(" .venv/bin/pip install " in line for line in lines)
+
+
+def test_every_error_in_the_readme_exists() -> None:
+    """The drawn tree and the examples name real classes."""
+    import fcasync
+
+    drawn = set(re.findall(r"\b[A-Z]\w+Error\b", README))
+    assert {name for name in drawn if not hasattr(fcasync, name)} <= {"ValueError"}

@@ -1,0 +1,350 @@
+"""Everything as a user would write it; mypy reads this file, nothing runs it."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+import aiohttp
+import pytest
+
+import fcasync
+from fcasync import (
+    Account,
+    AccountOwner,
+    AccountOwnership,
+    AccountStatus,
+    Authorization,
+    Balance,
+    Client,
+    Event,
+    EventType,
+    ExpandedObject,
+    Limits,
+    Page,
+    Paginator,
+    Permission,
+    RefreshStatus,
+    Response,
+    RetryPolicy,
+    Session,
+    Transaction,
+)
+from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
+from fcasync.hooks import (
+    AttemptFinished,
+    Call,
+    CallFinished,
+    CallStarted,
+    Hook,
+    HookEvent,
+    LimiterWaiting,
+    RetryScheduled,
+)
+from fcasync.otel import OpenTelemetryHook
+from fcasync.sandbox import Fault, RateLimit, Sandbox
+from fcasync.testing import (
+    FakeClock,
+    RecordingHook,
+    ScriptedTransport,
+    answer,
+    make_account,
+    make_event,
+    make_owner,
+    make_ownership,
+    make_page,
+    make_session,
+    make_transaction,
+    signed_webhook,
+)
+from fcasync.webhooks import EventRouter, SeenEvents, construct_event, sign
+
+
+def versions() -> None:
+    assert_type(fcasync.__version__, str)
+    assert_type(fcasync.API_VERSION, str)
+
+
+def clients(context: ssl.SSLContext, session: aiohttp.ClientSession) -> None:
+    assert_type(Client(), Client)
+    client = Client(
+        "sk_test_1",
+        base_url="https://api.stripe.com",
+        stripe_account="acct_1",
+        stripe_context="acct_2",
+        stripe_version=fcasync.API_VERSION,
+        timeout=30,
+        deadline=90.0,
+        retry=RetryPolicy(attempts=2, base=0.5, cap=8.0),
+        limits=Limits(max_rate=25.0, burst=5),
+        max_connections=100,
+        session=session,
+        proxy="http://127.0.0.1:3128",
+        ssl=context,
+        hooks=[print_event, RecordingHook(), OpenTelemetryHook()],
+        max_response_bytes=1 << 20,
+        extra_headers={"X-Team": "ledger"},
+    )
+    view = client.with_options(stripe_account="acct_3", timeout=5.0, retry=RetryPolicy(attempts=1))
+    assert_type(view, Client)
+
+
+async def contexts() -> None:
+    async with Client() as client:
+        assert_type(client, Client)
+    assert_type(await client.aclose(), None)
+
+
+async def lists(client: Client) -> None:
+    listed = client.accounts.list(
+        account_holder={"customer": "cus_1"},
+        limit=100,
+        max_items=1000,
+        starting_after="fca_1",
+        expand=["data.ownership"],
+        prefetch=False,
+    )
+    assert_type(listed, Paginator[Account])
+    page = await listed
+    assert_type(page, Page[Account])
+    assert_type(page.data, list[Account])
+    assert_type(page.has_more, bool)
+    assert_type(page.next_cursor, str | None)
+    async for account in listed:
+        assert_type(account, Account)
+    async for each in listed.pages():
+        assert_type(each, Page[Account])
+    assert_type(await listed.collect(max_items=10), list[Account])
+    assert_type(
+        [account.id async for account in client.accounts.list(session="fcsess_1")], list[str]
+    )
+
+
+async def accounts(client: Client, account: Account) -> None:
+    assert_type(await client.accounts.retrieve("fca_1", expand=["ownership"]), Account)
+    assert_type(await client.accounts.retrieve(account), Account)
+    assert_type(await client.accounts.refresh("fca_1", features=["balance", "ownership"]), Account)
+    assert_type(
+        await client.accounts.refresh_and_wait(account, features=("balance",), timeout=60), Account
+    )
+    assert_type(await client.accounts.subscribe("fca_1", features=["transactions"]), Account)
+    assert_type(
+        await client.accounts.unsubscribe(account, features=["transactions"], idempotency_key="k"),
+        Account,
+    )
+    assert_type(await client.accounts.disconnect(account), Account)
+    owners = client.accounts.list_owners(account, ownership="fcaowns_1", ending_before="fcaown_1")
+    assert_type(owners, Paginator[AccountOwner])
+    assert_type(await owners, Page[AccountOwner])
+
+
+async def sessions(client: Client) -> None:
+    session = await client.sessions.create(
+        account_holder={"type": "customer", "customer": "cus_1"},
+        permissions=["balances", "transactions"],
+        filters={"account_subcategories": ["checking"], "country": "US"},
+        limits={"accounts": 2},
+        manual_entry={"mode": "automatic"},
+        prefetch=["balances"],
+        return_url="https://example.com/back",
+        idempotency_key="key_1",
+    )
+    assert_type(session, Session)
+    assert_type(session.client_secret, str | None)
+    assert_type(session.accounts, Page[Account] | None)
+    assert_type(await client.sessions.retrieve(session), Session)
+
+
+async def transactions(client: Client, account: Account) -> None:
+    listed = client.transactions.list(
+        account,
+        transacted_at={"gte": datetime(2026, 1, 1, tzinfo=UTC), "lt": 1_800_000_000},
+        transaction_refresh={"after": "fctxnref_1"},
+        max_items=10,
+    )
+    assert_type(listed, Paginator[Transaction])
+    async for transaction in listed:
+        assert_type(transaction.amount, int | None)
+        assert_type(transaction.transacted_at, datetime | None)
+    assert_type(await client.transactions.retrieve("fctxn_1"), Transaction)
+
+
+async def raw_responses(client: Client) -> None:
+    response = await client.accounts.with_raw_response.refresh(
+        "fca_1", features=["balance"], idempotency_key="key_1"
+    )
+    assert_type(response, Response[Account])
+    assert_type(response.value, Account)
+    assert_type(response.status, int)
+    assert_type(response.headers, Mapping[str, str])
+    assert_type(response.request_id, str | None)
+    assert_type(response.idempotency_key, str | None)
+    assert_type(response.idempotent_replayed, bool)
+    assert_type(response.attempts, int)
+    assert_type(response.elapsed, float)
+    page = await client.accounts.with_raw_response.list(limit=3)
+    assert_type(page, Response[Page[Account]])
+    assert_type(await client.sessions.with_raw_response.retrieve("fcsess_1"), Response[Session])
+    assert_type(
+        await client.transactions.with_raw_response.retrieve("fctxn_1"), Response[Transaction]
+    )
+
+
+def models(account: Account) -> None:
+    assert_type(account.id, str)
+    assert_type(account.created, datetime | None)
+    assert_type(account.status, AccountStatus | str | None)
+    assert_type(account.permissions, list[Permission | str] | None)
+    assert_type(account.balance, Balance | None)
+    assert_type(account.ownership, str | AccountOwnership | None)
+    assert_type(account.extra, Mapping[str, Any])
+    assert_type(fcasync.to_dict(account), dict[str, Any])
+    assert_type(account == account, bool)
+    if account.balance is not None:
+        assert_type(account.balance.current, dict[str, int] | None)
+        assert_type(account.balance.as_of, datetime | None)
+    if account.account_holder is not None:
+        assert_type(account.account_holder.customer, str | ExpandedObject | None)
+    if account.balance_refresh is not None:
+        assert_type(account.balance_refresh.status, RefreshStatus | str | None)
+        assert_type(account.balance_refresh.status == RefreshStatus.FAILED, bool)
+    built = Account(id="fca_1", status="active", created=datetime.now(UTC))
+    assert_type(built, Account)
+
+
+async def errors(client: Client) -> None:
+    try:
+        await client.accounts.retrieve("fca_1")
+    except fcasync.NotFoundError as error:
+        assert_type(error.status, int)
+        assert_type(error.code, str | None)
+        assert_type(error.param, str | None)
+        assert_type(error.message, str)
+        assert_type(error.request_id, str | None)
+    except fcasync.RateLimitError as error:
+        assert_type(error.reason, str | None)
+        assert_type(error.retry_after, float | None)
+    except fcasync.APIStatusError as error:
+        assert_type(error.headers, Mapping[str, str])
+        assert_type(error.body, str)
+        assert_type(error.doc_url, str | None)
+        assert_type(error.idempotent_replayed, bool)
+    except (fcasync.APITimeoutError, fcasync.DeadlineExceededError) as error:
+        assert_type(error.may_have_executed, bool)
+    except fcasync.InvalidArgumentError as error:
+        as_value_error: ValueError = error
+        assert_type(as_value_error.args, tuple[Any, ...])
+    except fcasync.FCError as error:
+        assert_type(error.idempotency_key, str | None)
+        assert_type(error.attempts, int)
+        assert_type(error.cursor, str | None)
+
+
+async def bulk(client: Client, ids: AsyncIterator[str]) -> None:
+    run = client.bulk.refresh(
+        client.accounts.list(),
+        features=["balance"],
+        journal="refresh.sqlite",
+        concurrency=64,
+        max_rate=20.0,
+        wait=True,
+        wait_timeout=600,
+        resume=True,
+        progress=False,
+    )
+    assert_type(run, BulkRun)
+    async with run:
+        async for outcome in run:
+            assert_type(outcome, Outcome)
+            assert_type(outcome.account_id, str)
+            assert_type(outcome.status, OutcomeStatus)
+            assert_type(outcome.account, Account | None)
+            assert_type(outcome.error, fcasync.FCError | None)
+        assert_type(run.progress, Progress)
+        assert_type(run.observe(make_event()), bool)
+    assert_type(run.report, Report)
+    assert_type(run.report.by_status(), dict[str, int])
+    async with client.bulk.subscribe(ids, features=["transactions"]) as other:
+        assert_type(await other.finish(), Report)
+    client.bulk.unsubscribe(["fca_1", "fca_2"], features=["transactions"])
+    client.bulk.disconnect(iter([make_account()]))
+    for past in read_journal("refresh.sqlite"):
+        assert_type(past, Outcome)
+
+
+async def webhooks(body: bytes, header: str | None) -> None:
+    event = construct_event(body, header, ["whsec_new", "whsec_old"], tolerance=300)
+    assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]])
+    assert_type(event.id, str)
+    assert_type(event.type, EventType | str | None)
+    assert_type(event.data.object, Account | Authorization | dict[str, Any])
+    if isinstance(event.data.object, Account):
+        assert_type(event.data.object.balance, Balance | None)
+    assert_type(sign(body, "whsec_1", 1_700_000_000), str)
+    router = EventRouter(seen=SeenEvents(1000))
+
+    @router.on(EventType.ACCOUNT_REFRESHED_BALANCE, "financial_connections.account.created")
+    async def refreshed(event: Event[Account]) -> None:
+        assert_type(event.data.object, Account)
+
+    assert_type(await router.dispatch(event), bool)
+
+
+def print_event(event: HookEvent, /) -> None:
+    assert_type(event.call, Call)
+    match event:
+        case CallStarted():
+            assert_type(event.call.idempotency_key, str | None)
+        case LimiterWaiting():
+            assert_type(event.wait, float)
+        case AttemptFinished():
+            assert_type(event.status, int | None)
+        case RetryScheduled():
+            assert_type(event.error, BaseException)
+        case CallFinished():
+            assert_type(event.error, BaseException | None)
+
+
+HOOK: Hook = print_event
+
+
+async def sandboxes() -> None:
+    async with Sandbox(
+        accounts=25,
+        seed=0,
+        rate_limit="sandbox",
+        faults=[Fault(kind="status", status=503, times=1), {"kind": "delay", "seconds": 0.1}],
+    ) as sandbox:
+        assert_type(sandbox, Sandbox)
+        assert_type(sandbox.url, str)
+        assert_type(sandbox.api_key, str)
+        assert_type(sandbox.ledger, list[dict[str, Any]])
+        assert_type(sandbox.executions("refresh"), dict[str, int])
+        sandbox.add_faults(Fault(kind="reset_after", operation="refresh"))
+        sandbox.advance(3600)
+        sandbox.clear_faults()
+    with Sandbox(threaded=True, rate_limit=RateLimit(rate=100.0)) as threaded:
+        assert_type(threaded.webhook_secret, str)
+
+
+async def testing() -> None:
+    clock = FakeClock(start=0.0, draw=0.5)
+    script = ScriptedTransport([make_account(id="fca_1"), answer(status=503), {"id": "fca_2"}])
+    script.add(make_page([make_transaction()]), fcasync.APIConnectionError("reset"))
+    client = Client("sk_test_1", transport=script, clock=clock)
+    assert_type(await client.accounts.retrieve("fca_1"), Account)
+    assert_type(clock.sleeps, list[float])
+    assert_type(make_owner(), AccountOwner)
+    assert_type(make_ownership(), AccountOwnership)
+    assert_type(make_session(), Session)
+    assert_type(make_page([make_account()]), Page[Account])
+    body, headers = signed_webhook(make_event(), "whsec_1", 1_700_000_000)
+    assert_type(body, bytes)
+    assert_type(headers, dict[str, str])
+
+
+@pytest.mark.fc_sandbox(accounts=2)
+async def test_with_fixtures(fc_client: Client, fc_sandbox: Sandbox, fc_clock: FakeClock) -> None:
+    fc_clock.advance(60.0)
+    assert_type(await fc_client.accounts.list(), Page[Account])
+    assert_type(fc_sandbox.now, float)

@@ -1,0 +1,33 @@
+"""The types of the public names, as a strict type checker sees them."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fcasync
+
+pytest.importorskip("mypy", reason="needs mypy")
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+def test_mypy_finds_the_types_promised_and_the_mistakes_made() -> None:
+    """Every assert_type holds, and every line marked as a mistake is one."""
+    files = [HERE / "api.py", HERE / "mistakes.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("Success: no issues found in 2 source files\n", "")
+
+
+def test_every_method_of_the_client_is_used() -> None:
+    """A method that api.py does not call could lose its type unseen."""
+    tree = ast.parse((HERE / "api.py").read_text())
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    client = fcasync.Client("sk_test_1")
+    resources = (client, client.accounts, client.bulk, client.sessions, client.transactions)
+    methods = {name for each in resources for name in dir(each) if not name.startswith("_")}
+    assert methods - used == set()
