@@ -26,6 +26,8 @@ _HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.IGNORECASE)
 
+_COLLECTIONS = (list, tuple, set, frozenset, Sequence)  # the cheap questions first
+
 OWN_HEADERS = frozenset(
     {
         "accept-encoding",
@@ -232,7 +234,7 @@ def features(values: object, name: str = "features") -> list[str]:
 
     The words themselves are Stripe's to judge: it adds features without a new version.
     """
-    if isinstance(values, str) or not isinstance(values, Sequence | set | frozenset):
+    if isinstance(values, str) or not isinstance(values, _COLLECTIONS):
         raise InvalidArgumentError(
             f"{name} must be a list such as ['balance'], not {describe(values)}"
         )

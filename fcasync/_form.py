@@ -20,6 +20,7 @@ from fcasync.errors import InvalidArgumentError, describe
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
 _LARGEST_INT = 2**63 - 1
+_LISTS = (list, tuple)
 
 MAX_DEPTH = 8
 """Deepest nesting; Stripe's own parameters need three levels."""
@@ -55,7 +56,7 @@ def _add_all(params: Mapping[str, Any], prefix: str, pairs: list[str]) -> None:
 def _add(key: str, value: Any, pairs: list[str]) -> None:
     if type(value) is str:
         pairs.append(f"{key}={_text(value, key)}")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _LISTS):
         for index, item in enumerate(value):
             if item is None:
                 raise InvalidArgumentError(f"{key}[{index}] is None; leave the item out instead")

@@ -105,7 +105,7 @@ class AiohttpTransport:
 
     async def _exchange(self, request: Request[Any], session: aiohttp.ClientSession) -> Answer:
         # The connector of a session that was passed in tells us nothing: assume the worse.
-        _connection.set("new")
+        _connection.set("none" if self._session is None else "new")
         try:
             response = await self._request(session, request)
         except aiohttp.ClientConnectorError:
@@ -259,7 +259,6 @@ class _Connector(aiohttp.TCPConnector):
     """Notes what a request is sent over."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        _connection.set("none")
         connection = await super().connect(*args, **kwargs)
         if _connection.get() == "none":
             _connection.set("kept")

@@ -154,10 +154,9 @@ def build(
 
 
 def new_key() -> str:
-    """Return what ``str(uuid.uuid4())`` does, which takes four times as long."""
+    """Return a random UUID of version 4, at a third of the cost of ``str(uuid.uuid4())``."""
     digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 @attrs.define  # not frozen, which would triple what making one costs
