@@ -7,9 +7,7 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 import logging
 import sys
 from collections.abc import Coroutine
-from typing import Any, Generic, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fcasync._clock import Clock
 from fcasync._interpret import interpret, is_replay, retry_after
@@ -37,6 +35,9 @@ from fcasync.hooks import (
     LimiterWaiting,
     RetryScheduled,
 )
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -248,6 +249,8 @@ class _Run(Generic[T]):
         return error
 
     async def _retry(self, first: FCError) -> T:
+        import tenacity  # noqa: PLC0415 - most programs begin without a failure
+
         failures = [first]
 
         async def replay_the_first_then_attempt() -> T:
@@ -265,7 +268,7 @@ class _Run(Generic[T]):
         )
         return await retrying(replay_the_first_then_attempt)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: "tenacity.RetryCallState") -> float:
         failure = _failure(state)
         hint = retry_after(failure.headers) if isinstance(failure, APIStatusError) else None
         return self._options.retry.wait(
@@ -275,7 +278,7 @@ class _Run(Generic[T]):
             retry_after=hint,
         )
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
+    def _stop(self, state: "tenacity.RetryCallState") -> bool:
         if self._attempts >= self._options.retry.attempts:
             return True
         if self._engine.clock.monotonic() + state.upcoming_sleep >= self._deadline:
@@ -286,7 +289,7 @@ class _Run(Generic[T]):
             self._tokens = self._unspent = tokens
         return tokens is None
 
-    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
+    def _before_sleep(self, state: "tenacity.RetryCallState") -> None:
         failure = _failure(state)
         logger.debug(
             "%s: attempt %d failed with %s; next in %.3f s",
@@ -375,7 +378,7 @@ def _forget_frames(error: BaseException, outer: BaseException | None) -> None:
             links += [link.__cause__, link.__context__]
 
 
-def _failure(state: tenacity.RetryCallState) -> FCError:
+def _failure(state: "tenacity.RetryCallState") -> FCError:
     assert state.outcome is not None  # noqa: S101 - tenacity asks after an attempt only
     failure = state.outcome.exception()
     assert isinstance(failure, FCError)  # noqa: S101 - nothing else is retried

@@ -5,7 +5,7 @@ import ssl as _ssl
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
@@ -16,11 +16,13 @@ from fcasync._limit import Limiter, Limits
 from fcasync._retry import RetryPolicy
 from fcasync._transport import AiohttpTransport, ClientSession, Transport
 from fcasync._wire import API_BASE, API_VERSION, Options
-from fcasync.bulk import Bulk
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
 from fcasync.resources.transactions import Transactions
+
+if TYPE_CHECKING:
+    from fcasync.bulk import Bulk
 
 
 class Client:
@@ -124,8 +126,10 @@ class Client:
         return Transactions(self._engine, self._options)
 
     @cached_property
-    def bulk(self) -> Bulk:
+    def bulk(self) -> "Bulk":
         """One operation on any number of accounts."""
+        from fcasync.bulk import Bulk  # noqa: PLC0415 - half of all that there is to import
+
         return Bulk(self._engine, self._options)
 
     def with_options(
