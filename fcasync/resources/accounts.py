@@ -7,7 +7,7 @@ from fcasync import _checks
 from fcasync._convert import decoder
 from fcasync._wire import Operation
 from fcasync.errors import DeadlineExceededError, InvalidArgumentError
-from fcasync.models import Account, AccountOwner, Page
+from fcasync.models import Account, AccountOwner, AccountOwnership, Page
 from fcasync.resources._base import Resource, as_raw, as_raw_page
 from fcasync.resources._paginator import Paginator
 from fcasync.resources._settle import pending, poll_intervals
@@ -94,7 +94,7 @@ class Accounts(Resource):
         self,
         account: str | Account,
         *,
-        ownership: str,
+        ownership: str | AccountOwnership,
         limit: int | None = None,
         max_items: int | None = None,
         starting_after: str | None = None,
