@@ -10,9 +10,12 @@ def main() -> None:
         import rich  # noqa: F401, PLC0415
     except ModuleNotFoundError as error:
         sys.exit(f"fcasync: the command line needs {error.name}: pip install 'fcasync[cli]'")
-    from fcasync.cli import cli  # noqa: PLC0415 - only now is it known to be importable
+    try:
+        from fcasync.cli import cli  # noqa: PLC0415 - only now is it known to be importable
 
-    cli()
+        cli()
+    except KeyboardInterrupt:
+        sys.exit(130)  # so early that no command has begun
 
 
 if __name__ == "__main__":

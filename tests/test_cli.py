@@ -290,6 +290,7 @@ def test_an_interrupted_job_says_how_to_resume(
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(number)
+    process.send_signal(number)  # people press Ctrl-C twice
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert sandbox.api_key not in stderr

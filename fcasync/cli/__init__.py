@@ -8,13 +8,20 @@ from fcasync.cli.refresh import refresh
 from fcasync.cli.sandbox import sandbox
 from fcasync.cli.transactions import transactions
 
+EXAMPLES = """\b
+Examples:
+  fcasync accounts list --sandbox
+  fcasync refresh --all --features balance --wait --sandbox=500
+"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
 @click.version_option(__version__, prog_name="fcasync")
 def cli() -> None:
     """Stripe Financial Connections from the shell.
 
-    The key comes from --api-key or STRIPE_API_KEY; --sandbox needs none.
+    The key comes from --api-key or STRIPE_API_KEY; with --sandbox, which comes after the command,
+    none is needed.
 
     Exit codes: 0 all well, 1 something failed, 2 usage, 3 authentication, 130 interrupted.
     """

@@ -1,6 +1,7 @@
 """What all commands share: connection options, the client they open, exit codes."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -60,6 +61,8 @@ class Connection:
     async def open(self) -> AsyncIterator[Client]:
         """Open a client, and the sandbox it talks to if one was asked for."""
         if self.sandbox is None:
+            if self.api_key is None and not os.environ.get("STRIPE_API_KEY"):
+                raise Failure("no API key; give --api-key or STRIPE_API_KEY, or --sandbox", USAGE)
             async with self._client(self.api_key, self.base_url) as client:
                 yield client
             return
@@ -76,14 +79,16 @@ class Connection:
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where requests go, as one ``connection`` argument."""
 
-    @click.option("--api-key", metavar="KEY", help="Secret or restricted key [STRIPE_API_KEY].")
-    @click.option("--base-url", metavar="URL", help="Where the API is [STRIPE_API_BASE].")
+    @click.option("--api-key", metavar="KEY", help="Secret or restricted key; else STRIPE_API_KEY.")
+    @click.option(
+        "--base-url", metavar="URL", help="Where the API is; else STRIPE_API_BASE, else Stripe."
+    )
     @click.option("--stripe-account", metavar="ACCT", help="Act for this connected account.")
     @click.option(
         "--sandbox",
         type=click.IntRange(min=0),
         metavar="[=N]",
-        help=f"Use an embedded sandbox of N accounts ({DEFAULT_SANDBOX_ACCOUNTS}); needs no key.",
+        help=f"Talk to a sandbox of N accounts ({DEFAULT_SANDBOX_ACCOUNTS}) made for this command.",
     )
     @wraps(command)
     def with_connection(
@@ -144,5 +149,9 @@ def features_option(*known: str) -> Callable[[Callable[..., Any]], Callable[...,
         return words
 
     return click.option(
-        "--features", required=True, callback=parse, metavar="A,B", help=f"Of {', '.join(known)}."
+        "--features",
+        required=True,
+        callback=parse,
+        metavar="NAMES",
+        help=f"{', '.join(known)}; several are joined by commas." if known[1:] else f"{known[0]}.",
     )

@@ -20,7 +20,11 @@ FORMATS = ("table", "json", "jsonl", "csv")
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--output``."""
     return click.option(
-        "--output", type=click.Choice(FORMATS), default="table", help="How to print the result."
+        "--output",
+        type=click.Choice(FORMATS),
+        default="table",
+        metavar="FORMAT",
+        help="table (default), json, jsonl or csv.",
     )(command)
 
 

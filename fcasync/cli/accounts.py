@@ -27,8 +27,8 @@ def accounts() -> None:
 @click.option("--customer", metavar="CUS", help="Only those of this customer.")
 @click.option("--account", metavar="ACCT", help="Only those of this connected account.")
 @click.option("--session", metavar="FCSESS", help="Only those linked in this session.")
-@click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many.")
-@click.option("--reverse", is_flag=True, help="Oldest first (reads the whole list).")
+@click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts.")
+@click.option("--reverse", is_flag=True, help="Oldest first; reads the whole list before.")
 @output_option
 @connection_options
 @runs_async
@@ -83,7 +83,10 @@ async def disconnect(connection: Connection, account_id: str, output: str) -> No
 @connection_options
 @runs_async
 async def owners(connection: Connection, account_id: str, output: str) -> None:
-    """List the owners of an account, as of its last ownership refresh."""
+    """List an account's owners.
+
+    As of its last refresh with --features ownership.
+    """
     async with connection.open() as client:
         account = await client.accounts.retrieve(account_id)
         if account.ownership is None:
@@ -91,8 +94,7 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
                 f"{account_id} has no ownership data yet; refresh it with --features ownership"
             )
         out = writer(output, OWNER_COLUMNS)
-        ownership: Any = account.ownership
-        async for owner in client.accounts.list_owners(account_id, ownership=ownership):
+        async for owner in client.accounts.list_owners(account_id, ownership=account.ownership):
             out.write(owner)
         out.close()
 
@@ -100,14 +102,17 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
 @accounts.command(cls=Command)
 @click.argument("account_id", metavar="ID")
 @features_option("balance", "ownership", "transactions")
-@click.option("--wait", is_flag=True, help="Wait until the bank has answered.")
+@click.option("--wait", is_flag=True, help="Wait until the bank has answered, 60 s at most.")
 @output_option
 @connection_options
 @runs_async
 async def refresh(
     connection: Connection, account_id: str, features: list[str], wait: bool, output: str
 ) -> None:
-    """Read an account's data from its bank again."""
+    """Read an account's data from its bank again.
+
+    Prints the account as it is then: still pending, unless --wait was given.
+    """
     async with connection.open() as client:
         call = client.accounts.refresh_and_wait if wait else client.accounts.refresh
         _show(await call(account_id, features=features), output)
@@ -122,7 +127,7 @@ async def refresh(
 async def subscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """Have Stripe refresh an account's data by itself."""
+    """Have Stripe refresh an account by itself from now on."""
     async with connection.open() as client:
         _show(await client.accounts.subscribe(account_id, features=features), output)
 
@@ -136,7 +141,7 @@ async def subscribe(
 async def unsubscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """End what subscribe began."""
+    """Have Stripe no longer refresh an account by itself."""
     async with connection.open() as client:
         _show(await client.accounts.unsubscribe(account_id, features=features), output)
 

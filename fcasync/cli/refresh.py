@@ -31,6 +31,12 @@ from fcasync.cli._table import Column
 from fcasync.client import Client
 from fcasync.models import Account
 
+EXAMPLES = """\b
+Examples:
+  fcasync refresh --all --features balance --journal refresh.sqlite --wait
+  fcasync refresh --from ids.txt --features balance,transactions --output jsonl
+"""
+POSITIVE = click.FloatRange(min=0, min_open=True)
 OUTCOME_COLUMNS = (
     Column("account", lambda row: row["account_id"]),
     Column("status", lambda row: row["status"]),
@@ -68,22 +74,34 @@ class Source:
         return client.accounts.list() if self.everything else self.ids
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog=EXAMPLES)
 @click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option("--from", "file", metavar="FILE", help="Ids or JSON lines, one a line; - is stdin.")
+@click.option(
+    "--from", "file", metavar="FILE", help="Ids, or JSON with an id, one a line; - is stdin."
+)
 @click.option("--all", "everything", is_flag=True, help="Every account that the key can see.")
-@click.option("--failed-only", is_flag=True, help="Only those that failed, from --journal.")
+@click.option(
+    "--failed-only", is_flag=True, help="Once more those that failed, as --journal knows."
+)
 @features_option("balance", "ownership", "transactions")
-@click.option("--journal", metavar="FILE", help="Remember what is done; repeating resumes.")
-@click.option("--max-rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.")
-@click.option("--concurrency", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--journal", metavar="FILE", help="Where to remember what is done, to resume.")
+@click.option("--max-rate", type=POSITIVE, metavar="R", help="Requests a second, at most.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    metavar="N",
+    help="Requests at the same time, at most.",
+)
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
     "--wait-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=900.0,
     show_default=True,
-    help="Seconds to wait for the banks.",
+    metavar="SECONDS",
+    help="How long to wait for each bank.",
 )
 @output_option
 @connection_options
@@ -101,13 +119,13 @@ async def refresh(
     """Refresh any number of accounts, each exactly once.
 
     With --journal the job can be stopped, or killed, at any moment: the same command goes on where
-    it was.
+    it was. --output json, jsonl and csv print the outcome of every account.
     """
     source = Source(
         ids=ids, file=file, everything=everything, journal=journal, failed_only=failed_only
     )
     source.check()
-    _stop_on_sigterm()
+    _stop_on_signals()
     async with connection.open() as client:
         job = client.bulk.refresh(
             source.accounts(client), journal=journal, retry_failed=failed_only, **options
@@ -163,11 +181,17 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _stop_on_sigterm() -> None:
+def _stop_on_signals() -> None:
     """End on SIGTERM as on Ctrl-C: what is finished is written, then the job stops."""
     task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def stop() -> None:
+        # Once: a second Ctrl-C would tear the orderly end, which takes no time, to pieces.
+        if task is not None and not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _how_to_resume(report: Report, journal: str | None) -> str:

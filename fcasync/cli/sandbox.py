@@ -10,8 +10,6 @@ import click
 from fcasync.cli._common import Failure, runs_async
 from fcasync.sandbox import Sandbox
 
-SHARE = click.FloatRange(0, 1)
-
 
 def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[Any]:
     try:
@@ -30,13 +28,23 @@ def _parse_rate(
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
-@click.option("--accounts", type=click.IntRange(min=0), default=25, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Else a free one."
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(min=0),
+    default=25,
+    show_default=True,
+    metavar="N",
+    help="Linked accounts to begin with.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
+    metavar="N",
     help="The same seed, the same accounts.",
 )
 @click.option(
@@ -50,9 +58,16 @@ def _parse_rate(
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
+    metavar="SECONDS",
     help="A refresh takes up to this long.",
 )
-@click.option("--failure-rate", type=SHARE, default=0.0, help="Share of refreshes that fail.")
+@click.option(
+    "--failure-rate",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="Of refreshes that fail.",
+)
 @click.option(
     "--fault",
     "faults",

@@ -13,7 +13,9 @@ def transactions() -> None:
 
 @transactions.command("list", cls=Command)
 @click.option("--account", required=True, metavar="ID", help="The account.")
-@click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many.")
+@click.option(
+    "--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N transactions."
+)
 @output_option
 @connection_options
 @runs_async
