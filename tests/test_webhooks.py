@@ -88,6 +88,13 @@ def test_sign_makes_the_golden_signatures(payload: bytes) -> None:
     assert sign(payload.decode(), SECRET, NOW) == expected
 
 
+@pytest.mark.parametrize("timestamp", [1_700_000_000.5, -1, True, "1700000000", None])
+def test_sign_makes_nothing_that_would_be_refused(timestamp: Any) -> None:
+    """A time that no signature can hold is an error here, not a mystery at the endpoint."""
+    with pytest.raises(InvalidArgumentError, match="whole seconds"):
+        sign(BODY, SECRET, timestamp)
+
+
 @pytest.mark.parametrize("payload", [BODY, bytearray(BODY), memoryview(BODY), BODY.decode()])
 def test_the_raw_body_is_taken_as_it_comes(payload: Any) -> None:
     """Frameworks hand over bodies as bytes, as text, or as a view."""
