@@ -12,6 +12,9 @@ _CELL: Final = (
     "border-bottom:1px solid rgba(128,128,128,.35)"
 )
 
+_UNBROKEN: Final = 40
+"""Characters that are kept on one line."""
+
 # Not html.escape: importing html costs 2 ms, most of it for the names of entities.
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
@@ -46,4 +49,6 @@ def _th(text: str, scope: str) -> str:
 
 
 def _td(text: str) -> str:
-    return f'<td style="{_CELL}">{escape(text)}</td>'
+    # An id, an instant or an amount that breaks in the middle is hard to read.
+    fold = "" if len(text) > _UNBROKEN else ";white-space:pre"
+    return f'<td style="{_CELL}{fold}">{escape(text)}</td>'

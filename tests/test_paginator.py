@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.errors import InvalidArgumentError, PaginationError, ServerError
-from fcasync.models import Page
+from fcasync.models import Account, Page
 from fcasync.resources._paginator import Paginator
 
 
@@ -91,6 +91,20 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
     page = await source.walk()
     assert (len(page.data), page.has_more, page.next_cursor) == (10, True, "fca_9")
     assert [dict(asked) for asked in source.asked] == [{"limit": None}]
+
+
+async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
+    """It is a list like any other, and shows what a page would."""
+    accounts = [Account(id=f"fca_{n}", status="active") for n in range(3)]
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Account]:
+        return Page(data=accounts)
+
+    found = await Paginator(fetch).collect()
+    assert found == accounts
+    html = found._repr_html_()  # type: ignore[attr-defined]
+    assert "3 Accounts" in html
+    assert html.count("<tr>") == 4
 
 
 async def test_awaiting_keeps_to_max_items() -> None:

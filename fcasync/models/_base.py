@@ -60,6 +60,10 @@ class Model:
         rows = [(name, _show.cell(value)) for name, value in self._stated()]
         return card(type(self).__name__, rows)
 
+    def _row(self) -> dict[str, str]:
+        """Return the cells of this object's row in a table of many, by column."""
+        return {name: _show.cell(value) for name, value in self._stated()}
+
     def _stated(self) -> Iterator[tuple[str, object]]:
         """Yield the fields worth showing: known, not None, and safe to be read over a shoulder."""
         cls: Any = type(self)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from fcasync._money import money
 from fcasync._redact import printable
 
 PRIVATE: Final = "fcasync.private"
@@ -53,12 +54,18 @@ def cell(value: Any) -> str:
     if isinstance(value, str):
         return safe(value)
     if isinstance(value, list):
-        return "\n".join(map(cell, value))
+        plain = all(isinstance(item, str) for item in value)
+        return (", " if plain else "\n").join(map(cell, value))
     if _are_amounts(value):
-        return ", ".join(f"{amount} {safe(currency)}" for currency, amount in value.items())
+        return safe(money(value))
     if hasattr(value, "_stated"):
         return "\n".join(f"{name}: {cell(field)}" for name, field in value._stated())
     return text(value)
+
+
+def row(**values: Any) -> dict[str, str]:
+    """Return the cells of a table's row, without those that are None."""
+    return {name: cell(value) for name, value in values.items() if value is not None}
 
 
 def instant(value: datetime) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import attrs
 
+from fcasync.models import _show
 from fcasync.models._base import Identified, Model
 from fcasync.models.balance import Balance
 from fcasync.models.enums import (
@@ -96,3 +97,15 @@ class Account(Identified):
     subscriptions: list[Subscription | str] | None = None
     supported_payment_method_types: list[PaymentMethodType | str] | None = None
     transaction_refresh: TransactionRefresh | None = None
+
+    def _row(self) -> dict[str, str]:
+        return _show.row(
+            id=self.id,
+            institution_name=self.institution_name,
+            display_name=self.display_name,
+            last4=self.last4,
+            status=self.status,
+            balance=self.balance and self.balance.current,
+            balance_as_of=self.balance and self.balance.as_of,
+            balance_refresh=self.balance_refresh and self.balance_refresh.status,
+        )

@@ -6,7 +6,6 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 
 from fcasync._html import table
-from fcasync.models import _show
 from fcasync.models._base import Model
 
 T = TypeVar("T")
@@ -33,19 +32,26 @@ class Page(Model, Generic[T]):
 
     def __repr__(self) -> str:
         more = ", more follow" if self.has_more else ""
-        return f"<Page of {self._count()}{more}>"
+        return f"<Page of {_count(self.data)}{more}>"
 
     def _repr_html_(self) -> str:
         return table(repr(self)[1:-1], *_columns(self.data))
 
-    def _count(self) -> str:
-        kind = type(self.data[0]).__name__ if self.data else "item"
-        return f"{len(self.data)} {kind}{'' if len(self.data) == 1 else 's'}"
+
+class ItemList(list[T]):
+    """A list that a notebook shows as the table that a page of the same items would be."""
+
+    def _repr_html_(self) -> str:
+        return table(_count(self), *_columns(self))
+
+
+def _count(data: Sequence[Any]) -> str:
+    kind = type(data[0]).__name__ if data else "item"
+    return f"{len(data)} {kind}{'' if len(data) == 1 else 's'}"
 
 
 def _columns(data: Sequence[Any]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the fields that any item states, and each item's cells in that order."""
-    stated = [dict(item._stated()) for item in data]
-    names = list(dict.fromkeys(name for row in stated for name in row))
-    rows = [[_show.cell(row[name]) if name in row else "" for name in names] for row in stated]
-    return names, rows
+    """Return the columns that any item has, and each item's cells in that order."""
+    rows = [item._row() for item in data]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return names, [[row.get(name, "") for name in names] for row in rows]

@@ -5,6 +5,7 @@ from typing import Literal
 
 import attrs
 
+from fcasync.models import _show
 from fcasync.models._base import Identified, Model
 from fcasync.models.enums import TransactionStatus
 
@@ -40,3 +41,13 @@ class Transaction(Identified):
     """Id of the refresh that last touched this transaction."""
 
     updated: datetime | None = None
+
+    def _row(self) -> dict[str, str]:
+        known = self.amount is not None and self.currency is not None
+        return _show.row(
+            id=self.id,
+            transacted_at=self.transacted_at,
+            description=self.description,
+            amount={self.currency: self.amount} if known else None,
+            status=self.status,
+        )

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from fcasync import _checks
 from fcasync._cursor import Cursor
 from fcasync.errors import FCError, InvalidArgumentError, describe
-from fcasync.models import Page
+from fcasync.models.page import ItemList, Page
 
 T = TypeVar("T")
 Fetch = Callable[[Mapping[str, Any]], Coroutine[Any, Any, Page[T]]]
@@ -76,13 +76,13 @@ class Paginator(Generic[T]):
         return self._pages(self._max_items)
 
     async def collect(self, max_items: int | None = None) -> list[T]:
-        """Return the items as a list.
+        """Return the items as a list, which a notebook shows as a table.
 
         Args:
             max_items: Stop after this many; None takes what the list was made with.
         """
         limit = self._max_items if max_items is None else _max_items(max_items)
-        return [item async for item in self._items(limit)]
+        return ItemList([item async for item in self._items(limit)])
 
     @property
     def _is_backwards(self) -> bool:

@@ -171,11 +171,11 @@ def test_markup_from_stripe_is_text() -> None:
 
 
 def test_a_page_is_a_table_with_a_row_for_each_account() -> None:
-    """Columns are the fields that any account states."""
+    """Its columns are those worth comparing; amounts are in major units."""
     page = decoder(Page[Account])(account_page({}, {"id": "fca_2", "balance": None}))
     html = page._repr_html_()
     assert html.count("<tr>") == 3
-    assert "1234567890 usd" in html
+    assert "12,345,678.90 USD" in html
     assert "fca_2" in html
 
 
