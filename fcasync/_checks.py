@@ -6,12 +6,14 @@ through goes into a URL or a header unchanged.
 
 import re
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from fcasync._redact import Secret
 from fcasync.errors import InvalidArgumentError, describe
+
+T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -19,26 +21,38 @@ _API_KEY = re.compile(r"(?:sk|rk)_(?:org_)?(?:test|live)_[A-Za-z0-9_]{1,500}", r
 _LIVE_KEY = re.compile(r"[a-z]{2}_(?:org_)?live_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,255}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,8190}[\x21-\x7e])?")
-_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:.]{2,45}", re.ASCII)
+_NAME = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
+_HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.IGNORECASE)
 
+_COLLECTIONS = (list, tuple, set, frozenset, Sequence)  # the cheap questions first
+
 OWN_HEADERS = frozenset(
     {
+        "accept-encoding",
         "authorization",
         "connection",
+        "content-encoding",
         "content-length",
         "content-type",
         "cookie",
+        "expect",
         "host",
         "idempotency-key",
+        "keep-alive",
+        "proxy-authorization",
         "stripe-account",
         "stripe-context",
         "stripe-version",
+        "te",
+        "trailer",
         "transfer-encoding",
+        "upgrade",
     }
 )
-"""Headers that fcasync writes itself; an argument of their own sets them, where one may."""
+"""Headers that fcasync or HTTP itself looks after; an argument of their own sets them, where one
+may."""
 
 
 def object_id(value: object, name: str) -> str:
@@ -141,13 +155,19 @@ def header_value(value: object, name: str) -> str:
 
 
 def extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of *headers*, each checked; fcasync's own headers cannot be overridden."""
+    """Return a copy of *headers*, each checked; fcasync's own headers cannot be overridden.
+
+    Names are spelt ``Like-This`` in the copy: two spellings of one name are one header.
+    """
     for name in headers:
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
             raise InvalidArgumentError(f"extra_headers: {describe(name)} is no header name")
         if name.lower() in OWN_HEADERS:
             raise InvalidArgumentError(f"extra_headers: fcasync writes {name} itself")
-    return {name: header_value(text, f"extra_headers[{name!r}]") for name, text in headers.items()}
+    return {
+        name.title(): header_value(text, f"extra_headers[{name!r}]")
+        for name, text in headers.items()
+    }
 
 
 def seconds(value: object, name: str) -> float:
@@ -182,13 +202,29 @@ def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
     return context
 
 
+def instance(value: object, kind: type[T], name: str) -> T:
+    """Return *value*; it must be of type *kind*."""
+    if isinstance(value, kind):
+        return value
+    raise InvalidArgumentError(f"{name} must be a {kind.__name__}, not {describe(value)}")
+
+
+def hooks(values: object) -> tuple[Callable[..., None], ...]:
+    """Return *values* as a tuple; they must be functions, or objects that can be called."""
+    if isinstance(values, Iterable) and all(map(callable, given := tuple(values))):
+        return given
+    raise InvalidArgumentError(
+        f"hooks must be a list of things that can be called, not {describe(values)}"
+    )
+
+
 def proxy(url: object) -> str | None:
     """Return *url*; it must be an http:// or https:// URL, and is never echoed."""
     if url is None:
         return None
     if isinstance(url, str) and url.isascii() and url.isprintable():
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname:
+        if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or ""):
             return url
     raise InvalidArgumentError("proxy must be a URL that starts with http:// or https://")
 
@@ -198,7 +234,7 @@ def features(values: object, name: str = "features") -> list[str]:
 
     The words themselves are Stripe's to judge: it adds features without a new version.
     """
-    if isinstance(values, str) or not isinstance(values, Sequence | set | frozenset):
+    if isinstance(values, str) or not isinstance(values, _COLLECTIONS):
         raise InvalidArgumentError(
             f"{name} must be a list such as ['balance'], not {describe(values)}"
         )

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
-from cattrs import Converter
 
 from fcasync.errors import ProtocolError
 from fcasync.models._base import Model, field_names
 from fcasync.models._build import structure_function
 from fcasync.models._fault import first_fault
 from fcasync.models.event import UNKNOWN_EVENT, Event, event_class
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 T = TypeVar("T")
 
@@ -42,9 +44,12 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
 
 @cache
 def _decoder(cls: Any) -> Callable[[object], Any]:
-    structure = _converter.get_structure_hook(cls)
+    structure: Callable[[Any, Any], Any] | None = None
 
     def decode(value: object) -> Any:
+        nonlocal structure
+        if structure is None:
+            structure = _converter().get_structure_hook(cls)
         try:
             return structure(value, cls)
         except _MISFITS:
@@ -87,12 +92,15 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _make_converter() -> Converter:
-    """Build the one converter.
+@cache
+def _converter() -> "Converter":
+    """Build the one converter, when the first answer comes: it takes a while to import.
 
     Models, generic ones included, are structured by the function written for them in
     `fcasync.models._build`, which asks this converter for those of the models inside.
     """
+    from cattrs import Converter  # noqa: PLC0415
+
     converter = Converter(detailed_validation=False)
 
     def write(cls: Any) -> Callable[[Any, Any], Any]:
@@ -100,6 +108,3 @@ def _make_converter() -> Converter:
 
     converter.register_structure_hook_factory(attrs.has, write)
     return converter
-
-
-_converter: Final = _make_converter()

@@ -35,6 +35,7 @@ class Cursor:
         start = ending_before if self.is_backwards else starting_after
         self.position = None if start is None else _checks.object_id(start, self._parameter)
         """The id that the next page is relative to; None for the first page."""
+        self._mark, self._steps, self._limit = self.position, 0, 1
 
     @property
     def params(self) -> dict[str, str]:
@@ -52,10 +53,17 @@ class Cursor:
         if not page.data:
             raise self._stuck("Stripe sent an empty page that promises more")
         position = page.data[0 if self.is_backwards else -1].id
-        if position == self.position:
-            raise self._stuck("Stripe sent a page that ends where it began")
+        if position in (self.position, self._mark):
+            raise self._stuck("Stripe sent a page that ends where an earlier one ended")
         self.position = position
+        self._remember(position)
         return True
+
+    def _remember(self, position: str) -> None:
+        # Brent's algorithm finds a cycle of any length while it remembers a single place.
+        self._steps += 1
+        if self._steps == self._limit:
+            self._mark, self._steps, self._limit = position, 0, 2 * self._limit
 
     def _stuck(self, what: str) -> PaginationError:
         error = PaginationError(f"{what} ({self._parameter}={self.position})")

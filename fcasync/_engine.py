@@ -7,9 +7,7 @@ the rest, with an object of its own per call: shared ones mix up concurrent task
 import logging
 import sys
 from collections.abc import Coroutine
-from typing import Any, Generic, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fcasync._clock import Clock
 from fcasync._interpret import interpret, is_replay, retry_after
@@ -37,6 +35,9 @@ from fcasync.hooks import (
     LimiterWaiting,
     RetryScheduled,
 )
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ class _Run(Generic[T]):
         self._may_have_executed = False
         self._tokens = 1
         self._unspent = 0
-        self._pace = engine.limiter.pace(options.stripe_account, request.operation.name)
+        self._pace = engine.limiter.pace(options.acting_for, request.operation.name)
 
     async def run(self) -> T:
         engine = self._engine
@@ -138,7 +139,7 @@ class _Run(Generic[T]):
         """Wait for a slot under the rate limit, send, and tell the limiter how it went."""
         pace = self._pace
         if now + pace.wait_for(now) >= self._deadline:
-            raise self._no_slot(pace.wait_for(now))
+            raise self._too_late(pace.wait_for(now))
         wait = pace.reserve(now)
         sent = await self._slot(now, wait) if wait else now
         try:
@@ -164,6 +165,20 @@ class _Run(Generic[T]):
             raise
         return clock.monotonic()
 
+    def _too_late(self, wait: float) -> FCError:
+        """Return the error of an attempt that would begin past the deadline, in *wait* seconds."""
+        error = self._no_slot(wait) if wait else self._overdue()
+        error.attempts = self._attempts
+        error.idempotency_key = self._request.idempotency_key
+        return error
+
+    def _overdue(self) -> DeadlineExceededError:
+        return DeadlineExceededError(
+            f"{self._request.call.operation} took longer than its deadline of "
+            f"{self._options.deadline:g} s",
+            may_have_executed=self._may_have_executed,
+        )
+
     def _no_slot(self, wait: float) -> RateLimitError:
         sent = f"sent {self._attempts} time(s) before" if self._attempts else "nothing was sent"
         error = RateLimitError(
@@ -173,8 +188,6 @@ class _Run(Generic[T]):
         )
         error.retryable = False
         error.retry_after = wait
-        error.attempts = self._attempts
-        error.idempotency_key = self._request.idempotency_key
         return error
 
     async def attempt(self, now: float) -> T:
@@ -218,16 +231,12 @@ class _Run(Generic[T]):
 
     def _explain(self, error: FCError, left: float) -> FCError:
         """Return *error* with what only the call knows written into it."""
-        if isinstance(error, APITimeoutError) and left <= self._options.timeout:
-            error = DeadlineExceededError(
-                f"{self._request.call.operation} took longer than its deadline of "
-                f"{self._options.deadline:g} s",
-                may_have_executed=error.may_have_executed,
-            )
         if isinstance(error, APIConnectionError | ProtocolError):
             # A later attempt that never reached Stripe says nothing about an earlier one.
             self._may_have_executed |= error.may_have_executed
             error.may_have_executed = self._may_have_executed
+            if isinstance(error, APITimeoutError) and left <= self._options.timeout:
+                error = self._overdue()
         elif isinstance(error, ServerError):
             self._may_have_executed |= self._request.has_effect
         elif isinstance(error, IdempotencyError) and error.status == 409:
@@ -240,6 +249,8 @@ class _Run(Generic[T]):
         return error
 
     async def _retry(self, first: FCError) -> T:
+        import tenacity  # noqa: PLC0415 - most programs begin without a failure
+
         failures = [first]
 
         async def replay_the_first_then_attempt() -> T:
@@ -257,7 +268,7 @@ class _Run(Generic[T]):
         )
         return await retrying(replay_the_first_then_attempt)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: "tenacity.RetryCallState") -> float:
         failure = _failure(state)
         hint = retry_after(failure.headers) if isinstance(failure, APIStatusError) else None
         return self._options.retry.wait(
@@ -267,7 +278,7 @@ class _Run(Generic[T]):
             retry_after=hint,
         )
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
+    def _stop(self, state: "tenacity.RetryCallState") -> bool:
         if self._attempts >= self._options.retry.attempts:
             return True
         if self._engine.clock.monotonic() + state.upcoming_sleep >= self._deadline:
@@ -278,7 +289,7 @@ class _Run(Generic[T]):
             self._tokens = self._unspent = tokens
         return tokens is None
 
-    def _before_sleep(self, state: tenacity.RetryCallState) -> None:
+    def _before_sleep(self, state: "tenacity.RetryCallState") -> None:
         failure = _failure(state)
         logger.debug(
             "%s: attempt %d failed with %s; next in %.3f s",
@@ -367,7 +378,7 @@ def _forget_frames(error: BaseException, outer: BaseException | None) -> None:
             links += [link.__cause__, link.__context__]
 
 
-def _failure(state: tenacity.RetryCallState) -> FCError:
+def _failure(state: "tenacity.RetryCallState") -> FCError:
     assert state.outcome is not None  # noqa: S101 - tenacity asks after an attempt only
     failure = state.outcome.exception()
     assert isinstance(failure, FCError)  # noqa: S101 - nothing else is retried

@@ -19,8 +19,11 @@ from fcasync.errors import InvalidArgumentError, describe
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
+_LARGEST_INT = 2**63 - 1
+_LISTS = (list, tuple)
+
 MAX_DEPTH = 8
-"""Deepest nesting that is decoded; Stripe's own parameters need three levels."""
+"""Deepest nesting; Stripe's own parameters need three levels."""
 
 
 def encode(params: Mapping[str, Any]) -> str:
@@ -31,7 +34,8 @@ def encode(params: Mapping[str, Any]) -> str:
 
     Raises:
         InvalidArgumentError: A value has no meaning in the encoding: None in a list, a naive
-            datetime, a date, a set, bytes, NaN or an infinity.
+            datetime, a date, a set, bytes, NaN, an infinity, an integer beyond 64 bits, a name
+            that is no string, or nesting deeper than :data:`MAX_DEPTH`.
     """
     pairs: list[str] = []
     _add_all(params, "", pairs)
@@ -39,7 +43,11 @@ def encode(params: Mapping[str, Any]) -> str:
 
 
 def _add_all(params: Mapping[str, Any], prefix: str, pairs: list[str]) -> None:
+    if prefix.count("[") >= MAX_DEPTH:
+        raise InvalidArgumentError(f"{prefix[:80]} is nested more than {MAX_DEPTH} deep")
     for name, value in params.items():
+        if type(name) is not str:
+            raise InvalidArgumentError(f"{prefix}: a name must be a string, not {describe(name)}")
         if value is not None:
             part = _quoted(name)
             _add(f"{prefix}[{part}]" if prefix else part, value, pairs)
@@ -48,7 +56,7 @@ def _add_all(params: Mapping[str, Any], prefix: str, pairs: list[str]) -> None:
 def _add(key: str, value: Any, pairs: list[str]) -> None:
     if type(value) is str:
         pairs.append(f"{key}={_text(value, key)}")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _LISTS):
         for index, item in enumerate(value):
             if item is None:
                 raise InvalidArgumentError(f"{key}[{index}] is None; leave the item out instead")
@@ -73,7 +81,7 @@ def _scalar(value: Any, key: str) -> str:
             return value
         case bool():
             return "true" if value else "false"
-        case int():
+        case int() if abs(value) <= _LARGEST_INT:
             return str(value)
         case float() if math.isfinite(value):
             return repr(value)

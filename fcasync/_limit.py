@@ -12,7 +12,7 @@ All times are seconds of one monotonic clock that the caller reads; all rates ar
 import heapq
 import math
 from collections.abc import Iterator
-from itertools import islice
+from threading import Lock
 
 import attrs
 
@@ -90,6 +90,8 @@ class Pace:
         wait = pace.reserve(now)
         ...
         pace.answered(sent_at, now, limited=response.status == 429, reason=reason)
+
+    Safe to share between threads.
     """
 
     __slots__ = (
@@ -102,6 +104,7 @@ class Pace:
         "_interval",
         "_learners",
         "_limits",
+        "_lock",
         "_low",
         "_next",
         "_passed",
@@ -121,6 +124,7 @@ class Pace:
         self._cut_at = -math.inf
         self._next = -math.inf
         self._free: list[float] = []
+        self._lock = Lock()
         self._sent = self._accepted = 0
         self._passed = 0.0
         self._window = self._window_ends = -math.inf
@@ -148,22 +152,27 @@ class Pace:
         self._sent += 1
         if not self._interval:
             return 0.0
-        slot = self._slot(now)
-        if self._free and slot == self._free[0]:
-            heapq.heappop(self._free)
-        else:
-            self._next = slot + self._interval
+        with self._lock:
+            slot = self._slot(now)
+            if self._free and slot == self._free[0]:
+                heapq.heappop(self._free)
+            else:
+                self._next = slot + self._interval
         return max(slot - now, 0.0)
 
     def wait_for(self, now: float) -> float:
         """Return what :meth:`reserve` would, without taking the slot."""
-        return max(self._slot(now) - now, 0.0) if self._interval else 0.0
+        if not self._interval:
+            return 0.0
+        with self._lock:
+            return max(self._slot(now) - now, 0.0)
 
     def release(self, slot: float) -> None:
         """Give back a slot that will not be used: the time at which it was to begin."""
-        self._sent -= 1
+        self._sent = max(self._sent - 1, 0)  # the window of measuring may be a new one
         if self._interval:
-            heapq.heappush(self._free, slot)
+            with self._lock:
+                heapq.heappush(self._free, slot)
 
     def learn(self, start_rate: float = START_RATE) -> None:
         """Pace from the first request on, in slow start from *start_rate*, if still open."""
@@ -258,12 +267,16 @@ class Pace:
 
 
 class Limiter:
-    """One :class:`Pace` for each connected account and operation; at most MAX_PACES of them."""
+    """One :class:`Pace` for each connected account and operation; at most MAX_PACES of them.
 
-    __slots__ = ("_limits", "_paces")
+    Safe to share between threads.
+    """
+
+    __slots__ = ("_limits", "_lock", "_paces")
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
+        self._lock = Lock()
         self._paces: dict[tuple[str | None, str], Pace] = {}
 
     def __len__(self) -> int:
@@ -272,19 +285,21 @@ class Limiter:
     def pace(self, stripe_account: str | None, operation: str) -> Pace:
         """Return the pace of *operation* on behalf of *stripe_account* (None: the key's own)."""
         key = (stripe_account, operation)
-        pace = self._paces.get(key)
-        if pace is None:
+        return self._paces.get(key) or self._add(key)
+
+    def _add(self, key: tuple[str | None, str]) -> Pace:
+        with self._lock:
             if len(self._paces) >= MAX_PACES:
                 self._forget()
-            pace = self._paces[key] = Pace(self._limits)
-        return pace
+            return self._paces.setdefault(key, Pace(self._limits))
 
     def _forget(self) -> None:
-        """Drop what learnt nothing; if that is not half of all, the oldest as well."""
+        """Drop what learnt nothing; if that is not half of all, the longest unused as well."""
         now = max(pace.last_used for pace in self._paces.values())
         for key in list(self._idle(now)):
             del self._paces[key]
-        for key in list(islice(self._paces, max(0, len(self._paces) - MAX_PACES // 2))):
+        by_use = sorted(self._paces, key=lambda key: self._paces[key].last_used)
+        for key in by_use[: max(0, len(by_use) - MAX_PACES // 2)]:
             del self._paces[key]
 
     def _idle(self, now: float) -> Iterator[tuple[str | None, str]]:

@@ -24,11 +24,18 @@ def _at_least(bound: float) -> Callable[[Any, "attrs.Attribute[Any]", Any], None
     return check
 
 
+def _whole(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, int):
+        raise InvalidArgumentError(
+            f"{attribute.name} must be a whole number, not {describe(value)}"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """Which failures are worth another attempt, and after how long. Durations are in seconds."""
 
-    attempts: int = attrs.field(default=4, validator=_at_least(1))
+    attempts: int = attrs.field(default=4, validator=[_at_least(1), _whole])
     """Requests sent at the most, the first one included; 1 switches retries off."""
     base: float = attrs.field(default=0.5, validator=_at_least(0))
     """The longest wait before the second attempt; it doubles from then on."""

@@ -97,13 +97,15 @@ class AiohttpTransport:
             failure, cause = _explain(error, request, timeout)
             if isinstance(failure, APIConnectionError | ProtocolError):
                 was_sent = was_sent or _may_have_been_sent(error)
+                # Whoever closed the session wants no new one to be opened for a retry.
+                failure.retryable = failure.retryable and not place.session.closed
                 failure.may_have_executed = request.has_effect and was_sent
         # Raised out here to have no context: aiohttp's error may hold the headers, and so the key.
         raise failure from cause
 
     async def _exchange(self, request: Request[Any], session: aiohttp.ClientSession) -> Answer:
         # The connector of a session that was passed in tells us nothing: assume the worse.
-        _connection.set("new")
+        _connection.set("none" if self._session is None else "new")
         try:
             response = await self._request(session, request)
         except aiohttp.ClientConnectorError:
@@ -257,7 +259,6 @@ class _Connector(aiohttp.TCPConnector):
     """Notes what a request is sent over."""
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        _connection.set("none")
         connection = await super().connect(*args, **kwargs)
         if _connection.get() == "none":
             _connection.set("kept")

@@ -5,7 +5,7 @@ import ssl as _ssl
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
@@ -16,11 +16,13 @@ from fcasync._limit import Limiter, Limits
 from fcasync._retry import RetryPolicy
 from fcasync._transport import AiohttpTransport, ClientSession, Transport
 from fcasync._wire import API_BASE, API_VERSION, Options
-from fcasync.bulk import Bulk
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
 from fcasync.resources.transactions import Transactions
+
+if TYPE_CHECKING:
+    from fcasync.bulk import Bulk
 
 
 class Client:
@@ -86,10 +88,12 @@ class Client:
             base_url=_checks.base_url(base_url, key),
             timeout=_checks.seconds(timeout, "timeout"),
             deadline=_checks.seconds(deadline, "deadline"),
-            retry=RetryPolicy() if retry is None else retry,
+            retry=RetryPolicy() if retry is None else _policy(retry),
             extra_headers=_checks.extra_headers(extra_headers or {}),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
+        if limits is not None:
+            _checks.instance(limits, Limits, "limits")
         self._engine = Engine(
             transport
             or AiohttpTransport(
@@ -100,8 +104,10 @@ class Client:
                 session=session,
             ),
             clock=clock,
-            limiter=Limiter(limits),
-            hooks=tuple(hooks),
+            limiter=Limiter(
+                Limits() if limits is None else _checks.instance(limits, Limits, "limits")
+            ),
+            hooks=_checks.hooks(hooks),
         )
 
     @cached_property
@@ -120,8 +126,10 @@ class Client:
         return Transactions(self._engine, self._options)
 
     @cached_property
-    def bulk(self) -> Bulk:
+    def bulk(self) -> "Bulk":
         """One operation on any number of accounts."""
+        from fcasync.bulk import Bulk  # noqa: PLC0415 - half of all that there is to import
+
         return Bulk(self._engine, self._options)
 
     def with_options(
@@ -151,9 +159,11 @@ class Client:
         if deadline is not None:
             changes["deadline"] = _checks.seconds(deadline, "deadline")
         if retry is not None:
-            changes["retry"] = retry
+            changes["retry"] = _policy(retry)
         view = type(self).__new__(type(self))
-        view._engine = self._engine
+        # Resources are bound to the options that they were made with.
+        kept = {name: value for name, value in vars(self).items() if name not in _RESOURCES}
+        vars(view).update(kept)
         view._options = attrs.evolve(self._options, **changes)
         return view
 
@@ -181,6 +191,15 @@ class Client:
         raise TypeError(
             "a Client is not pickled: it holds a key and sockets; build one per process"
         )
+
+
+_RESOURCES = frozenset(
+    name for name, value in vars(Client).items() if isinstance(value, cached_property)
+)
+
+
+def _policy(retry: object) -> RetryPolicy:
+    return _checks.instance(retry, RetryPolicy, "retry")
 
 
 def _checked_headers(

@@ -141,6 +141,9 @@ BAD_URLS = {
     "base-port": "https://api.stripe.com:99999",
     "base-crlf": "https://api.stripe.com/\r\nX: 1",
     "base-blank": " https://api.stripe.com",
+    "base-label-empty": "https://a..b",
+    "base-label-long": f"https://{'a' * 64}.com",
+    "base-dot": "https://.",
     "base-empty": "",
     "base-type": 7,
 }
@@ -187,6 +190,9 @@ def test_control_characters_in_a_header_are_refused(bad: Any) -> None:
         {"Authorization": "x"},
         {"idempotency-key": "x"},
         {"Host": "x"},
+        {"Accept-Encoding": "br"},
+        {"Expect": "100-continue"},
+        {"Proxy-Authorization": "Basic x"},
         {"X y": "x"},
         {"X": "a\r\nb"},
         {"": "x"},
@@ -196,6 +202,11 @@ def test_extra_headers_cannot_override_or_inject(bad: dict[str, str]) -> None:
     """Fcasync's own headers are its own, and a header stays one header."""
     with pytest.raises(InvalidArgumentError, match="extra_headers"):
         _checks.extra_headers(bad)
+
+
+def test_two_spellings_of_a_header_are_one() -> None:
+    """Names are compared without regard to case, so the last one given counts."""
+    assert _checks.extra_headers({"x-one": "1", "X-ONE": "2"}) == {"X-One": "2"}
 
 
 def test_there_is_no_switch_for_certificate_checks() -> None:
@@ -214,7 +225,7 @@ def test_there_is_no_switch_for_certificate_checks() -> None:
         _checks.tls_context(old, TEST_KEY)
 
 
-@pytest.mark.parametrize("bad", ["ftp://x", "x", "http://", 5, "http://a\nb"])
+@pytest.mark.parametrize("bad", ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b"])
 def test_a_bad_proxy_is_refused_without_an_echo(bad: Any) -> None:
     """A proxy's URL may hold a password, so it is never repeated."""
     with pytest.raises(InvalidArgumentError, match="proxy must be a URL"):

@@ -101,6 +101,28 @@ async def test_a_refresh_that_fails_at_the_bank_is_a_result() -> None:
     assert account.balance_refresh.status is fcasync.RefreshStatus.FAILED
 
 
+async def test_a_poll_ends_with_the_wait() -> None:
+    """A server that no longer answers costs at most 5 s more than the timeout."""
+    lost = fcasync.APIConnectionError("reset")
+    client, _, clock = scripted(PENDING, *[lost] * 20, retry=fcasync.RetryPolicy(attempts=20))
+    with pytest.raises(fcasync.APIConnectionError):
+        await client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=3)
+    assert clock.monotonic() <= 3 + 5
+
+
+async def test_a_view_of_a_subclass_keeps_its_attributes() -> None:
+    """with_options() copies what a subclass has added."""
+
+    class Named(fcasync.Client):
+        name = ""
+
+    client = Named(KEY, transport=ScriptedTransport([ACCOUNT]))
+    client.name = "platform"
+    view = client.with_options(stripe_account="acct_1")
+    assert (view.name, type(view)) == ("platform", Named)
+    assert view.accounts is not client.accounts
+
+
 async def test_only_the_features_asked_for_are_waited_for() -> None:
     """Another feature that is pending does not hold the call up."""
     client, _, clock = scripted(PENDING)
@@ -118,12 +140,50 @@ async def test_a_refresh_that_takes_too_long_raises_with_the_account() -> None:
 
 
 @pytest.mark.parametrize(
+    "failure",
+    [answer({"error": {}}, status=404), fcasync.APIConnectionError("lost"), None],
+    ids=["status", "connection", "pending"],
+)
+async def test_a_wait_that_fails_tells_the_key_of_its_refresh(failure: Any) -> None:
+    """The refresh was accepted before: the error has what it takes to repeat it safely."""
+    script = [PENDING, *[failure or PENDING] * 9]
+    client, transport, _ = scripted(*script, retry=fcasync.RetryPolicy(attempts=1))
+    with pytest.raises(fcasync.FCError) as caught:
+        await client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=5)
+    assert caught.value.idempotency_key == transport.requests[0].idempotency_key is not None
+    assert getattr(caught.value, "may_have_executed", True)
+
+
+@pytest.mark.parametrize(
+    "options", [{"retry": 3}, {"limits": 5}, {"hooks": [5]}, {"hooks": print}, {"hooks": None}]
+)
+def test_an_option_of_another_type_is_refused(options: dict[str, Any]) -> None:
+    """At once, and not in the middle of the first call that needs it."""
+    with pytest.raises(fcasync.InvalidArgumentError, match=next(iter(options))):
+        fcasync.Client(KEY, **options)
+    if "retry" in options:
+        with pytest.raises(fcasync.InvalidArgumentError, match="retry must be a RetryPolicy"):
+            fcasync.Client(KEY).with_options(**options)
+
+
+async def test_an_extra_header_replaces_the_clients_own_in_any_spelling() -> None:
+    """A view's headers win over the client's, and never go out twice."""
+    client, transport, _ = scripted(ACCOUNT, extra_headers={"X-One": "1", "user-agent": "mine"})
+    await client.with_options(extra_headers={"x-one": "2"}).accounts.retrieve("fca_1")
+    headers = transport.requests[0].headers
+    assert [value for name, value in headers.items() if name.lower() == "x-one"] == ["2"]
+    assert [value for name, value in headers.items() if name.lower() == "user-agent"] == ["mine"]
+
+
+@pytest.mark.parametrize(
     "call",
     [
         lambda c: c.accounts.list(account_holder={"customer": "cus_1"}, session="fcsess_1"),
+        lambda c: c.accounts.list(account_holder="cus_1"),
         lambda c: c.accounts.list(account_holder={"customer": "cus_1", "account": "acct_1"}),
         lambda c: c.accounts.list(account_holder={}),
         lambda c: c.accounts.list(limit=0),
+        lambda c: c.accounts.list(expand="data.ownership"),
         lambda c: c.accounts.list_owners("..", ownership="fcaowns_1"),
         lambda c: c.accounts.list_owners("fca_1", ownership=""),
         lambda c: c.transactions.list(""),

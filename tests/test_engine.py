@@ -147,6 +147,25 @@ async def test_the_deadline_is_checked_before_a_sleep() -> None:
     assert (type(error), error.attempts, clock.sleeps) == (ServerError, 1, [])
 
 
+async def test_a_sleep_that_lasts_past_the_deadline_ends_the_call() -> None:
+    """A loop that was blocked meanwhile leaves no time: that is the deadline, not a rate limit."""
+    clock = FakeClock()
+    sleep = clock.sleep
+
+    async def oversleep(seconds: float) -> None:
+        await sleep(seconds)
+        clock.advance(100.0)
+
+    clock.sleep = oversleep  # type: ignore[method-assign]
+    transport, quota = ScriptedTransport([lost(), OK]), RetryQuota()
+    eng = calls.engine(transport, clock, quota=quota)
+    with pytest.raises(DeadlineExceededError, match="deadline of 90 s") as caught:
+        await calls.call(eng, POST)
+    assert (caught.value.attempts, caught.value.may_have_executed) == (1, True)
+    assert caught.value.idempotency_key
+    assert quota.available == quota.capacity
+
+
 async def test_an_attempt_gets_no_more_than_what_is_left() -> None:
     """A timeout that the deadline caused is a DeadlineExceededError, and final."""
     error, _, _ = await outcome(APITimeoutError("late", may_have_executed=True), deadline=5.0)

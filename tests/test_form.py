@@ -122,6 +122,10 @@ def test_values_that_are_no_text(value: Any, encoded: str) -> None:
         datetime(2024, 1, 1),
         object(),
         "\ud800",
+        pytest.param(10**5000, id="5000 digits"),
+        2**63,
+        {1: "x"},
+        {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}},
     ],
 )
 def test_values_without_a_meaning_are_refused(value: Any) -> None:

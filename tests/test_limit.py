@@ -4,6 +4,8 @@ import heapq
 import json
 import math
 import random
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -389,3 +391,31 @@ def test_slow_answers_make_for_a_slow_start(latency: float) -> None:
     traffic = simulate(lambda _: 100, 300, latency=latency)
     assert traffic.goodput >= 0.9
     assert traffic.refused <= 0.1
+
+
+def test_threads_share_a_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may be used from several threads: no slot is given twice, and nothing breaks."""
+    monkeypatch.setattr("fcasync._limit.MAX_PACES", 8)
+    limiter, shared = Limiter(), limited_at(1000.0)
+    failures: list[Exception] = []
+    slots: list[float] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(1000):
+                limiter.pace(f"acct_{number}_{turn}", "refresh").reserve(0.0)
+                slots.append(shared.reserve(0.0))
+        except Exception as error:
+            failures.append(error)
+
+    patience = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(patience)
+    assert failures == []
+    assert len({round(slot, 6) for slot in slots}) == len(slots)
+    assert len(limiter) <= 8

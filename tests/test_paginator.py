@@ -93,6 +93,12 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
     assert [dict(asked) for asked in source.asked] == [{"limit": None}]
 
 
+async def test_awaiting_keeps_to_max_items() -> None:
+    """A page holds no more than the list was made for."""
+    page = await List(30).walk(max_items=3)
+    assert len(page.data) == 3
+
+
 async def test_a_walk_asks_for_the_largest_pages() -> None:
     """Without a limit a walk needs the fewest requests; with few items it asks for few."""
     source = List(250)
@@ -232,6 +238,21 @@ async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
         await walk.collect()
     assert caught.value.cursor == "fca_1"
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("length", [2, 3, 7])
+async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
+    """list-loop: however many pages the circle has, the walk ends after a few rounds."""
+    asked = 0
+
+    async def fetch(params: Mapping[str, Any]) -> Page[Item]:
+        nonlocal asked
+        asked += 1
+        return Page(data=[Item(f"fca_{asked % length}")], has_more=True)
+
+    with pytest.raises(PaginationError, match="earlier one ended"):
+        await Paginator(fetch).collect()
+    assert asked <= 4 * length
 
 
 async def test_a_long_walk_neither_recurses_nor_grows() -> None:

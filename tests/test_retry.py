@@ -144,7 +144,9 @@ def test_the_backoff_doubles_up_to_the_cap() -> None:
     assert policy.wait(1, 1.0, rate_limited=True) == 1.0
 
 
-@pytest.mark.parametrize("bad", [{"attempts": 0}, {"base": -1}, {"cap": float("nan")}])
+@pytest.mark.parametrize(
+    "bad", [{"attempts": 0}, {"attempts": 2.5}, {"base": -1}, {"cap": float("nan")}]
+)
 def test_a_policy_that_makes_no_sense_is_refused(bad: dict[str, Any]) -> None:
     """Negative waits, zero attempts and NaN are refused when the policy is made."""
     with pytest.raises(InvalidArgumentError, match=next(iter(bad))):

@@ -15,6 +15,7 @@ FACTORIES = {
     fcasync.Account: testing.make_account,
     fcasync.AccountOwner: testing.make_owner,
     fcasync.AccountOwnership: testing.make_ownership,
+    fcasync.Authorization: testing.make_authorization,
     fcasync.Event: testing.make_event,
     fcasync.Session: testing.make_session,
     fcasync.Transaction: testing.make_transaction,
@@ -69,6 +70,15 @@ def test_an_event_holds_the_object_given() -> None:
     assert (event.id, event.type) == ("evt_7", fcasync.EventType.ACCOUNT_DISCONNECTED)
     assert event.data.object == account
     assert testing.make_event().data.object == testing.make_account()
+
+
+@pytest.mark.parametrize("kind", fcasync.EventType)
+def test_every_type_of_event_can_be_made(kind: fcasync.EventType) -> None:
+    """Without an object of its own, an event is about one that fits its type."""
+    about = ".authorization." if ".authorization." in kind else ".account."
+    event = testing.make_event(kind)
+    assert event.type is kind
+    assert event.data.object.object == f"financial_connections{about[:-1]}"
 
 
 def test_a_signed_webhook_is_accepted() -> None:

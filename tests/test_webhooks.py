@@ -88,6 +88,13 @@ def test_sign_makes_the_golden_signatures(payload: bytes) -> None:
     assert sign(payload.decode(), SECRET, NOW) == expected
 
 
+@pytest.mark.parametrize("timestamp", [1_700_000_000.5, -1, True, "1700000000", None])
+def test_sign_makes_nothing_that_would_be_refused(timestamp: Any) -> None:
+    """A time that no signature can hold is an error here, not a mystery at the endpoint."""
+    with pytest.raises(InvalidArgumentError, match="whole seconds"):
+        sign(BODY, SECRET, timestamp)
+
+
 @pytest.mark.parametrize("payload", [BODY, bytearray(BODY), memoryview(BODY), BODY.decode()])
 def test_the_raw_body_is_taken_as_it_comes(payload: Any) -> None:
     """Frameworks hand over bodies as bytes, as text, or as a view."""
@@ -333,6 +340,20 @@ async def test_an_event_nobody_wants_is_not_remembered() -> None:
     seen = SeenEvents()
     await EventRouter(seen=seen).dispatch(event_of("financial_connections.account.created"))
     assert repr(seen) == "<SeenEvents 0 of 10000>"
+
+
+async def test_a_store_that_is_empty_is_a_store() -> None:
+    """One that counts its ids, and so is false at first, is asked all the same."""
+
+    class Counted(SeenEvents):
+        def __len__(self) -> int:
+            return len(self._ids)
+
+    events, got = EventRouter(seen=Counted()), []
+    events.on("financial_connections.account.created")(got.append)
+    event = event_of("financial_connections.account.created")
+    assert [await events.dispatch(event), await events.dispatch(event)] == [True, False]
+    assert got == [event]
 
 
 async def test_the_oldest_seen_event_is_forgotten_first() -> None:

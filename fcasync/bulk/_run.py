@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,8 +14,18 @@ from fcasync.bulk._server_time import ServerTime
 from fcasync.bulk._settings import Settings
 from fcasync.bulk._wire import Wire
 from fcasync.bulk._work import Work
-from fcasync.errors import APIStatusError, AuthenticationError, InvalidArgumentError, JournalError
+from fcasync.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    InvalidArgumentError,
+    JournalError,
+    ProtocolError,
+)
 from fcasync.models import Account
+
+PATIENCE = (1.0, 4.0)
+"""Seconds to wait for a network that is down when a run begins, each after the client's retries."""
 
 
 class BulkRun:
@@ -159,14 +169,24 @@ class BulkRun:
     async def _server_time(self) -> ServerTime:
         """Ask the server for the time, with the smallest request there is."""
         server_time = ServerTime(self._clock)
+        for wait in PATIENCE:
+            try:
+                server_time.observe(await self._date())
+            except (APIConnectionError, ProtocolError):
+                await self._clock.sleep(wait)
+            else:
+                return server_time
+        server_time.observe(await self._date())
+        return server_time
+
+    async def _date(self) -> Mapping[str, str]:
         try:
-            server_time.observe((await self._wire.list_page(None, 1)).headers)
+            return (await self._wire.list_page(None, 1)).headers
         except AuthenticationError:
             raise
         except APIStatusError as error:
             # A key may be allowed to refresh and not to list; this answer has a date as well.
-            server_time.observe(error.headers)
-        return server_time
+            return error.headers
 
     async def _open(self, created: int) -> Journal:
         opening = asyncio.create_task(asyncio.to_thread(self._open_journal, created))

@@ -47,7 +47,7 @@ class EngineWire:
         self._operation = operation
         self._params = params
         self.clock = engine.clock
-        self.pace = engine.limiter.pace(options.stripe_account, operation.name)
+        self.pace = engine.limiter.pace(options.acting_for, operation.name)
         self.api_key = fingerprint(options.api_key.reveal())
         self.stripe_account = options.stripe_account
         self.stripe_version = options.stripe_version

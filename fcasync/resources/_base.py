@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
+import attrs
+
 from fcasync._engine import Engine
 from fcasync._wire import Operation, Options, Response, build
 from fcasync.models import Page
@@ -10,6 +12,9 @@ from fcasync.resources._paginator import Paginator
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+LEAST_DEADLINE = 5.0
+"""Seconds: a request that is given less would rather fail than tell how things are."""
 
 
 class Resource:
@@ -23,6 +28,12 @@ class Resource:
     def _raw(self) -> Self:
         """Return a twin whose methods return a :class:`fcasync.Response` at run time."""
         return type(self)(self._engine, self._options, is_raw=True)
+
+    def _within(self, seconds: float) -> Self:
+        """Return a twin whose calls end within *seconds*, or LEAST_DEADLINE if that is more."""
+        deadline = min(self._options.deadline, max(seconds, LEAST_DEADLINE))
+        options = attrs.evolve(self._options, deadline=deadline)
+        return type(self)(self._engine, options, is_raw=self._is_raw)
 
     async def _call(
         self,
@@ -61,7 +72,7 @@ class Resource:
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})
 
-        return Paginator(
+        found = Paginator(
             fetch,
             limit=limit,
             max_items=max_items,
@@ -69,6 +80,12 @@ class Resource:
             ending_before=ending_before,
             prefetch=prefetch,
         )
+        # A raw list is one response; as_raw_page() gives it that type.
+        return cast(Paginator[T], _first_page(found)) if self._is_raw else found
+
+
+async def _first_page(found: Paginator[T]) -> Page[T]:
+    return await found
 
 
 def as_raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[Response[T]]]:

@@ -20,7 +20,8 @@ LARGEST_PAGE = 100
 class Paginator(Generic[T]):
     """A list at Stripe. Nothing is sent until it is awaited or iterated.
 
-    * ``await paginator`` fetches one :class:`fcasync.Page` (10 items unless ``limit`` says more).
+    * ``await paginator`` fetches one :class:`fcasync.Page` (10 items unless ``limit`` or
+      ``max_items`` says otherwise).
     * ``async for item in paginator`` walks all pages, of 100 items unless ``limit`` says less.
     * ``async for page in paginator.pages()`` walks page by page.
     * ``await paginator.collect(max_items=1000)`` returns a list.
@@ -54,7 +55,8 @@ class Paginator(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
         cursor = Cursor(**self._start)
-        return self._fetch({**cursor.params, "limit": self._limit}).__await__()
+        few = min(LARGEST_PAGE, self._max_items) if self._max_items else None
+        return self._fetch({**cursor.params, "limit": self._limit or few}).__await__()
 
     def __aiter__(self) -> AsyncGenerator[T]:
         return self._items(self._max_items)

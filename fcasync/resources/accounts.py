@@ -5,8 +5,15 @@ from typing import Any, TypedDict
 
 from fcasync import _checks
 from fcasync._convert import decoder
-from fcasync._wire import Operation
-from fcasync.errors import DeadlineExceededError, InvalidArgumentError
+from fcasync._wire import Operation, new_key
+from fcasync.errors import (
+    APIConnectionError,
+    DeadlineExceededError,
+    FCError,
+    InvalidArgumentError,
+    ProtocolError,
+    describe,
+)
 from fcasync.models import Account, AccountOwner, AccountOwnership, Page
 from fcasync.resources._base import Resource, as_raw, as_raw_page
 from fcasync.resources._paginator import Paginator
@@ -220,28 +227,36 @@ class Accounts(Resource):
         Args:
             account: The account or its id.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
-            timeout: Seconds to wait for the bank.
+            timeout: Seconds to wait for the bank. Every request ends within what is left of them,
+                or 5 s if that is more.
             expand: Fields to include as objects.
             idempotency_key: 1 to 255 printable characters; made by fcasync if None.
 
         Raises:
             DeadlineExceededError: Still pending after *timeout*; its ``account`` is the account as
                 last seen, and the refresh itself goes on at Stripe.
+            FCError: A poll failed; its ``idempotency_key`` is that of the refresh.
         """
         clock = self._engine.clock
         timeout = _checks.seconds(timeout, "timeout")
         words = _checks.features(features)
         ends = clock.monotonic() + timeout
-        seen = await self._post(REFRESH, account, words, expand, idempotency_key)
-        for interval in poll_intervals():
-            if not (waiting := pending(seen, words)):
-                return seen
-            left = ends - clock.monotonic()
-            if left <= 0:
-                raise _still_pending(seen, waiting, timeout)
-            # Half of the interval is jitter, so that a thousand waiters do not poll as one.
-            await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
-            seen = await self._call(RETRIEVE, account, {"expand": expand})
+        key = new_key() if idempotency_key is None else idempotency_key
+        seen = await self._within(timeout)._post(REFRESH, account, words, expand, key)
+        try:
+            for interval in poll_intervals():
+                if not (waiting := pending(seen, words)):
+                    return seen
+                left = ends - clock.monotonic()
+                if left <= 0:
+                    raise _still_pending(waiting, seen, timeout)
+                # Half of the interval is jitter, so that a thousand waiters do not poll as one.
+                await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
+                patient = self._within(ends - clock.monotonic())
+                seen = await patient._call(RETRIEVE, account, {"expand": expand})
+        except FCError as error:
+            _after_the_post(error, key, seen)
+            raise
         raise AssertionError("poll_intervals() never ends")
 
     async def _post(
@@ -277,16 +292,27 @@ class AccountsWithRawResponse:
 def _check_holder(holder: Mapping[str, Any] | None) -> None:
     if holder is None:
         return
+    if not isinstance(holder, Mapping):
+        raise InvalidArgumentError(
+            f"account_holder must be a mapping such as {{'customer': 'cus_...'}}, "
+            f"not {describe(holder)}"
+        )
     _checks.at_most_one(holder, "account", "customer", "customer_account")
     if not any(holder.values()):
         raise InvalidArgumentError("account_holder must name a customer or an account")
 
 
-def _still_pending(account: Account, features: Sequence[str], timeout: float) -> Exception:
-    error = DeadlineExceededError(
+def _still_pending(features: Sequence[str], account: Account, timeout: float) -> Exception:
+    return DeadlineExceededError(
         f"the refresh of {' and '.join(features)} of {account.id} is still pending after "
-        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks",
-        may_have_executed=True,
+        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks"
     )
-    error.account = account
-    return error
+
+
+def _after_the_post(error: FCError, key: str, seen: Account) -> None:
+    """Say in the error of a poll that the refresh before it was accepted."""
+    error.idempotency_key = key
+    if isinstance(error, APIConnectionError | ProtocolError):
+        error.may_have_executed = True
+    if isinstance(error, DeadlineExceededError):
+        error.account = seen

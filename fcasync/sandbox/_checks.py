@@ -13,6 +13,7 @@ from fcasync.sandbox import _errors
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _LONGEST = 5000
+_OF_KIND = {"account": ("account",), "customer": ("customer", "customer_account")}
 
 
 Schema = dict[str, Any]
@@ -165,6 +166,23 @@ class Object:
             field: self.fields[field].read(item, _inside(name, field))
             for field, item in value.items()
         }
+
+
+@attrs.frozen
+class Holder(Object):
+    """An account holder: a Stripe account or a customer, never both; ``type`` says which."""
+
+    def read(self, value: Any, name: str) -> dict[str, Any]:
+        """Return the mapping."""
+        holder = super().read(value, name)
+        named = [kind for kind, ids in _OF_KIND.items() if not holder.keys().isdisjoint(ids)]
+        kind = holder.get("type")
+        if kind is not None and kind not in named:
+            raise _errors.missing(f"{name}[{kind}]")
+        if len(named) > 1:
+            message = "Only one of customer and account can be given."
+            raise _errors.invalid(message, f"{name}[account]")
+        return holder
 
 
 @attrs.frozen

@@ -16,6 +16,9 @@ _HALF = 24
 _LOW = (1 << _HALF) - 1
 _INDEX_SIZE = 9  # 62**9 > 2**48
 _ROUNDS = 3
+_PART = 20
+MOST_ACCOUNTS = 1 << 27
+"""Most accounts that a seed may have: half of the numbers, the rest is for those linked later."""
 
 
 def _ten(number: int) -> str:
@@ -38,6 +41,19 @@ def token(size: int, *numbers: int) -> str:
 def request_id(dice: int, number: int) -> str:
     """Return the id of request *number*, which makes it unique; *dice* make it look the part."""
     return f"req_{_ten(dice)}{_ten(number)[-4:]}"
+
+
+def part(index: int, number: int) -> int:
+    """Return what stands for part *number* (a refresh, a transaction) of account *index*.
+
+    After 2**20 of them the numbers begin again, so that no part is taken for another account's.
+    """
+    return index << _PART | number % (1 << _PART)
+
+
+def parted(code: int) -> tuple[int, int]:
+    """Return account and number of the part that *code* stands for."""
+    return code >> _PART, code % (1 << _PART)
 
 
 def _number(text: str) -> int:

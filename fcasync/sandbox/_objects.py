@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fcasync.sandbox._dice import mix
+from fcasync.sandbox._ids import part
 from fcasync.sandbox._seed import Facts, Seed
 from fcasync.sandbox._states import AccountState, Refresh, Timing
 
@@ -105,12 +106,12 @@ def _transaction_refresh(
 
 def refresh_id(seed: Seed, index: int, number: int) -> str:
     """Return the id of transaction refresh *number* (1-based) of account *index*."""
-    return seed.refresh_ids.encode(index << 16 | number)
+    return seed.refresh_ids.encode(part(index, number))
 
 
 def ownership_id(seed: Seed, facts: Facts, refresh: Refresh) -> str:
     """Return the id of what the latest successful ownership refresh found."""
-    return seed.ownership_ids.encode(facts.index << 16 | refresh.good)
+    return seed.ownership_ids.encode(part(facts.index, refresh.good))
 
 
 def owners(seed: Seed, facts: Facts, number: int, refreshed_at: float) -> list[dict[str, Any]]:
@@ -129,11 +130,11 @@ def _owner(
     mailbox = name.split()[0].lower().replace("ë", "e")
     address = f"{dice % 900 + 1} {_STREETS[dice % len(_STREETS)]}, Springfield, USA"
     return {
-        "id": seed.owner_ids.encode(facts.index << 16 | (number << 2 | position) & 0xFFFF),
+        "id": seed.owner_ids.encode(part(facts.index, number << 2 | position)),
         "object": "financial_connections.account_owner",
         "email": f"{mailbox}.{dice % 1000}@example.com" if dice % 5 else None,
         "name": name,
-        "ownership": seed.ownership_ids.encode(facts.index << 16 | number),
+        "ownership": seed.ownership_ids.encode(part(facts.index, number)),
         "phone": f"+1 555-01{dice % 100:02}" if dice % 3 else None,
         "raw_address": address if dice % 4 else None,
         "refreshed_at": refreshed_at,

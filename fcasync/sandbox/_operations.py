@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox import _errors, _objects, _transactions
-from fcasync.sandbox._ids import token
+from fcasync.sandbox._ids import parted, token
 from fcasync.sandbox._states import AccountState, Refresh, Refused
 from fcasync.sandbox._store import Session, Store, window
 
@@ -221,19 +221,12 @@ def bank_event(store: Store, account_id: str, event: str, now: float) -> Done:
 def create_session(store: Store, given: Input) -> Done:
     """Open a link session for an account holder."""
     params = {name: value for name, value in given.params.items() if name != "expand"}
-    holder = params["account_holder"]
-    if not any(name in holder for name in _names_of(holder["type"])):
-        raise _errors.missing(f"account_holder[{holder['type']}]")
     number = len(store.sessions)
     session_id = store.seed.session_ids.encode(number)
     secret = token(24, store.seed.number, 0x5EC7, number)
     session = Session(session_id, f"{session_id}_secret_{secret}", params)
     store.sessions[session_id] = session
     return Done(session_body(store, session, given.now), executed=True)
-
-
-def _names_of(kind: str) -> tuple[str, ...]:
-    return ("customer", "customer_account") if kind == "customer" else ("account",)
 
 
 def retrieve_session(store: Store, given: Input) -> Done:
@@ -285,8 +278,7 @@ def list_transactions(store: Store, given: Input) -> Done:
     ]
 
     def locate(text: str) -> int | None:
-        code = store.seed.transaction_ids.decode(text)
-        return code & 0xFFFF if code is not None and code >> 16 == index else None
+        return _part_of(index, store.seed.transaction_ids.decode(text))
 
     chosen, more = window(numbers, params, *_cursors(params, locate, "transaction"))
     data = [_transactions.transaction(store.seed, facts, number, good) for number in chosen]
@@ -297,10 +289,16 @@ def _refreshed_after(store: Store, index: int, params: dict[str, Any]) -> int:
     if "transaction_refresh" not in params:
         return 0
     text = params["transaction_refresh"]["after"]
-    code = store.seed.refresh_ids.decode(text)
-    if code is None or code >> 16 != index:
+    number = _part_of(index, store.seed.refresh_ids.decode(text))
+    if number is None:
         raise _errors.no_such("transaction refresh", text, "transaction_refresh[after]")
-    return code & 0xFFFF
+    return number
+
+
+def _part_of(index: int, code: int | None) -> int | None:
+    """Return the number of the part that *code* stands for, if it is one of account *index*."""
+    account, number = (None, None) if code is None else parted(code)
+    return number if account == index else None
 
 
 def _within(at: int, wanted: Any) -> bool:
@@ -312,8 +310,8 @@ def _within(at: int, wanted: Any) -> bool:
 def retrieve_transaction(store: Store, given: Input) -> Done:
     """Return one transaction."""
     code = store.seed.transaction_ids.decode(given.target)
-    if code is not None and code >> 16 < store.total:
-        index, number = code >> 16, code & 0xFFFF
+    index, number = (store.total, 0) if code is None else parted(code)
+    if index < store.total:
         facts, good = store.facts(index), store.transactions(index, given.now).good
         if number < _transactions.count(facts, good):
             return Done(_transactions.transaction(store.seed, facts, number, good))

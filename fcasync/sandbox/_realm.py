@@ -92,6 +92,7 @@ class Realm:
         self.api_key = api_key
         self.worlds: dict[tuple[str, str], World] = {}
         """By a digest of the key (a saved state must not hold keys), and connected account."""
+        self.world()  # made here, so that whoever looks at it from another thread makes nothing
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
         """Return the world of a key; None means the sandbox's own."""
@@ -105,7 +106,7 @@ class Realm:
         """Make a world anew, with the faults and the time that it started with."""
         world.over = True
         for place in [place for place, known in self.worlds.items() if known is world]:
-            del self.worlds[place]
+            self.worlds[place] = World(self.settings, world.name)
 
     def apply(self, request: Request, now: float) -> tuple[World, Reply, tuple[Emit, ...]]:
         """Answer one request; return the world that did, and the events to come."""

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from fcasync.sandbox._checks import Check, Choice, Either, Integer, List, Object, Text, Url
+from fcasync.sandbox._checks import Check, Choice, Either, Holder, Integer, List, Object, Text, Url
 
 PREFIX = "/v1/financial_connections/"
 FEATURES = ("balance", "ownership", "transactions")
@@ -20,7 +20,7 @@ PAGE: Mapping[str, Check] = {
     "starting_after": Text(),
     "ending_before": Text(),
 }
-_HOLDER: Mapping[str, Check] = {"account": Text(), "customer": Text(), "customer_account": Text()}
+_IDS: Mapping[str, Check] = {"account": Text(), "customer": Text(), "customer_account": Text()}
 _FEATURES = Object({**EXPAND, "features": List(Choice(FEATURES))}, ("features",))
 _SUBSCRIPTION = Object({**EXPAND, "features": List(Choice(("transactions",)))}, ("features",))
 _RANGE = Object({name: Integer() for name in ("gt", "gte", "lt", "lte")})
@@ -34,7 +34,7 @@ _FILTERS = Object(
 _SESSION = Object(
     {
         **EXPAND,
-        "account_holder": Object({**_HOLDER, "type": Choice(("account", "customer"))}, ("type",)),
+        "account_holder": Holder({**_IDS, "type": Choice(("account", "customer"))}, ("type",)),
         "filters": _FILTERS,
         "limits": Object({"accounts": Integer(1, may_be_empty=True)}, ("accounts",)),
         "manual_entry": Object({"mode": Choice(("automatic", "disabled"))}),
@@ -79,7 +79,7 @@ OPERATIONS = {
             "list",
             "GET",
             "accounts",
-            Object({**PAGE, "account_holder": Object(_HOLDER), "session": Text()}),
+            Object({**PAGE, "account_holder": Holder(_IDS), "session": Text()}),
             "accounts",
         ),
         Operation("retrieve", "GET", "accounts/{account}", Object(EXPAND), "account"),

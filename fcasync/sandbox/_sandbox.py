@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from fcasync._clock import SYSTEM_CLOCK, Clock
 from fcasync.sandbox._app import App
 from fcasync.sandbox._control import Control
 from fcasync.sandbox._faults import Fault, fault
-from fcasync.sandbox._ids import token
+from fcasync.sandbox._ids import MOST_ACCOUNTS, token
 from fcasync.sandbox._operations import Emit
 from fcasync.sandbox._rates import RateLimit
 from fcasync.sandbox._rates import rate_limit as read_rate_limit
@@ -25,6 +26,7 @@ from fcasync.sandbox._wire import Server, listen
 from fcasync.sandbox._world import Settings, World
 
 T = TypeVar("T")
+_LARGEST_SEED = 2**64 - 1  # all that the dice look at
 _PATIENCE = 0.5  # seconds that requests under way get when the sandbox closes
 
 
@@ -62,8 +64,9 @@ class Sandbox:
         """Describe a sandbox; it starts when it is entered.
 
         Args:
-            accounts: How many accounts each world starts with; a million cost no memory.
-            seed: Decides everything that looks like chance.
+            accounts: How many accounts each world starts with, up to 2**27; a million cost no
+                memory.
+            seed: Decides everything that looks like chance; below 2**64.
             port: 0 takes a free one. Only 127.0.0.1 is listened on.
             api_key: The key of the main world; by default one that follows from the seed.
             varied: False makes every account active with every permission.
@@ -85,7 +88,8 @@ class Sandbox:
         Raises:
             ValueError: An argument is out of range.
         """
-        _check_whole(accounts=accounts, seed=seed)
+        _check_whole(MOST_ACCOUNTS, accounts=accounts)
+        _check_whole(_LARGEST_SEED, seed=seed)
         _check_seconds(
             settle_seconds=settle_seconds, refresh_cooldown=refresh_cooldown, latency=latency
         )
@@ -110,6 +114,7 @@ class Sandbox:
         self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, 0x5EC)}"
         self._target: Target | None = None
         if webhook_url is not None:
+            _check_url(webhook_url)
             self._target = Target(
                 url=webhook_url,
                 secret=self.webhook_secret,
@@ -271,6 +276,8 @@ class Sandbox:
         return [] if self._webhooks is None else list(self._webhooks.deliveries)
 
     async def _start(self) -> None:
+        if self._listener is not None:
+            raise RuntimeError(f"the sandbox is running already, at {self.url}")
         if self._state is not None:
             load(self._state, self._realm)
         self._server = Server(self._app.handle, self._app.error_body)
@@ -281,14 +288,15 @@ class Sandbox:
             self._courier = asyncio.create_task(self._webhooks.run())
 
     async def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._courier is not None:
             self._courier.cancel()
             await asyncio.wait([self._courier])
-        if self._listener is not None and self._server is not None:
-            self._listener.close()
+        if self._server is not None:
             self._server.pre_shutdown()
             await self._server.shutdown(_PATIENCE)
-            self._listener = None
         if self._state is not None:
             save(self._state, self._realm)
 
@@ -307,12 +315,13 @@ class Sandbox:
     def __enter__(self) -> "Sandbox":
         if not self._threaded:
             raise TypeError("use `async with Sandbox()`, or `with Sandbox(threaded=True)`")
-        self._home = LoopThread()
+        home = LoopThread()
         try:
-            self._home.run(self._start())
+            home.run(self._start())
         except BaseException:
-            self._home.close()
+            home.close()
             raise
+        self._home = home
         return self
 
     def __exit__(
@@ -329,10 +338,10 @@ class Sandbox:
                 self._home = None
 
 
-def _check_whole(**given: int) -> None:
+def _check_whole(most: int, **given: int) -> None:
     for name, value in given.items():
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name}={value!r} must be a whole number, 0 or more")
+        if not isinstance(value, int) or not 0 <= value <= most:
+            raise ValueError(f"{name}={value!r} must be a whole number from 0 to {most}")
 
 
 def _check_seconds(**given: float) -> None:
@@ -345,6 +354,12 @@ def _check_share(**given: float) -> None:
     for name, value in given.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name}={value!r} must be a share in [0, 1]")
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"webhook_url={url!r} must be an absolute URL, http or https")
 
 
 async def _later(action: Callable[[], T]) -> T:

@@ -20,6 +20,7 @@ from fcasync.sandbox._store import Session, Store
 from fcasync.sandbox._world import Settings, World
 
 FORMAT = 1
+_MISFITS = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RecursionError)
 
 
 class StateError(ValueError):
@@ -68,13 +69,10 @@ def load(path: Path, realm: Realm) -> None:
             if told["format"] != FORMAT:
                 raise StateError(f"{path}: format {told['format']!r} is unknown to this version")
             _compare(path, told["made_with"], _identity(realm.settings))
-            for known in told["worlds"]:
-                world = World(realm.settings, known["name"])
-                _fill(world, known)
-                realm.worlds[tuple(known["place"])] = world
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, StateError):
-                raise
+            realm.worlds |= dict(_read(known, realm.settings) for known in told["worlds"])
+        except StateError:
+            raise
+        except _MISFITS as error:
             raise StateError(f"{path} is not a sandbox state: {error!r}") from error
 
 
@@ -109,9 +107,16 @@ def _dump(world: World) -> dict[str, Any]:
     }
 
 
+def _read(told: dict[str, Any], settings: Settings) -> tuple[tuple[str, str], World]:
+    key, account = told["place"]
+    world = World(settings, told["name"])
+    _fill(world, told)
+    return (key, account), world
+
+
 def _fill(world: World, told: dict[str, Any]) -> None:
     store: Store = world.store
-    world.offset = float(told["offset"])
+    world.advance(float(told["offset"]))
     world.events = int(told["events"])
     store.changed = {int(index): _account_state(state) for index, state in told["changed"].items()}
     store.linked = {facts["index"]: Facts(**_tuples(facts)) for facts in told["linked"]}

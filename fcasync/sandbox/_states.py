@@ -118,6 +118,11 @@ class Refresh:
             return self
         return attrs.evolve(self.settled(now, timing), number=self.number + 1, started=now)
 
+    def daily(self, days: int) -> "Refresh":
+        """Return the refreshes with one more attempt on each of *days* days."""
+        started = self.started + days * DAY
+        return attrs.evolve(self, number=self.number + days, started=started)
+
     def opens_at(self, now: float, timing: Timing) -> float | None:
         """Return when the next attempt is accepted; None while one is pending, or before any."""
         if self.status(now, timing) in {"none", "pending"}:
@@ -156,13 +161,13 @@ class AccountState:
         days = int((now - last.started) // DAY)
         if days < 1:
             return self
-        before = last.settled(last.started + DAY, timing)
-        if days > 1:
-            yesterday = last.started + (days - 1) * DAY
-            good = last.number + days - 1
-            before = attrs.evolve(last, good=good, good_at=yesterday + timing.settle_seconds)
-        started = last.started + days * DAY
-        latest = attrs.evolve(before, number=last.number + days, started=started)
+        latest = last.daily(days)
+        for day in range(days - 1, -1, -1):
+            attempt = last.daily(day)
+            settled = attempt.settled(attempt.started + DAY, timing)
+            if settled.good == settled.number:
+                latest = attrs.evolve(latest, good=settled.good, good_at=settled.good_at)
+                break
         return attrs.evolve(self, transactions=latest)
 
     def tomorrow(self, timing: Timing) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox import _objects
+from fcasync.sandbox._ids import parted
 from fcasync.sandbox._seed import Facts, Seed
 from fcasync.sandbox._states import AccountState, Refresh, Timing
 
@@ -103,11 +104,11 @@ class Store:
     def owned(self, found: str, now: float) -> tuple[int, int, float] | None:
         """Return account, refresh number and time of the ownership *found*, or None."""
         code = self.seed.ownership_ids.decode(found)
-        if code is None or code >> 16 >= self.total:
+        index, number = (0, 0) if code is None else parted(code)
+        if not (number and index < self.total):
             return None
-        refresh = self.state(code >> 16, now).ownership.settled(now, self.timing)
-        number = code & 0xFFFF
-        return (code >> 16, number, refresh.good_at) if 0 < number <= refresh.good else None
+        refresh = self.state(index, now).ownership.settled(now, self.timing)
+        return (index, number, refresh.good_at) if number <= refresh.good else None
 
 
 def window(

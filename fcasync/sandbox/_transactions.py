@@ -7,6 +7,7 @@ found pending is posted from the next refresh on.
 from typing import Any
 
 from fcasync.sandbox._dice import mix
+from fcasync.sandbox._ids import part
 from fcasync.sandbox._objects import refresh_id
 from fcasync.sandbox._seed import Facts, Seed
 
@@ -61,7 +62,7 @@ def transaction(seed: Seed, facts: Facts, number: int, good: int) -> dict[str, A
     status = _status(facts, number, good)
     sign = 1 if dice % 3 == 0 else -1
     return {
-        "id": seed.transaction_ids.encode(facts.index << 16 | number),
+        "id": seed.transaction_ids.encode(part(facts.index, number)),
         "object": "financial_connections.transaction",
         "account": facts.id,
         "amount": sign * (dice % 20_000 + 1),

@@ -224,9 +224,12 @@ class World:
 
     def _event(self, effect: Emit, now: float) -> dict[str, Any]:
         self.events += 1
+        # Stripe tells whose event it is where it happened on a connected account.
+        connected = {"account": self.name.rpartition("/")[2]} if self.name else {}
         return {
             "id": f"evt_{token(24, self.store.seed.number, 0xE4E7, self.events)}",
             "object": "event",
+            **connected,
             "api_version": API_VERSION,
             "created": int(effect.at),
             "data": {"object": self.store.account(effect.account, now)},

@@ -12,6 +12,7 @@ fixtures, :mod:`fcasync.pytest_plugin`.
 from fcasync.testing._fakes import FakeClock, RecordingHook, ScriptedTransport, answer
 from fcasync.testing._objects import (
     make_account,
+    make_authorization,
     make_event,
     make_owner,
     make_ownership,
@@ -27,6 +28,7 @@ __all__ = [
     "ScriptedTransport",
     "answer",
     "make_account",
+    "make_authorization",
     "make_event",
     "make_owner",
     "make_ownership",

@@ -13,6 +13,7 @@ from fcasync.models import (
     AccountOwner,
     AccountOwnership,
     AnyEvent,
+    Authorization,
     Event,
     EventType,
     Page,
@@ -45,6 +46,12 @@ def make_account(**fields: Any) -> Account:
         ProtocolError: A value does not fit its field.
     """
     made: Account = _make(Account, _account(), fields)
+    return made
+
+
+def make_authorization(**fields: Any) -> Authorization:
+    """Return an active authorization; for *fields* see :func:`make_account`."""
+    made: Authorization = _make(Authorization, _authorization(), fields)
     return made
 
 
@@ -81,10 +88,12 @@ def make_event(
 
     Args:
         type: What happened.
-        object: To what; None for the account of :func:`make_account`.
+        object: To what; None for what :func:`make_account` or, where the type is about one,
+            :func:`make_authorization` makes.
         fields: As for :func:`make_account`.
     """
-    about = _account() if object is None else _plain(object)
+    usual = _authorization() if ".authorization." in type else _account()
+    about = usual if object is None else _plain(object)
     body = {**_event(), "type": str(type), "data": {"object": about}}
     event: AnyEvent = _make(Event, body, fields)
     return event
@@ -170,6 +179,19 @@ def _account() -> Json:
             "id": _TRANSACTION_REFRESH_ID,
             **refresh,
             "next_refresh_available_at": _REFRESHED + 21_600,
+        },
+    }
+
+
+def _authorization() -> Json:
+    return {
+        "id": "fcauth_1TestAuthorization0000000",
+        "object": "financial_connections.authorization",
+        "institution_name": "Test Institution",
+        "livemode": False,
+        "status": "active",
+        "status_details": {
+            "active": {"action": "none", "expected_deactivation_date": _CREATED + 180 * 86_400}
         },
     }
 

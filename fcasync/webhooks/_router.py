@@ -91,13 +91,15 @@ class EventRouter:
             Whether any function ran: False for a repeat, and for a type without functions.
         """
         handlers = self._handlers.get(event.type or "", [])
-        if not handlers or (self.seen and not await self.seen.claim(event.id)):
+        if not handlers:
+            return False
+        if self.seen is not None and not await self.seen.claim(event.id):
             return False
         try:
             for handler in handlers:
                 await _run(handler, event)
         except BaseException:
-            if self.seen:
+            if self.seen is not None:
                 await self.seen.release(event.id)
             raise
         return True

@@ -80,9 +80,16 @@ def sign(payload: Payload, secret: str, timestamp: int) -> str:
     Args:
         payload: The body to be sent.
         secret: The endpoint's ``whsec_...`` secret.
-        timestamp: When it is sent, as a Unix time.
+        timestamp: When it is sent, as a Unix time in whole seconds.
+
+    Raises:
+        InvalidArgumentError: A secret is empty, the time is not whole, and the like.
     """
     _check_secrets(secret)
+    if type(timestamp) is not int or timestamp < 0:
+        raise InvalidArgumentError(
+            f"timestamp is a Unix time in whole seconds, not {describe(timestamp)}."
+        )
     return header(_raw(payload), secret, timestamp)
 
 

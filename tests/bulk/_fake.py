@@ -24,7 +24,7 @@ def no_fault(account_id: str, attempt: int) -> FCError | None:
     return None
 
 
-@attrs.define
+@attrs.define(slots=False)
 class FakeWire:
     """Accounts whose balances can be refreshed, behind a token bucket."""
 

@@ -16,7 +16,7 @@ from fcasync.sandbox import Sandbox
 from tests.bulk._job import REFUSED
 
 IS_EXHAUSTIVE = "FCASYNC_EXHAUSTIVE" in os.environ
-ACCOUNTS, KILLS = (5000, 20) if IS_EXHAUSTIVE else (120, 3)
+ACCOUNTS, KILLS = (5000, 20) if IS_EXHAUSTIVE else (80, 2)
 DAY_AND_A_BIT = 30 * 3600.0
 ROOT = Path(__file__).parents[2]
 FAULTS: list[dict[str, Any]] = [

@@ -280,6 +280,26 @@ def test_a_bad_key_is_told_even_if_nobody_iterates() -> None:
         virtually(main())
 
 
+@pytest.mark.parametrize(("failures", "starts"), [(2, True), (3, False)])
+def test_a_run_begins_with_the_servers_time(failures: int, starts: bool) -> None:
+    """A network that is down for a moment is waited for; if it stays down, entering fails."""
+    wire = FakeWire(ids(3), pace=fast())
+    list_page, answers = wire.list_page, iter([LOST] * failures)
+
+    async def flaky(starting_after: str | None, limit: int) -> Any:
+        if error := next(answers, None):
+            raise error
+        return await list_page(starting_after, limit)
+
+    wire.list_page = flaky  # type: ignore[method-assign]
+    if starts:
+        assert work_off(wire)[1].total == 3
+    else:
+        with pytest.raises(APIConnectionError):
+            work_off(wire)
+        assert wire.sends == []
+
+
 def test_an_error_of_the_source_is_raised_as_it_is() -> None:
     """A list that breaks off is the caller's to judge; the journal has the rest."""
 

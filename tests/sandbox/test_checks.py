@@ -8,6 +8,7 @@ from tests.sandbox.worlds import ACCOUNTS, SESSIONS, TRANSACTIONS, driver
 
 BALANCES = "&permissions[]=balances"
 HOLDER = "account_holder[type]=customer&account_holder[customer]=cus_1"
+TWO_HOLDERS = "account_holder[customer]=cus_1&account_holder[account]=acct_1"
 MISSING, UNKNOWN, NO_SUCH = "parameter_missing", "parameter_unknown", "resource_missing"
 INTEGER = "parameter_invalid_integer"
 NO_REFRESH = "financial_connections_no_successful_transaction_refresh"
@@ -44,6 +45,7 @@ def refused(method: str, path: str, params: Any = "", **kwargs: Any) -> tuple[An
         ("account_holder[name]=x", UNKNOWN, "account_holder[name]"),
         ("account_holder=cus_1", None, "account_holder"),
         ("account_holder[customer]=", "parameter_invalid_empty", "account_holder[customer]"),
+        (TWO_HOLDERS, None, "account_holder[account]"),
         ("starting_after=fca_unknown", NO_SUCH, "starting_after"),
         ("ending_before=fca_unknown", NO_SUCH, "ending_before"),
         ("starting_after={1}&ending_before={2}", None, "ending_before"),
@@ -115,6 +117,13 @@ def test_an_account_operation_refuses_what_the_account_cannot_do(
         (f"{HOLDER}&permissions[]=money", None, "permissions[0]"),
         (f"account_holder[customer]=c{BALANCES}", MISSING, "account_holder[type]"),
         (f"account_holder[type]=customer{BALANCES}", MISSING, "account_holder[customer]"),
+        (f"account_holder[type]=account{BALANCES}", MISSING, "account_holder[account]"),
+        (
+            f"account_holder[type]=account&account_holder[customer]=c{BALANCES}",
+            MISSING,
+            "account_holder[account]",
+        ),
+        (f"account_holder[type]=customer&{TWO_HOLDERS}{BALANCES}", None, "account_holder[account]"),
         (f"account_holder[type]=robot{BALANCES}", None, "account_holder[type]"),
         (f"{HOLDER}{BALANCES}&limits[accounts]=0", INTEGER, "limits[accounts]"),
         (f"{HOLDER}{BALANCES}&limits[x]=0", UNKNOWN, "limits[x]"),

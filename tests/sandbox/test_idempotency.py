@@ -1,7 +1,7 @@
 import pytest
 
 from fcasync.sandbox._faults import Fault
-from tests.sandbox.worlds import ACCOUNTS, driver
+from tests.sandbox.worlds import ACCOUNTS, SESSIONS, driver
 
 BALANCE = ("features[]", "balance")
 DAY = 86_400
@@ -91,6 +91,15 @@ def test_bad_parameters_are_not_a_result(params: str) -> None:
     api.post(api.url(1, "refresh"), BALANCE, key="k")
 
     assert "Idempotent-Replayed" not in api.reply.headers
+
+
+def test_a_session_without_its_holder_is_not_a_result() -> None:
+    """What has to be given together is validation too."""
+    api = driver()
+    params = [("account_holder[type]", "customer"), ("permissions[]", "balances")]
+    assert api.send("POST", SESSIONS, params, key="k")[0] == 400
+
+    api.post(SESSIONS, *params, ("account_holder[customer]", "cus_1"), key="k")
 
 
 def test_what_the_operation_refuses_is_a_result() -> None:

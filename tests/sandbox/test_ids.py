@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync.sandbox._ids import Ids
+from fcasync.sandbox._ids import Ids, part, parted
 
 INDICES = st.integers(0, 2**48 - 1)
 
@@ -35,3 +35,12 @@ def test_any_text_can_be_looked_up(text: str) -> None:
 def test_families_share_no_ids(other: Ids) -> None:
     """An id of another seed or another kind of object is unknown."""
     assert other.decode(Ids("fca_", 1).encode(5)) is None
+
+
+@given(index=st.integers(0, 2**28 - 1), number=st.integers(0, 2**24))
+def test_a_part_is_never_taken_for_another_account_s(index: int, number: int) -> None:
+    """However often an account was refreshed, the ids of its parts lead back to it."""
+    account, found = parted(part(index, number))
+
+    assert account == index
+    assert found == number or number >= 2**20

@@ -131,6 +131,28 @@ def test_a_subscription_brings_a_refresh_now_and_every_day() -> None:
     assert [b - a for a, b in pairwise(counts)] == [3, 3, 3]
 
 
+@pytest.mark.parametrize("days", [1, 2, 3, 30])
+def test_daily_refreshes_can_fail_too(days: int) -> None:
+    """Where every refresh fails, days bring attempts and no transactions."""
+    api = driver(varied=False, timing=Timing(failure_rate=1.0))
+    api.post(api.url(1, "subscribe"), TRANSACTION_FEATURE)
+    api.now += days * DAY + 2
+
+    assert api.get(api.url(1))["transaction_refresh"]["status"] == "failed"
+    assert api.send("GET", TRANSACTIONS, [("account", api.account_id(1))])[0] == 400
+
+
+def test_decades_of_transactions_have_ids_of_their_own() -> None:
+    """A clock that is moved far ahead mixes up neither transactions nor accounts."""
+    api = driver(varied=False)
+    api.post(api.url(2, "subscribe"), TRANSACTION_FEATURE)
+    api.world.advance(70 * 365 * DAY)
+    (newest,) = api.get(TRANSACTIONS, ("account", api.account_id(2)), ("limit", 1))["data"]
+
+    assert newest["account"] == api.account_id(2)
+    assert api.get(f"{TRANSACTIONS}/{newest['id']}") == newest
+
+
 def test_unsubscribing_ends_the_daily_refreshes() -> None:
     """Without a subscription nothing moves by itself."""
     api = driver(varied=False)

@@ -101,13 +101,30 @@ def test_a_state_belongs_to_its_seed(tmp_path: Path, settings: dict[str, Any], t
         load(tmp_path / "state.json", realm(**settings))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"format": 2}', "\x80"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "null", '{"format": 2}', "\x80", "[" * 100_000]
+)
 def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
     """A file that is no state is named, and nothing is taken from it."""
     (tmp_path / "state.json").write_text(text)
 
     with pytest.raises(StateError, match=r"state\.json"):
         load(tmp_path / "state.json", realm())
+
+
+@pytest.mark.parametrize("offset", ["1e999", "[]", '"?"'])
+def test_nothing_is_taken_from_a_damaged_file(tmp_path: Path, offset: str) -> None:
+    """Where one of two worlds cannot be read, the other is left alone too."""
+    path, known = tmp_path / "state.json", realm()
+    known.world().advance(7)
+    known.world("sk_test_other").advance(424_242)
+    save(path, known)
+    path.write_text(path.read_text().replace("424242.0", offset))
+    fresh = realm()
+    with pytest.raises(StateError, match=r"state\.json"):
+        load(path, fresh)
+
+    assert fresh.world().offset == 0
 
 
 def test_any_cut_is_noticed(tmp_path: Path) -> None:

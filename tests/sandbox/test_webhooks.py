@@ -100,6 +100,25 @@ async def test_a_settled_refresh_is_announced_and_signed(receiver: Receiver) -> 
     assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
 
 
+class MovedClock(FastClock):
+    """A clock that a test moves, while sleepers wait for real (a hundredth of the time)."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
+async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: Receiver) -> None:
+    """Whoever moves the clock that the sandbox was given need not tell the sandbox."""
+    clock = MovedClock()
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, settle_seconds=3600, clock=clock
+    ) as sandbox:
+        await refresh(sandbox, 0)
+        clock.ahead = 3600.0
+
+        assert len(await receiver.until(lambda receiver: bool(receiver.got))) == 1
+
+
 async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
     """Anything but a 2xx is tried again with the same event, up to five times."""
     receiver.answers = [500, 302, 429]

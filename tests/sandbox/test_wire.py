@@ -252,7 +252,9 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
     "wrong",
     [
         {"accounts": -1},
+        {"accounts": 2**27 + 1},
         {"seed": 1.5},
+        {"seed": 2**64},
         {"rate_limit": 0},
         {"settle_seconds": -1},
         {"latency": float("nan")},
@@ -260,6 +262,8 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
         {"webhook_duplicates": -0.1},
         {"api_key": "sk_live_1234567890"},
         {"api_key": "hello"},
+        {"webhook_url": "localhost:3000/hook"},
+        {"webhook_url": "http:///hook"},
     ],
 )
 def test_a_sandbox_refuses_nonsense(wrong: dict[str, Any]) -> None:
@@ -268,6 +272,35 @@ def test_a_sandbox_refuses_nonsense(wrong: dict[str, Any]) -> None:
         Sandbox(**wrong)
 
     assert "1234567890" not in str(refused.value)
+
+
+async def test_a_sandbox_runs_once_at_a_time(sandbox: Sandbox, http: Http) -> None:
+    """Entering one that runs is an error, and does the one that runs no harm."""
+    with pytest.raises(RuntimeError, match="running already"):
+        await sandbox.__aenter__()
+
+    assert (await http.send("GET", ACCOUNTS))[0] == 200
+
+
+def test_a_threaded_sandbox_runs_once_at_a_time() -> None:
+    """The same holds across threads."""
+    with Sandbox(threaded=True) as sandbox:
+        with pytest.raises(RuntimeError, match="running already"):
+            sandbox.__enter__()
+
+        assert sandbox.ledger == []
+
+
+def test_a_sandbox_that_could_not_start_can_be_started_later() -> None:
+    """After a busy port, what it holds can still be read, and it can try again."""
+    with Sandbox(threaded=True) as first:
+        port = urlsplit(first.url).port
+        second = Sandbox(port=port, threaded=True)
+        with pytest.raises(OSError, match="in use"):
+            second.__enter__()
+        assert second.ledger == []
+    with second:
+        assert urlsplit(second.url).port == port
 
 
 async def test_a_busy_port_is_an_error_at_the_start(sandbox: Sandbox) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fcasync.sandbox._faults import Fault, fault
 from fcasync.sandbox._rates import PRESETS, RateLimit, rate_limit
+from fcasync.sandbox._world import Settings, World
 from tests.sandbox.worlds import ACCOUNTS, START, Driver, driver
 
 BALANCE = ("features[]", "balance")
@@ -261,6 +262,18 @@ def test_effects_become_events_when_due() -> None:
     assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
     assert event["data"]["object"]["balance"] is not None
     assert follow_up == ()
+
+
+def test_an_event_tells_the_connected_account_it_happened_on() -> None:
+    """Events of a key's own account name none."""
+    own, connected = driver(varied=False), Driver(World(Settings(varied=False), "acct_1/acct_2"))
+    told = []
+    for api in (own, connected):
+        api.post(api.url(1, "disconnect"))
+        event, _ = api.world.due(api.effects[0], api.now)
+        told.append(event and event.get("account"))
+
+    assert told == [None, "acct_2"]
 
 
 def test_a_subscription_sends_an_event_a_day_until_it_ends() -> None:

@@ -49,6 +49,7 @@ from fcasync.testing import (
     ScriptedTransport,
     answer,
     make_account,
+    make_authorization,
     make_event,
     make_owner,
     make_ownership,
@@ -334,6 +335,7 @@ async def testing() -> None:
     client = Client("sk_test_1", transport=script, clock=clock)
     assert_type(await client.accounts.retrieve("fca_1"), Account)
     assert_type(clock.sleeps, list[float])
+    assert_type(make_authorization(), Authorization)
     assert_type(make_owner(), AccountOwner)
     assert_type(make_ownership(), AccountOwnership)
     assert_type(make_session(), Session)
