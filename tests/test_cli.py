@@ -317,6 +317,14 @@ def test_the_sandbox_serves_until_it_is_stopped() -> None:
     assert (process.returncode, stderr) == (0, "")
 
 
+def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
+    """Exit 1, and one sentence that says what to do."""
+    port = sandbox.url.rpartition(":")[2]
+    result = fcasync("sandbox", "--port", port)
+    assert one_sentence(result) == f"fcasync: port {port} is taken; --port 0 finds a free one"
+    assert result.exit_code == 1
+
+
 @pytest.mark.parametrize("command", ["", "accounts", "refresh", "sandbox", "transactions"])
 def test_every_command_explains_itself(command: str) -> None:
     """--help works everywhere."""

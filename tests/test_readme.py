@@ -1,6 +1,7 @@
 """The README's code, run as it stands."""
 
 import ast
+import asyncio
 import inspect
 import json
 import re
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, test_utils, web
+from aiohttp.typedefs import Handler
 
+import fcasync
 from fcasync.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +54,7 @@ def test_every_block_is_python(code: str) -> None:
 
 
 async def test_the_web_service(sandbox: Sandbox) -> None:
-    """The application starts, refreshes, answers 404 for an unknown account, and stops."""
+    """The application starts, refreshes, answers what was wrong with a request, and stops."""
     httpx = pytest.importorskip("httpx")
     pytest.importorskip("fastapi")
     app = (await run(block("FastAPI")))["app"]
@@ -60,9 +64,41 @@ async def test_the_web_service(sandbox: Sandbox) -> None:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
             good = await http.post(f"/accounts/{account}/refresh")
-            bad = await http.post("/accounts/fca_nobody/refresh")
+            unknown = await http.post("/accounts/fca_nobody/refresh")
+            no_id = await http.post("/accounts/a%20b/refresh")
     assert (good.status_code, good.json()) == (200, {"status": "pending"})
-    assert bad.status_code == 404
+    assert (unknown.status_code, no_id.status_code) == (404, 400)
+
+
+async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
+    """The handler takes what the sandbox signs with its secret, and refuses everything else."""
+    secret = "whsec_readme"
+    names = await run(block("EventRouter").replace("whsec_...", secret))
+    answers: list[int] = []
+
+    @web.middleware
+    async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        answers.append(response.status)
+        return response
+
+    app = web.Application(middlewares=[watch])
+    app.router.add_post("/", names["handler"])
+    async with test_utils.TestServer(app) as server, ClientSession() as session:
+        url = str(server.make_url("/"))
+        async with (
+            Sandbox(accounts=1, varied=False, webhook_url=url, webhook_secret=secret) as sandbox,
+            fcasync.Client(sandbox.api_key, base_url=sandbox.url) as client,
+        ):
+            (account,) = (await client.accounts.list()).data
+            await client.accounts.refresh_and_wait(account, features=["balance"])
+            async with asyncio.timeout(10):
+                while not answers:
+                    await asyncio.sleep(0.01)
+        async with session.post(url, data=b"{}") as forged:
+            assert forged.status == 400
+    assert answers[0] == 200
+    assert capsys.readouterr().out.startswith(account.id)
 
 
 async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +130,5 @@ def test_both_commands_do_their_own_setup() -> None:
 
 def test_every_error_in_the_readme_exists() -> None:
     """The drawn tree and the examples name real classes."""
-    import fcasync
-
     drawn = set(re.findall(r"\b[A-Z]\w+Error\b", README))
     assert {name for name in drawn if not hasattr(fcasync, name)} <= {"ValueError"}

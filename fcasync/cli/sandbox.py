@@ -1,6 +1,7 @@
 """``fcasync sandbox``: a local Financial Connections server for tests in any language."""
 
 import asyncio
+import errno
 import json
 import signal
 from typing import Any
@@ -98,7 +99,9 @@ async def sandbox(**options: Any) -> None:
                 click.echo(f"webhook secret: {server.webhook_secret}")
             await stop.wait()
     except OSError as error:
-        raise Failure(str(error)) from error
+        is_taken = error.errno == errno.EADDRINUSE
+        sentence = f"port {options['port']} is taken; --port 0 finds a free one"
+        raise Failure(sentence if is_taken else str(error)) from error
 
 
 def _make(options: dict[str, Any]) -> Sandbox:
