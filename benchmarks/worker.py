@@ -4,25 +4,25 @@ Each line is a JSON object with the name of a job and its arguments; each answer
 """
 
 import asyncio
+import gc
 import json
+import resource
 import sys
 import time
-from collections.abc import Coroutine
+import tracemalloc
+from collections.abc import Callable, Coroutine
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from benchmarks import data, peers
+from benchmarks import data
+
+_page = cache(data.page)
 
 
-def _cost(runner: asyncio.Runner, work: Coroutine[Any, Any, object]) -> dict[str, float]:
-    """Run *work* and return the seconds it took: of the processor, and of the clock."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    runner.run(work)
-    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-
-
-async def refresh(peer: peers.Peer, *, calls: int, concurrency: int) -> None:
-    """Refresh *calls* accounts, *concurrency* at a time."""
-    numbers = iter(range(calls))
+async def refresh(peer: Any, *, times: int, concurrency: int) -> None:
+    """Refresh so many accounts, *concurrency* at a time."""
+    numbers = iter(range(times))
 
     async def work() -> None:
         for number in numbers:
@@ -33,31 +33,68 @@ async def refresh(peer: peers.Peer, *, calls: int, concurrency: int) -> None:
             group.create_task(work())
 
 
-async def walk(peer: peers.Peer, *, accounts: int) -> None:
-    """Walk through *accounts* accounts."""
-    assert await peer.walk(f"cus_{accounts}") == accounts
+async def walk(peer: Any, *, times: int) -> None:
+    """Walk through so many accounts."""
+    assert await peer.walk(f"cus_{times}") == times
 
 
-JOBS: dict[str, Any] = {"refresh": refresh, "walk": walk}
+async def decode(decoder: Any, *, times: int) -> None:
+    """Decode so many accounts, a page at a time."""
+    body = _page()
+    for _ in range(times // data.PAGE):
+        decoder.decode(body)
 
 
-def main(name: str, url: str, loop: str = "asyncio") -> None:
-    factory = None
+async def keep(decoder: Any, *, times: int) -> float:
+    """Decode so many accounts, keep them, and return the bytes that each takes."""
+    bodies = [data.page(first) for first in range(0, times, data.PAGE)]
+    decoder.decode(bodies[0])
+    gc.collect()
+    tracemalloc.start()
+    kept = [decoder.decode(body) for body in bodies]
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(kept) == len(bodies)
+    return held / times
+
+
+JOBS: dict[str, Callable[..., Coroutine[Any, Any, float | None]]] = {
+    "refresh": refresh,
+    "walk": walk,
+    "decode": decode,
+    "keep": keep,
+}
+
+
+def _cost(runner: asyncio.Runner, job: Coroutine[Any, Any, float | None]) -> dict[str, Any]:
+    """Run *job* and return the seconds it took, of the processor and of the clock, and so on."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    held = runner.run(job)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"cpu": cpu, "wall": wall, "held": held, "peak_kib": peak}
+
+
+def _serve(module: Any, url: str, loop_factory: Any) -> None:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        competitor = runner.run(module.connect(url))
+        print(json.dumps({"ready": True}), flush=True)
+        for line in sys.stdin:
+            order = json.loads(line)
+            job = JOBS[order.pop("job")]
+            print(json.dumps(_cost(runner, job(competitor, **order))), flush=True)
+        runner.run(competitor.aclose())
+
+
+def main(module: str, url: str, loop: str) -> None:
     try:
-        if loop == "uvloop":
-            import uvloop
-
-            factory = uvloop.new_event_loop
-        with asyncio.Runner(loop_factory=factory) as runner:
-            peer = runner.run(peers.connect(name, url))
-            print(json.dumps({"ready": name}), flush=True)
-            for line in sys.stdin:
-                order = json.loads(line)
-                job = JOBS[order.pop("job")]
-                print(json.dumps(_cost(runner, job(peer, **order))), flush=True)
-            runner.run(peer.aclose())
+        factory = import_module(loop).new_event_loop
+        competitor = import_module(module)
     except ModuleNotFoundError as error:
         print(json.dumps({"missing": error.name}), flush=True)
+    else:
+        _serve(competitor, url, factory)
 
 
 if __name__ == "__main__":

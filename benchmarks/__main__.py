@@ -1,0 +1,35 @@
+"""``python -m benchmarks [--quick] [--results FOLDER] [MEASURE...]``."""
+
+import argparse
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import lab, report
+from benchmarks.measures import MEASURES
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
+    parser.add_argument("--results", type=Path, help=f"where files go; {RESULTS} unless quick")
+    options = parser.parse_args()
+    if unknown := set(options.measures) - set(MEASURES):
+        parser.error(f"no measure is called {' or '.join(sorted(unknown))}")
+    size = lab.QUICK if options.quick else lab.FULL
+    folder = options.results or (None if options.quick else RESULTS)
+    console, began = Console(), time.perf_counter()
+    for name in options.measures or MEASURES:
+        result = MEASURES[name](size)
+        report.show(result, console)
+        if folder:
+            report.save(result, size, folder)
+    console.print(f"{time.perf_counter() - began:.0f} s", style="dim")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Runs competitors: each in a process of its own, in turns, round after round."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+Sample = dict[str, float]
+"""What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
+
+
+class Size(NamedTuple):
+    """How much of everything is run."""
+
+    name: str
+    rounds: int
+    calls: Mapping[str, int]
+    """Refreshes per round and peer; dear ones get fewer."""
+    concurrencies: tuple[int, ...]
+    walk: int
+    walks: int
+    decodes: int
+    kept: int
+    imports: int
+    loops: int
+    totals: tuple[int, ...]
+
+
+FULL = Size(
+    name="full",
+    rounds=11,
+    calls={"stripe_aiohttp": 192, "stripe_httpx": 64, "": 384},
+    concurrencies=(1, 32, 256),
+    walk=10_000,
+    walks=3,
+    decodes=2_000,
+    kept=10_000,
+    imports=11,
+    loops=20_000,
+    totals=(1_000, 10_000, 100_000, 1_000_000),
+)
+QUICK = Size(
+    name="quick",
+    rounds=3,
+    calls={"stripe_httpx": 16, "": 32},
+    concurrencies=(1, 32),
+    walk=300,
+    walks=1,
+    decodes=200,
+    kept=200,
+    imports=1,
+    loops=200,
+    totals=(100, 1_000),
+)
+
+
+class Competitor:
+    """A process that works when it is told to."""
+
+    def __init__(self, module: str, url: str = "", loop: str = "asyncio") -> None:
+        self._process = _start("benchmarks.worker", f"benchmarks.{module}", url, loop)
+
+    @cached_property
+    def missing(self) -> str | None:
+        """The library that it would need; waits until the process is ready."""
+        return self._answer().get("missing")
+
+    def run(self, job: str, **arguments: int) -> Sample:
+        """Do one job and return what it cost."""
+        assert not self.missing
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"job": job, **arguments}) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a competitor ended with exit code {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _stop(self._process)
+
+
+def _start(module: str, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(30)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the server of canned answers and yield its URL."""
+    process = _start("benchmarks.server")
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        _stop(process)
+
+
+class Line(NamedTuple):
+    """One line of a table: the medians of what a competitor cost."""
+
+    label: str
+    value: float
+    """What the measure is about, in its unit."""
+    group: str = ""
+    wall: float | None = None
+    ratio: float | None = None
+    """Median of what fcasync cost in the same round, divided by what this cost."""
+    spread: tuple[float, float] | None = None
+    """First and third quartile of the ratios."""
+
+
+class Result(NamedTuple):
+    """What a measure found."""
+
+    name: str
+    title: str
+    unit: str
+    lines: list[Line]
+    notes: list[str]
+
+
+def compare(
+    competitors: Mapping[str, Competitor],
+    rounds: int,
+    job: str,
+    arguments: Mapping[str, Mapping[str, int]],
+) -> dict[str, list[Sample]]:
+    """Return the samples of each competitor; in each round each of them does the job once.
+
+    A first round warms up: it opens connections and writes bytecode, and is not counted.
+    """
+    samples: dict[str, list[Sample]] = {name: [] for name in competitors}
+    for number in range(rounds + 1):
+        for name, competitor in competitors.items():
+            sample = competitor.run(job, **arguments[name])
+            if number:
+                times = arguments[name]["times"]
+                sample["cpu"], sample["wall"] = sample["cpu"] / times, sample["wall"] / times
+                samples[name].append(sample)
+    return samples
+
+
+def lines(
+    samples: Mapping[str, list[Sample]],
+    labels: Mapping[str, str],
+    *,
+    scale: float = 1e6,
+    group: str = "",
+) -> list[Line]:
+    """Return a line per competitor, from its processor time per unit of work."""
+    ours = [sample["cpu"] for sample in samples["fcasync"]]
+    found = []
+    for name, theirs in samples.items():
+        ratios = [own / sample["cpu"] for own, sample in zip(ours, theirs, strict=True)]
+        found.append(
+            Line(
+                label=labels[name],
+                value=statistics.median(sample["cpu"] for sample in theirs) * scale,
+                group=group,
+                wall=statistics.median(sample["wall"] for sample in theirs) * scale,
+                ratio=statistics.median(ratios),
+                spread=quartiles(ratios),
+            )
+        )
+    return found
+
+
+def quartiles(values: list[float]) -> tuple[float, float]:
+    """Return the first and the third quartile."""
+    if len(values) < 2:
+        return values[0], values[0]
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, third
+
+
+@contextmanager
+def present(modules: Mapping[str, Competitor], notes: list[str]) -> Iterator[dict[str, Competitor]]:
+    """Yield the competitors whose libraries are installed, and end all of them; note the others."""
+    try:
+        for name, competitor in modules.items():
+            if competitor.missing:
+                notes.append(f"{name} is left out: {competitor.missing} is not installed")
+        yield {name: each for name, each in modules.items() if not each.missing}
+    finally:
+        for competitor in modules.values():
+            competitor.__exit__()

@@ -1,0 +1,90 @@
+"""Prints what the layers of one call cost, in seconds, without any network.
+
+Each round runs each layer *times* times; the answer is a JSON object of lists, one per layer.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import tenacity
+from multidict import CIMultiDict
+
+from benchmarks import data
+from fcasync._clock import SYSTEM_CLOCK
+from fcasync._engine import Engine
+from fcasync._interpret import interpret
+from fcasync._limit import Limiter
+from fcasync._redact import Secret
+from fcasync._retry import RetryPolicy
+from fcasync._wire import Answer, Options, Request, build
+from fcasync.errors import FCError
+from fcasync.resources.accounts import REFRESH
+
+OPTIONS = Options(
+    api_key=Secret(data.KEY),
+    base_url="http://127.0.0.1",
+    timeout=30.0,
+    deadline=90.0,
+    retry=RetryPolicy(),
+)
+ANSWER = Answer(200, CIMultiDict({"Request-Id": "req_1"}), json.dumps(data.account(1)).encode())
+
+
+class Instant:
+    """A transport that has the answer at hand."""
+
+    async def send(self, request: Request[Any], timeout: float) -> Answer:
+        return ANSWER
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+def make() -> Request[Any]:
+    return build(REFRESH, OPTIONS, object_id="fca_1", params={"features": ["balance"]})
+
+
+async def bare(request: Request[Any], transport: Instant) -> object:
+    return interpret(request, await transport.send(request, 30.0))
+
+
+def layers() -> Mapping[str, Callable[[], Awaitable[object]]]:
+    request, transport = make(), Instant()
+    engine = Engine(transport, clock=SYSTEM_CLOCK, limiter=Limiter())
+
+    async def one_request() -> object:
+        return make()
+
+    async def in_tenacity() -> object:
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(FCError),
+            stop=tenacity.stop_after_attempt(4),
+            wait=tenacity.wait_random_exponential(0.5, 8),
+        )
+        return await retrying(bare, request, transport)
+
+    return {
+        "request": one_request,
+        "bare": lambda: bare(request, transport),
+        "engine": lambda: engine.value(request, OPTIONS),
+        "tenacity": in_tenacity,
+    }
+
+
+async def main(times: int, rounds: int) -> None:
+    costs: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, layer in layers().items():
+            begin = time.process_time()
+            for _ in range(times):
+                await layer()
+            costs.setdefault(name, []).append((time.process_time() - begin) / times)
+    print(json.dumps(costs))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

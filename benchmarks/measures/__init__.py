@@ -1,0 +1,17 @@
+"""One file per measure; each has a ``run(size)`` that returns a Result."""
+
+from collections.abc import Callable
+
+from benchmarks.lab import Result, Size
+from benchmarks.measures import decode, imports, keep, layers, loops, refresh, scale, walk
+
+MEASURES: dict[str, Callable[[Size], Result]] = {
+    "refresh": refresh.run,
+    "walk": walk.run,
+    "decode": decode.run,
+    "keep": keep.run,
+    "imports": imports.run,
+    "layers": layers.run,
+    "scale": scale.run,
+    "loops": loops.run,
+}

@@ -1,0 +1,24 @@
+"""A typed POST that refreshes an account."""
+
+from benchmarks import lab, peers
+
+
+def run(size: lab.Size) -> lab.Result:
+    lines: list[lab.Line] = []
+    notes: list[str] = []
+    with lab.serving() as url:
+        everybody = {name: lab.Competitor(f"peers.{name}", url) for name in peers.LABELS}
+        with lab.present(everybody, notes) as present:
+            for concurrency in size.concurrencies:
+                arguments = {
+                    name: {
+                        "times": max(size.calls.get(name, size.calls[""]), concurrency),
+                        "concurrency": concurrency,
+                    }
+                    for name in present
+                }
+                samples = lab.compare(present, size.rounds, "refresh", arguments)
+                group = f"{concurrency} at a time"
+                lines += lab.lines(samples, peers.LABELS, group=group)
+    title = "Refresh one account: a typed POST with an idempotency key and retries"
+    return lab.Result("refresh", title, "µs of CPU per call", lines, notes)
