@@ -1,0 +1,128 @@
+"""The goodput over time of each competitor, one above the other, as an SVG."""
+
+from collections.abc import Sequence
+from html import escape
+
+from benchmarks.goodput.measure import BIN, Found, Score
+from benchmarks.goodput.schedule import BURST, LATENCY, Schedule
+
+WIDTH, LEFT, RIGHT = 860, 50, 20
+TOP, HIGH, STRIP, GAP = 80, 70, 18, 42
+"""Pixels: above all rows, the accounts of a row, its strip of 429s, and below it."""
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #24292f }
+.title { font-size: 15px; font-weight: 600 }
+.name { font-size: 13px; font-weight: 600 }
+.quiet { fill: #57606a }
+.theirs { fill: #8c959f }
+.ours { fill: #0969da }
+.refused { fill: #cf222e }
+.limit { fill: none; stroke: #24292f; stroke-width: 1.5; stroke-dasharray: 4 3 }
+.axis { stroke: #57606a; stroke-width: 1 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 }
+  .quiet { fill: #9198a1 }
+  .theirs { fill: #6e7681 }
+  .ours { fill: #4493f8 }
+  .refused { fill: #f85149 }
+  .limit { stroke: #e6edf3 }
+  .axis { stroke: #9198a1 }
+}
+"""
+
+
+class _Plane:
+    """Turns seconds and rates into pixels."""
+
+    def __init__(self, found: Found) -> None:
+        self._seconds = found.schedule.seconds
+        most = [phase.rate for phase in found.schedule.phases]
+        most += [count / BIN for score in found.scores.values() for count in score.done]
+        self._most = max(most) * 1.05
+
+    def x(self, seconds: float) -> float:
+        return LEFT + seconds / self._seconds * (WIDTH - LEFT - RIGHT)
+
+    def high(self, rate: float) -> float:
+        return rate / self._most * HIGH
+
+
+def draw(found: Found) -> str:
+    """Return the SVG."""
+    plane, y = _Plane(found), TOP
+    title = "Bulk refresh at a rate limit that is not known: accounts refreshed a second"
+    parts = [
+        _text(0, 18, title, "title"),
+        _text(0, 38, _legend(found.schedule), "quiet"),
+    ]
+    for name, score in found.scores.items():
+        parts.append(_row(score, name == "fcasync", found.schedule, plane, y))
+        y += HIGH + STRIP + GAP
+    parts += [
+        _text(plane.x(begin), y - 12, f"{begin:g} s: {phase.label}", "quiet")
+        for begin, phase in found.schedule.spans()
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '
+        f'viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{escape(title)}">'
+        f"<style>{STYLE}</style>{''.join(parts)}</svg>\n"
+    )
+
+
+def _legend(schedule: Schedule) -> str:
+    return (
+        f"dashed: the limit, with a burst of {BURST:.0f}; latency {LATENCY * 1000:.0f} ms; "
+        "red, below the line: the share of requests answered with 429"
+    )
+
+
+def _row(score: Score, is_ours: bool, schedule: Schedule, plane: _Plane, y: float) -> str:
+    ground = y + HIGH
+    facts = (
+        f"{score.goodput:.2f} of the limit, {score.per_account:.2f} requests per account, "
+        f"{score.given_up:,} accounts given up"
+    )
+    kind = "ours" if is_ours else "theirs"
+    tall = [plane.high(count / BIN) for count in score.done]
+    share = [_share(*pair) for pair in zip(score.limited, score.done, strict=True)]
+    return (
+        _text(LEFT, y - 8, score.label, "name")
+        + _text(WIDTH - RIGHT, y - 8, facts, "quiet", "end")
+        + _bars(kind, tall, plane, ground, up=True)
+        + _bars("refused", [part * STRIP for part in share], plane, ground, up=False)
+        + _limit(schedule, plane, ground)
+        + f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{ground}" y2="{ground}"/>'
+        + "".join(
+            _text(LEFT - 6, ground - plane.high(rate) + 4, f"{rate:.0f}/s", "quiet", "end")
+            for rate in sorted({phase.rate for phase in schedule.phases})
+        )
+    )
+
+
+def _share(limited: int, done: int) -> float:
+    return limited / (limited + done) if limited else 0.0
+
+
+def _bars(kind: str, sizes: Sequence[float], plane: _Plane, ground: float, *, up: bool) -> str:
+    wide = plane.x(BIN) - plane.x(0) - 1
+    return "".join(
+        f'<rect class="{kind}" x="{plane.x(place * BIN):.1f}" width="{wide:.1f}" '
+        f'y="{ground - size if up else ground + 1:.1f}" height="{size:.1f}"/>'
+        for place, size in enumerate(sizes)
+        if size
+    )
+
+
+def _limit(schedule: Schedule, plane: _Plane, ground: float) -> str:
+    points = []
+    for begin, phase in schedule.spans():
+        level = ground - plane.high(phase.rate)
+        points += [(plane.x(begin), level), (plane.x(begin + phase.seconds), level)]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline class="limit" points="{path}"/>'
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    return (
+        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    )

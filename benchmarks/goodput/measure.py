@@ -1,0 +1,137 @@
+"""Runs the competitors one after another and scores each by the server's ledger."""
+
+import json
+import subprocess
+import sys
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.goodput.peers import LABELS
+from benchmarks.goodput.schedule import Schedule
+
+BIN = 0.5
+"""Seconds that a point of the chart covers."""
+
+Row = tuple[float, str | None, int]
+"""A request: seconds since the first one, its account (None if it is not about one), its status."""
+
+
+class Score(NamedTuple):
+    """How a competitor did."""
+
+    label: str
+    accounts: int
+    """Accounts refreshed until the schedule ended."""
+    goodput: float
+    """Accounts a second by the limit; the burst lets the ideal reach a little more than 1."""
+    by_phase: dict[str, float]
+    """The same for each phase."""
+    requests: int
+    per_account: float
+    """Requests for each account that was refreshed."""
+    refused: float
+    """The share of requests that were answered with 429."""
+    until_goal: float | None
+    """Seconds until the schedule's goal of accounts was reached; None: it was not."""
+    given_up: int
+    """Accounts that the competitor left behind."""
+    done: list[int]
+    """Accounts refreshed in each bin of time."""
+    limited: list[int]
+    """The 429s in each bin of time."""
+
+
+class Found(NamedTuple):
+    """What the measure found."""
+
+    schedule: Schedule
+    scores: dict[str, Score]
+    notes: list[str]
+
+
+def run(schedule: Schedule) -> Found:
+    """Let everybody work through *schedule*, one after another."""
+    scores, notes = {}, []
+    for name, label in LABELS.items():
+        rows, told = _compete(name, schedule)
+        if "missing" in told:
+            notes.append(f"{label} is left out: {told['missing']} is not installed")
+        else:
+            scores[name] = score(label, rows, told["given_up"], schedule)
+    return Found(schedule, scores, notes)
+
+
+def score(label: str, rows: Sequence[Row], given_up: int, schedule: Schedule) -> Score:
+    """Score a competitor by the requests that reached the server before the schedule ended."""
+    within = [row for row in rows if row[0] < schedule.seconds]
+    done = sorted(_first_success(within).values())
+    limited = [at for at, _, status in within if status == 429]
+    return Score(
+        label=label,
+        accounts=len(done),
+        goodput=len(done) / schedule.capacity,
+        by_phase=_by_phase(done, schedule),
+        requests=len(within),
+        per_account=len(within) / max(len(done), 1),
+        refused=len(limited) / max(len(within), 1),
+        until_goal=done[schedule.goal - 1] if len(done) >= schedule.goal else None,
+        given_up=given_up,
+        done=_bins(done, schedule),
+        limited=_bins(limited, schedule),
+    )
+
+
+def _first_success(rows: Sequence[Row]) -> Mapping[str, float]:
+    first: dict[str, float] = {}
+    for at, account, status in rows:
+        if account is not None and status == 200:
+            first.setdefault(account, at)
+    return first
+
+
+def _by_phase(done: list[float], schedule: Schedule) -> dict[str, float]:
+    return {
+        phase.label: (bisect_left(done, begin + phase.seconds) - bisect_left(done, begin))
+        / (phase.seconds * phase.rate)
+        for begin, phase in schedule.spans()
+    }
+
+
+def _bins(times: Sequence[float], schedule: Schedule) -> list[int]:
+    counts = [0] * max(1, round(schedule.seconds / BIN))
+    for at in times:
+        counts[min(int(at / BIN), len(counts) - 1)] += 1
+    return counts
+
+
+def _compete(name: str, schedule: Schedule) -> tuple[list[Row], dict[str, Any]]:
+    rows: list[Row] = []
+    with _serving(schedule, rows) as where:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.goodput.peers", name, schedule.name],
+            input=where,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+        )
+    return rows, json.loads(done.stdout)
+
+
+@contextmanager
+def _serving(schedule: Schedule, rows: list[Row]) -> Iterator[str]:
+    """Run the server, yield the line it prints, and fill *rows* with its ledger at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.goodput.server", schedule.name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline()
+        ledger, _ = process.communicate(timeout=30)
+        rows += [(at, account, status) for at, account, status in json.loads(ledger)]
