@@ -10,7 +10,7 @@ from fcasync.sandbox._states import AccountState, Refresh, Timing
 
 ACCOUNTS_URL = "/v1/financial_connections/accounts"
 _DAY = 86_400
-_NAMES = ("Ada Byron", "Jane Smith", "Kofi Annan Jr", "Lin Wei", "Noor Haddad", "Zoë Åkesson")
+_NAMES = ("Ana Lindqvist", "Jane Smith", "Kofi Mensah", "Lin Wei", "Noor Haddad", "Zoë Åkesson")
 _STREETS = ("Alder Way", "Harbor Street", "Mill Lane", "Orchard Road")
 
 

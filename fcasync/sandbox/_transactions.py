@@ -60,14 +60,14 @@ def transaction(seed: Seed, facts: Facts, number: int, good: int) -> dict[str, A
     refresh = updated_by(facts, number, good)
     at = transacted_at(facts, number)
     status = _status(facts, number, good)
-    sign = 1 if dice % 3 == 0 else -1
+    what = _DESCRIPTIONS[dice % len(_DESCRIPTIONS)]
     return {
         "id": seed.transaction_ids.encode(part(facts.index, number)),
         "object": "financial_connections.transaction",
         "account": facts.id,
-        "amount": sign * (dice % 20_000 + 1),
+        "amount": (1 if what == "Salary" else -1) * (dice % 20_000 + 1),
         "currency": "usd",
-        "description": _DESCRIPTIONS[dice % len(_DESCRIPTIONS)],
+        "description": what,
         "livemode": False,
         "status": status,
         "status_transitions": {
