@@ -297,6 +297,7 @@ def test_an_interrupted_job_says_how_to_resume(
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert sandbox.api_key not in stderr
+    assert len(said(stderr)) == 1, stderr
     (sentence,) = said(stderr)
     assert sentence.startswith("fcasync: stopped with ")
     words = shlex.split(sentence.partition("resume, giving --api-key again, with: ")[2])

@@ -188,9 +188,11 @@ def _stop_on_signals() -> None:
 
     def stop() -> None:
         # A second Ctrl-C, even after the loop, would tear the orderly end, which is short, apart.
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         if task is not None:
             task.cancel()
 
