@@ -72,7 +72,7 @@ def draw(found: Found) -> str:
 def _legend(schedule: Schedule) -> str:
     return (
         f"dashed: the limit, with a burst of {BURST:.0f}; latency {LATENCY * 1000:.0f} ms; "
-        "red, below the line: the share of requests answered with 429"
+        "red: the share of requests answered with 429"
     )
 
 
@@ -80,7 +80,7 @@ def _row(score: Score, is_ours: bool, schedule: Schedule, plane: _Plane, y: floa
     ground = y + HIGH
     facts = (
         f"{score.goodput:.2f} of the limit, {score.per_account:.2f} requests per account, "
-        f"{score.given_up:,} accounts given up"
+        f"{score.given_up:,} given up, others refused {score.others_refused:.0%}"
     )
     kind = "ours" if is_ours else "theirs"
     tall = [plane.high(count / BIN) for count in score.done]

@@ -19,6 +19,17 @@ Row = tuple[float, str | None, int]
 """A request: seconds since the first one, its account (None if it is not about one), its status."""
 
 
+Look = tuple[float, bool]
+"""Seconds since the first request, and whether any other request would have been refused then."""
+
+
+class Ledger(NamedTuple):
+    """What the server wrote down."""
+
+    rows: list[Row]
+    looks: list[Look]
+
+
 class Score(NamedTuple):
     """How a competitor did."""
 
@@ -34,6 +45,8 @@ class Score(NamedTuple):
     """Requests for each account that was refreshed."""
     refused: float
     """The share of requests that were answered with 429."""
+    others_refused: float
+    """The share of time in which any other request with the same key would have got a 429."""
     until_goal: float | None
     """Seconds until the schedule's goal of accounts was reached; None: it was not."""
     given_up: int
@@ -56,17 +69,18 @@ def run(schedule: Schedule) -> Found:
     """Let everybody work through *schedule*, one after another."""
     scores, notes = {}, []
     for name, label in LABELS.items():
-        rows, told = _compete(name, schedule)
+        ledger, told = _compete(name, schedule)
         if "missing" in told:
             notes.append(f"{label} is left out: {told['missing']} is not installed")
         else:
-            scores[name] = score(label, rows, told["given_up"], schedule)
+            scores[name] = score(label, ledger, told["given_up"], schedule)
     return Found(schedule, scores, notes)
 
 
-def score(label: str, rows: Sequence[Row], given_up: int, schedule: Schedule) -> Score:
+def score(label: str, ledger: Ledger, given_up: int, schedule: Schedule) -> Score:
     """Score a competitor by the requests that reached the server before the schedule ended."""
-    within = [row for row in rows if row[0] < schedule.seconds]
+    within = [row for row in ledger.rows if row[0] < schedule.seconds]
+    looks = [is_empty for at, is_empty in ledger.looks if at < schedule.seconds]
     done = sorted(_first_success(within).values())
     limited = [at for at, _, status in within if status == 429]
     return Score(
@@ -77,6 +91,7 @@ def score(label: str, rows: Sequence[Row], given_up: int, schedule: Schedule) ->
         requests=len(within),
         per_account=len(within) / max(len(done), 1),
         refused=len(limited) / max(len(within), 1),
+        others_refused=sum(looks) / max(len(looks), 1),
         until_goal=done[schedule.goal - 1] if len(done) >= schedule.goal else None,
         given_up=given_up,
         done=_bins(done, schedule),
@@ -107,9 +122,9 @@ def _bins(times: Sequence[float], schedule: Schedule) -> list[int]:
     return counts
 
 
-def _compete(name: str, schedule: Schedule) -> tuple[list[Row], dict[str, Any]]:
-    rows: list[Row] = []
-    with _serving(schedule, rows) as where:
+def _compete(name: str, schedule: Schedule) -> tuple[Ledger, dict[str, Any]]:
+    ledger = Ledger([], [])
+    with _serving(schedule, ledger) as where:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.goodput.peers", name, schedule.name],
             input=where,
@@ -118,12 +133,12 @@ def _compete(name: str, schedule: Schedule) -> tuple[list[Row], dict[str, Any]]:
             check=True,
             cwd=Path(__file__).parents[2],
         )
-    return rows, json.loads(done.stdout)
+    return ledger, json.loads(done.stdout)
 
 
 @contextmanager
-def _serving(schedule: Schedule, rows: list[Row]) -> Iterator[str]:
-    """Run the server, yield the line it prints, and fill *rows* with its ledger at the end."""
+def _serving(schedule: Schedule, ledger: Ledger) -> Iterator[str]:
+    """Run the server, yield the line it prints, and fill *ledger* at the end."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.goodput.server", schedule.name],
         stdin=subprocess.PIPE,
@@ -133,5 +148,6 @@ def _serving(schedule: Schedule, rows: list[Row]) -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline()
-        ledger, _ = process.communicate(timeout=30)
-        rows += [(at, account, status) for at, account, status in json.loads(ledger)]
+        written = json.loads(process.communicate(timeout=30)[0])
+        ledger.rows.extend((at, account, status) for at, account, status in written["rows"])
+        ledger.looks.extend((at, is_empty) for at, is_empty in written["looks"])

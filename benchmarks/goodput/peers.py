@@ -180,10 +180,10 @@ PEERS: dict[str, Peer] = {
 }
 LABELS = {
     "fcasync": "fcasync",
-    "aiohttp": "aiohttp and backoff",
+    "aiohttp": "aiohttp, backoff",
     "stripe": "official SDK",
-    "stripe_backoff": "official SDK and backoff",
-    "known": "limit known in advance",
+    "stripe_backoff": "official SDK, backoff",
+    "known": "limit known",
 }
 
 

@@ -1,8 +1,10 @@
 """Results as a table on the terminal and as files."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -10,40 +12,48 @@ from benchmarks import machine
 from benchmarks.goodput import chart
 from benchmarks.goodput.measure import BIN, Found, Score
 from benchmarks.goodput.peers import FIRST_WAIT, LONGEST_WAIT
-from benchmarks.goodput.schedule import BURST, LATENCY
+from benchmarks.goodput.schedule import BURST, LATENCY, Phase
 
 TITLE = "Bulk refresh at a rate limit that is not known"
 UNIT = "accounts refreshed a second, divided by the limit"
 
 
 def show(found: Found, console: Console) -> None:
-    """Print *found* as a table."""
-    table = Table(title=f"{TITLE}\n{UNIT}", title_justify="left")
+    """Print *found* as a table, with a column for each competitor."""
+    scores = list(found.scores.values())
+    table = Table(title=f"{TITLE}\n{UNIT}", title_justify="left", box=box.SIMPLE)
     table.add_column("", no_wrap=True)
-    phases = [phase.label for phase in found.schedule.phases]
-    for column in ("all", *phases, "requests\n/ account", "429s", *_goal(found), "given up"):
-        table.add_column(column, justify="right")
-    for score in found.scores.values():
-        table.add_row(*_cells(score))
+    for score in scores:
+        table.add_column(score.label, justify="right")
+    for label, cell in _rows(found).items():
+        table.add_row(label, *map(cell, scores))
     console.print(table)
     for note in found.notes:
         console.print(f"  {note}", style="dim", highlight=False)
 
 
-def _goal(found: Found) -> tuple[str]:
-    return (f"first {found.schedule.goal:,}\naccounts",)
+def _rows(found: Found) -> dict[str, Callable[[Score], str]]:
+    """Return what stands at the left of each row, and what makes its cells."""
+    return {
+        "goodput": lambda score: f"{score.goodput:.2f}",
+        **{
+            f"  {phase.label}, {phase.seconds:g} s": _phase(phase)
+            for phase in found.schedule.phases
+        },
+        "requests / account": lambda score: f"{score.per_account:.2f}",
+        "429s": lambda score: f"{score.refused:.1%}",
+        "others refused": lambda score: f"{score.others_refused:.1%}",
+        f"first {found.schedule.goal:,} accounts": _until_goal,
+        "given up": lambda score: f"{score.given_up:,}",
+    }
 
 
-def _cells(score: Score) -> tuple[str, ...]:
-    return (
-        score.label,
-        f"{score.goodput:.3f}",
-        *(f"{value:.3f}" for value in score.by_phase.values()),
-        f"{score.per_account:.2f}",
-        f"{score.refused:.1%}",
-        "not reached" if score.until_goal is None else f"{score.until_goal:.1f} s",
-        f"{score.given_up:,}",
-    )
+def _phase(phase: Phase) -> Callable[[Score], str]:
+    return lambda score: f"{score.by_phase[phase.label]:.2f}"
+
+
+def _until_goal(score: Score) -> str:
+    return "never" if score.until_goal is None else f"{score.until_goal:.1f} s"
 
 
 def save(found: Found, folder: Path) -> None:

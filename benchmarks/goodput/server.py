@@ -1,7 +1,8 @@
 """The sandbox in a process of its own, with a limit that changes as the schedule says.
 
 It prints where it is as one line of JSON, serves until standard input ends, and then prints its
-ledger: for each request the seconds since the first one, the account and the status.
+ledger: for each request the seconds since the first one, the account and the status. Beside it are
+the looks at the bucket: the seconds, and whether any other request would have been refused.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from fcasync.sandbox import RateLimit, Sandbox
 from fcasync.sandbox._errors import rate_limited
 from fcasync.sandbox._rates import Limiter
 
-ACCOUNTS = 20_000
-"""More than 64 workers can ask for in the time that they have."""
+MOST = 1800
+"""Accounts for each second, which is more than anybody can ask for in that time."""
+LOOK = 0.02
+"""Seconds between two looks at the bucket."""
 
 
 class Changing(Limiter):
@@ -29,29 +32,46 @@ class Changing(Limiter):
         self._tokens = BURST
         self._began: float | None = None
         self._at = 0.0
+        self.looks: list[tuple[float, bool]] = []
+        """Seconds since the first request, and whether the bucket was empty then."""
 
     def admit(self, operation: str, now: float) -> None:
         """Take a token; time begins with the first call."""
         if self._began is None:
             self._began = self._at = now
-        rate = self._schedule.rate_at(now - self._began)
-        self._tokens = min(BURST, self._tokens + (now - self._at) * rate)
-        self._at = now
+        self._tokens, self._at = self._filled(self._began, now), now
         if self._tokens < 1.0:
             raise rate_limited("global-rate")
         self._tokens -= 1.0
 
+    def look(self, now: float) -> None:
+        """Note whether a request would be refused now, without being one."""
+        if self._began is not None:
+            self.looks.append((now - self._began, self._filled(self._began, now) < 1.0))
+
+    def _filled(self, began: float, now: float) -> float:
+        rate = self._schedule.rate_at(now - began)
+        return min(BURST, self._tokens + (now - self._at) * rate)
+
 
 async def serve(schedule: Schedule) -> None:
-    async with Sandbox(ACCOUNTS, varied=False, latency=LATENCY) as sandbox:
-        sandbox.world.limiter = Changing(schedule)
+    accounts = int(schedule.seconds * MOST)
+    async with Sandbox(accounts, varied=False, latency=LATENCY) as sandbox:
+        sandbox.world.limiter = limiter = Changing(schedule)
         name = sandbox.world.store.seed.account_ids.encode
-        ids = [name(index) for index in range(ACCOUNTS)]
+        ids = [name(index) for index in range(accounts)]
         print(json.dumps({"url": sandbox.url, "api_key": sandbox.api_key, "ids": ids}), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-        rows = sandbox.ledger
-        began = rows[0]["time"] if rows else 0.0
-        print(json.dumps([(row["time"] - began, row["account"], row["status"]) for row in rows]))
+        end = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+        while not end.done():
+            limiter.look(sandbox.now)
+            await asyncio.wait([end], timeout=LOOK)
+        print(json.dumps({"rows": _rows(sandbox), "looks": limiter.looks}))
+
+
+def _rows(sandbox: Sandbox) -> list[tuple[float, str | None, int]]:
+    ledger = sandbox.ledger
+    began = ledger[0]["time"] if ledger else 0.0
+    return [(row["time"] - began, row["account"], row["status"]) for row in ledger]
 
 
 if __name__ == "__main__":

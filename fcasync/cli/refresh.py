@@ -183,15 +183,19 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 def _stop_on_signals() -> None:
     """End on SIGTERM as on Ctrl-C: what is finished is written, then the job stops."""
-    task = asyncio.current_task()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
     def stop() -> None:
-        # Once: a second Ctrl-C would tear the orderly end, which takes no time, to pieces.
-        if task is not None and not task.cancelling():
+        # A second Ctrl-C, even after the loop, would tear the orderly end, which is short, apart.
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        if task is not None:
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
 
 
 def _how_to_resume(report: Report, journal: str | None) -> str:

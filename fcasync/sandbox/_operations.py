@@ -4,8 +4,10 @@ Everything here happens after the parameters have been judged: an error raised h
 of the operation, and is kept under the idempotency key like any other.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -175,7 +177,8 @@ def _permit(store: Store, index: int, features: Sequence[str]) -> None:
 def _wait_is_over(store: Store, refresh: Refresh, feature: str, now: float) -> None:
     opens = refresh.opens_at(now, store.timing)
     if opens is not None and now < opens:
-        message = f"The next {feature} refresh of this account is available at {-int(-opens // 1)}."
+        when = datetime.fromtimestamp(math.ceil(opens), UTC)
+        message = f"The next {feature} refresh of this account is available at {when:%F %T} UTC."
         raise _errors.invalid(message, "features")
 
 

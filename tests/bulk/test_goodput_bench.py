@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.goodput import chart, measure, peers
-from benchmarks.goodput.measure import Found, Row
+from benchmarks.goodput.measure import Found, Ledger, Row
 from benchmarks.goodput.peers import Job, Tally
 from benchmarks.goodput.schedule import BURST, FULL, QUICK, Phase, Schedule
 from benchmarks.goodput.server import Changing
@@ -30,7 +30,8 @@ def rows() -> Iterator[Row]:
 
 @pytest.fixture
 def score() -> measure.Score:
-    return measure.score("somebody", list(rows()), 7, SHORT)
+    looks = [(0.1, True), (0.2, False), (3.9, False), (3.95, False), (4.1, True)]
+    return measure.score("somebody", Ledger(list(rows()), looks), 7, SHORT)
 
 
 def admitted(bucket: Changing, times: list[float]) -> int:
@@ -80,10 +81,26 @@ def test_waste_is_counted_over_all_requests(score: measure.Score) -> None:
     assert score.given_up == 7
 
 
+def test_others_are_refused_while_the_bucket_is_empty(score: measure.Score) -> None:
+    """The share is that of the looks before the schedule ended."""
+    assert score.others_refused == 0.25
+
+
+def test_a_look_at_the_bucket_takes_nothing() -> None:
+    """Looks begin with the first request, and see how the bucket fills up again."""
+    bucket = Changing(SHORT)
+    bucket.look(49.0)
+    assert admitted(bucket, [50.0] * 100) == BURST
+    for now in (50.0, 50.05, 50.2):
+        bucket.look(now)
+    assert [is_empty for _, is_empty in bucket.looks] == [True, True, False]
+    assert admitted(bucket, [50.2] * 100) == 2
+
+
 def test_the_goal_is_reached_with_the_last_account_it_takes(score: measure.Score) -> None:
     """The time is that of the request that made it."""
     assert score.until_goal == 2.5
-    assert measure.score("somebody", list(rows())[:4], 0, SHORT).until_goal is None
+    assert measure.score("somebody", Ledger(list(rows())[:4], []), 0, SHORT).until_goal is None
 
 
 def test_bins_hold_every_account_and_every_429(score: measure.Score) -> None:
@@ -94,7 +111,7 @@ def test_bins_hold_every_account_and_every_429(score: measure.Score) -> None:
 
 def test_a_competitor_without_an_answer_gets_a_score() -> None:
     """Somebody who never gets through does not stop the others."""
-    score = measure.score("nobody", [], 0, SHORT)
+    score = measure.score("nobody", Ledger([], []), 0, SHORT)
     assert (score.accounts, score.per_account, score.refused) == (0, 0.0, 0.0)
 
 
