@@ -1,4 +1,8 @@
-"""``python -m benchmarks [--quick] [--results FOLDER] [MEASURE...]``."""
+"""``python -m benchmarks [--quick] [--results FOLDER] [MEASURE...]``.
+
+Without a name it runs all measures of cost, in about two minutes. ``goodput`` is about waiting,
+takes minutes of its own, and runs when it is named.
+"""
 
 import argparse
 import time
@@ -7,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import lab, report
+from benchmarks.goodput import __main__ as goodput
 from benchmarks.measures import MEASURES
 
 RESULTS = Path(__file__).parent / "results"
@@ -14,16 +19,20 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}")
+    names = [*MEASURES, "goodput"]
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--results", type=Path, help=f"where files go; {RESULTS} unless quick")
     options = parser.parse_args()
-    if unknown := set(options.measures) - set(MEASURES):
+    if unknown := set(options.measures).difference(names):
         parser.error(f"no measure is called {' or '.join(sorted(unknown))}")
     size = lab.QUICK if options.quick else lab.FULL
     folder = options.results or (None if options.quick else RESULTS)
     console, began = Console(), time.perf_counter()
     for name in options.measures or MEASURES:
+        if name == "goodput":
+            goodput.run(folder, console, quick=options.quick)
+            continue
         result = MEASURES[name](size)
         report.show(result, console)
         if folder:

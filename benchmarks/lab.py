@@ -107,8 +107,10 @@ def _start(module: str, *arguments: str) -> "subprocess.Popen[str]":
 
 def _stop(process: "subprocess.Popen[str]") -> None:
     assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.close()
     process.wait(30)
+    process.stdout.close()
 
 
 @contextmanager

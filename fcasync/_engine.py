@@ -118,7 +118,12 @@ class _Run(Generic[T]):
         try:
             if engine.listens:
                 engine.emit(CallStarted(call=self._request.call))
-            value = await self._first_and_rest()
+            try:
+                value = await self._paced_attempt(self.started)
+            except FCError as failure:
+                if not failure.retryable or self._options.retry.attempts == 1:
+                    raise
+                value = await self._retry(failure)
         except BaseException as error:
             engine.quota.release(self._unspent)
             self._finish(error)
@@ -126,14 +131,6 @@ class _Run(Generic[T]):
         engine.quota.release(self._tokens)
         self._finish(None)
         return value
-
-    async def _first_and_rest(self) -> T:
-        try:
-            return await self._paced_attempt(self.started)
-        except FCError as failure:
-            if not failure.retryable or self._options.retry.attempts == 1:
-                raise
-            return await self._retry(failure)
 
     async def _paced_attempt(self, now: float) -> T:
         """Wait for a slot under the rate limit, send, and tell the limiter how it went."""

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from fcasync._redact import printable
-from fcasync._watch import Watch
+from fcasync._watch import Limit, Watch
 from fcasync._wire import Answer, Request
 from fcasync.errors import (
     APIConnectionError,
@@ -85,7 +85,7 @@ class AiohttpTransport:
             place = await self._open()
         was_sent = False
         try:
-            with place.watch.limit(timeout):
+            with Limit(place.watch, timeout):
                 try:
                     return await self._exchange(request, place.session)
                 except _StaleConnectionError:
@@ -124,11 +124,11 @@ class AiohttpTransport:
             raise
         return Answer(response.status, response.headers, body)
 
-    async def _request(
+    def _request(
         self, session: aiohttp.ClientSession, request: Request[Any]
-    ) -> aiohttp.ClientResponse:
+    ) -> Awaitable[aiohttp.ClientResponse]:
         method = request.operation.method
-        return await session.request(
+        return session.request(
             method,
             _url(request),
             data=request.body,

@@ -15,22 +15,18 @@ class Watch:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._running: set[_Limit] = set()
+        self.loop = loop
+        self._running: set[Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
-    def limit(self, seconds: float) -> "_Limit":
-        """Return a ``with`` block that raises TimeoutError when it takes longer than *seconds*."""
-        return _Limit(self, self._loop.time() + seconds)
-
-    def add(self, limit: "_Limit") -> None:
+    def add(self, limit: "Limit") -> None:
         """Watch *limit* from now on."""
         self._running.add(limit)
         if limit.ends < self._rings_at:
             self._set(limit.ends)
 
-    def discard(self, limit: "_Limit") -> None:
+    def discard(self, limit: "Limit") -> None:
         """Watch *limit* no longer."""
         self._running.discard(limit)
 
@@ -38,10 +34,10 @@ class Watch:
         if self._timer is not None:
             self._timer.cancel()
         self._rings_at = when
-        self._timer = None if when == math.inf else self._loop.call_at(when, self._ring)
+        self._timer = None if when == math.inf else self.loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
-        now, first = self._loop.time(), math.inf
+        now, first = self.loop.time(), math.inf
         for limit in self._running:
             if limit.ends <= now:
                 limit.expire()
@@ -50,28 +46,36 @@ class Watch:
         self._set(first)
 
 
-class _Limit:
-    """A block of code with an end; cancels its task the way ``asyncio.timeout`` does."""
+class Limit:
+    """A block that raises TimeoutError when it takes too long.
 
-    __slots__ = ("_cancelling", "_expired", "_task", "_watch", "ends")
+    It cancels its task the way ``asyncio.timeout`` does, so that the two can be nested and so
+    that whoever else cancels the task is heard.
 
-    def __init__(self, watch: Watch, ends: float) -> None:
-        self._watch = watch
-        self.ends = ends
-        self._expired = False
+    Args:
+        watch: That of the running loop.
+        seconds: How long the block may take, from now on.
+    """
 
-    def __enter__(self) -> None:
+    __slots__ = ("_cancelling", "_has_expired", "_task", "_watch", "ends")
+
+    def __init__(self, watch: Watch, seconds: float) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
         self._task = task
+        self._watch = watch
         self._cancelling = task.cancelling()
-        self._watch.add(self)
+        self._has_expired = False
+        self.ends = watch.loop.time() + seconds
 
     def expire(self) -> None:
         """Cancel the block, once."""
-        if not self._expired:
-            self._expired = True
+        if not self._has_expired:
+            self._has_expired = True
             self._task.cancel()
+
+    def __enter__(self) -> None:
+        self._watch.add(self)
 
     def __exit__(
         self,
@@ -80,7 +84,9 @@ class _Limit:
         traceback: TracebackType | None,
     ) -> None:
         self._watch.discard(self)
+        if not self._has_expired:
+            return
         # When somebody else has cancelled the task as well, theirs is the one that counts.
-        is_ours = self._expired and self._task.uncancel() <= self._cancelling
+        is_ours = self._task.uncancel() <= self._cancelling
         if is_ours and kind is asyncio.CancelledError:
             raise TimeoutError from error

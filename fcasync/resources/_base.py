@@ -35,13 +35,14 @@ class Resource:
         options = attrs.evolve(self._options, deadline=deadline)
         return type(self)(self._engine, options, is_raw=self._is_raw)
 
-    async def _call(
+    def _call(
         self,
         operation: Operation[T],
         object_id: object = None,
         params: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
+        """Check and build the request at once, and return the coroutine that carries it out."""
         request = build(
             operation,
             self._options,
@@ -51,8 +52,8 @@ class Resource:
         )
         if self._is_raw:
             # as_raw() gives the methods of a raw twin the type that this cast hides.
-            return cast(T, await self._engine.call(request, self._options))
-        return await self._engine.value(request, self._options)
+            return cast(Coroutine[Any, Any, T], self._engine.call(request, self._options))
+        return self._engine.value(request, self._options)
 
     def _list(
         self,

@@ -1,6 +1,6 @@
 """``client.accounts``: https://docs.stripe.com/api/financial_connections/accounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from fcasync import _checks
@@ -259,16 +259,16 @@ class Accounts(Resource):
             raise
         raise AssertionError("poll_intervals() never ends")
 
-    async def _post(
+    def _post(
         self,
         operation: Operation[Account],
         account: str | Account,
         features: Sequence[str],
         expand: Sequence[str] | None,
         idempotency_key: str | None,
-    ) -> Account:
+    ) -> Awaitable[Account]:
         params: dict[str, Any] = {"features": _checks.features(features), "expand": expand}
-        return await self._call(operation, account, params, idempotency_key)
+        return self._call(operation, account, params, idempotency_key)
 
     @property
     def with_raw_response(self) -> "AccountsWithRawResponse":
