@@ -22,7 +22,7 @@ def main() -> None:
     names = [*MEASURES, "goodput"]
     parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
-    parser.add_argument("--results", type=Path, help=f"where files go; {RESULTS} unless quick")
+    parser.add_argument("--results", type=Path, help="where files go; nowhere if quick")
     options = parser.parse_args()
     if unknown := set(options.measures).difference(names):
         parser.error(f"no measure is called {' or '.join(sorted(unknown))}")

@@ -15,6 +15,9 @@ Sample = dict[str, float]
 """What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
+WARM_UP = 100
+
+
 class Size(NamedTuple):
     """How much of everything is run."""
 
@@ -34,8 +37,8 @@ class Size(NamedTuple):
 
 FULL = Size(
     name="full",
-    rounds=11,
-    calls={"stripe_aiohttp": 192, "stripe_httpx": 64, "": 384},
+    rounds=15,
+    calls={"stripe_aiohttp": 96, "stripe_httpx": 48, "": 192},
     concurrencies=(1, 32, 256),
     walk=10_000,
     walks=3,
@@ -154,18 +157,17 @@ def compare(
     job: str,
     arguments: Mapping[str, Mapping[str, int]],
 ) -> dict[str, list[Sample]]:
-    """Return the samples of each competitor; in each round each of them does the job once.
-
-    A first round warms up: it opens connections and writes bytecode, and is not counted.
-    """
+    """Return the samples of each competitor; in each round each of them does the job once."""
     samples: dict[str, list[Sample]] = {name: [] for name in competitors}
-    for number in range(rounds + 1):
+    for name, competitor in competitors.items():
+        # Connections are opened and code is warmed up before anything counts.
+        warm_up = max(WARM_UP, arguments[name].get("concurrency", 0))
+        competitor.run(job, **{**arguments[name], "times": warm_up})
+    for _ in range(rounds):
         for name, competitor in competitors.items():
-            sample = competitor.run(job, **arguments[name])
-            if number:
-                times = arguments[name]["times"]
-                sample["cpu"], sample["wall"] = sample["cpu"] / times, sample["wall"] / times
-                samples[name].append(sample)
+            sample, times = competitor.run(job, **arguments[name]), arguments[name]["times"]
+            sample["cpu"], sample["wall"] = sample["cpu"] / times, sample["wall"] / times
+            samples[name].append(sample)
     return samples
 
 
