@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from benchmarks import data
+
 Sample = dict[str, float]
 """What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
-WARM_UP = 100
+WARM_UP = 40
 
 
 class Size(NamedTuple):
@@ -157,16 +160,22 @@ def compare(
     job: str,
     arguments: Mapping[str, Mapping[str, int]],
 ) -> dict[str, list[Sample]]:
-    """Return the samples of each competitor; in each round each of them does the job once."""
+    """Return the samples of each competitor; in each round each of them does the job once.
+
+    The order is shuffled from round to round, so that nobody always comes after a hungry one.
+    """
     samples: dict[str, list[Sample]] = {name: [] for name in competitors}
-    for name, competitor in competitors.items():
-        # Connections are opened and code is warmed up before anything counts.
-        warm_up = max(WARM_UP, arguments[name].get("concurrency", 0))
-        competitor.run(job, **{**arguments[name], "times": warm_up})
-    for _ in range(rounds):
-        for name, competitor in competitors.items():
-            sample, times = competitor.run(job, **arguments[name]), arguments[name]["times"]
-            sample["cpu"], sample["wall"] = sample["cpu"] / times, sample["wall"] / times
+    dice, order = random.Random(0), list(competitors.items())
+    for number in range(rounds):
+        dice.shuffle(order)
+        for name, competitor in order:
+            given = arguments[name]
+            # In the first round it also opens all connections.
+            warm_up = WARM_UP if number else max(data.PAGE, given.get("concurrency", 0))
+            sample = competitor.run(job, warm_up=warm_up, **given)
+            sample["cpu"], sample["wall"] = (
+                sample[clock] / given["times"] for clock in ("cpu", "wall")
+            )
             samples[name].append(sample)
     return samples
 

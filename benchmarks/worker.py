@@ -1,12 +1,13 @@
 """One competitor in a process of its own: jobs come in on standard input, costs go out.
 
-Each line is a JSON object with the name of a job and its arguments; each answer is one, too.
+Each line is a JSON object with the name of a job and its arguments; each answer is one, too. With
+``warm_up`` the job is first done so many times without being counted: a process that has waited
+for its turn finds cold caches.
 """
 
 import asyncio
 import gc
 import json
-import resource
 import sys
 import time
 import tracemalloc
@@ -16,6 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks import data
+from benchmarks.memory import peak_kib
 
 _page = cache(data.page)
 
@@ -72,8 +74,7 @@ def _cost(runner: asyncio.Runner, job: Coroutine[Any, Any, float | None]) -> dic
     wall, cpu = time.perf_counter(), time.process_time()
     held = runner.run(job)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"cpu": cpu, "wall": wall, "held": held, "peak_kib": peak}
+    return {"cpu": cpu, "wall": wall, "held": held, "peak_kib": peak_kib()}
 
 
 def _serve(module: Any, url: str, loop_factory: Any) -> None:
@@ -82,7 +83,9 @@ def _serve(module: Any, url: str, loop_factory: Any) -> None:
         print(json.dumps({"ready": True}), flush=True)
         for line in sys.stdin:
             order = json.loads(line)
-            job = JOBS[order.pop("job")]
+            job, warm_up = JOBS[order.pop("job")], order.pop("warm_up", 0)
+            if warm_up:
+                runner.run(job(competitor, **{**order, "times": warm_up}))
             print(json.dumps(_cost(runner, job(competitor, **order))), flush=True)
         runner.run(competitor.aclose())
 

@@ -239,8 +239,11 @@ def features(values: object, name: str = "features") -> list[str]:
             f"{name} must be a list such as ['balance'], not {describe(values)}"
         )
     words = sorted(values) if isinstance(values, set | frozenset) else list(values)
-    if not words or not all(isinstance(word, str) and word for word in words):
-        raise InvalidArgumentError(f"{name} must name at least one feature, not {describe(values)}")
+    for word in words or [None]:
+        if not (isinstance(word, str) and word):
+            raise InvalidArgumentError(
+                f"{name} must name at least one feature, not {describe(values)}"
+            )
     return words
 
 

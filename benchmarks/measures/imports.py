@@ -16,11 +16,12 @@ STATEMENTS = {
     "stripe": "import stripe",
 }
 PROGRAM = """
-import json, resource, time
+import json, time
+from benchmarks.memory import peak_kib
 cpu, wall = time.process_time(), time.perf_counter()
 {statement}
 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-print(json.dumps([cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+print(json.dumps([cpu, wall, peak_kib()]))
 """
 
 
