@@ -18,7 +18,8 @@ Sample = dict[str, float]
 """What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
-WARM_UP = 40
+WARM_UP = data.PAGE
+"""Calls, accounts or whatever a job counts; a walk is always of whole pages."""
 
 
 class Size(NamedTuple):
@@ -171,7 +172,7 @@ def compare(
         for name, competitor in order:
             given = arguments[name]
             # In the first round it also opens all connections.
-            warm_up = WARM_UP if number else max(data.PAGE, given.get("concurrency", 0))
+            warm_up = WARM_UP if number else max(WARM_UP, given.get("concurrency", 0))
             sample = competitor.run(job, warm_up=warm_up, **given)
             sample["cpu"], sample["wall"] = (
                 sample[clock] / given["times"] for clock in ("cpu", "wall")
