@@ -3,9 +3,9 @@
 from html import escape
 from itertools import groupby
 
-from benchmarks.lab import Line, Result
+from benchmarks.lab import Line, Result, figure
 
-WIDTH, LABELS, BAR, GAP = 860, 320, 18, 10
+WIDTH, LABELS, BAR, GAP = 900, 370, 18, 10
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 15px; font-weight: 600 }
@@ -49,7 +49,7 @@ def _bar(line: Line, y: int, longest: float) -> str:
     return (
         _text(LABELS - 8, middle, line.label, "", "end")
         + f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>'
-        + _text(LABELS + width + 6, middle, f"{line.value:,.4g}", "quiet")
+        + _text(LABELS + width + 6, middle, figure(line.value), "quiet")
     )
 
 

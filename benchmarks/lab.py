@@ -18,8 +18,7 @@ Sample = dict[str, float]
 """What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
-WARM_UP = data.PAGE
-"""Calls, accounts or whatever a job counts; a walk is always of whole pages."""
+WARM_UP = {"refresh": 40, "walk": data.PAGE, "decode": data.PAGE}
 
 
 class Size(NamedTuple):
@@ -41,8 +40,8 @@ class Size(NamedTuple):
 
 FULL = Size(
     name="full",
-    rounds=15,
-    calls={"stripe_aiohttp": 96, "stripe_httpx": 48, "": 192},
+    rounds=17,
+    calls={"stripe_aiohttp": 120, "stripe_httpx": 40, "": 400},
     concurrencies=(1, 32, 256),
     walk=10_000,
     walks=3,
@@ -145,6 +144,11 @@ class Line(NamedTuple):
     """First and third quartile of the ratios."""
 
 
+def figure(value: float) -> str:
+    """Return *value* as people read it: four digits at least."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 class Result(NamedTuple):
     """What a measure found."""
 
@@ -172,7 +176,7 @@ def compare(
         for name, competitor in order:
             given = arguments[name]
             # In the first round it also opens all connections.
-            warm_up = WARM_UP if number else max(WARM_UP, given.get("concurrency", 0))
+            warm_up = WARM_UP[job] if number else max(data.PAGE, given.get("concurrency", 0))
             sample = competitor.run(job, warm_up=warm_up, **given)
             sample["cpu"], sample["wall"] = (
                 sample[clock] / given["times"] for clock in ("cpu", "wall")

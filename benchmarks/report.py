@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import chart, machine
-from benchmarks.lab import Line, Result, Size
+from benchmarks.lab import Line, Result, Size, figure
 
 
 def show(result: Result, console: Console) -> None:
@@ -32,8 +32,8 @@ def _cells(line: Line) -> tuple[str, ...]:
     spread = f"{line.spread[0]:.2f} to {line.spread[1]:.2f}" if line.spread else ""
     return (
         line.label,
-        f"{line.value:,.4g}",
-        "" if line.wall is None else f"{line.wall:,.4g}",
+        figure(line.value),
+        "" if line.wall is None else figure(line.wall),
         "" if line.ratio is None else f"{line.ratio:.3f}",
         spread,
     )
