@@ -14,13 +14,13 @@ import tenacity
 from multidict import CIMultiDict
 
 from benchmarks import data
-from fcasync._clock import SYSTEM_CLOCK
-from fcasync._engine import Engine
-from fcasync._interpret import interpret
-from fcasync._limit import Limiter
-from fcasync._redact import Secret
-from fcasync._retry import RetryPolicy
-from fcasync._wire import Answer, Options, Request, build
+from fcasync._facts.clock import SYSTEM_CLOCK
+from fcasync._facts.redact import Secret
+from fcasync._rules.interpret import interpret
+from fcasync._rules.pace import Limiter
+from fcasync._rules.request import Answer, Options, Request, build
+from fcasync._rules.retry import RetryPolicy
+from fcasync._wire.engine import Engine
 from fcasync.errors import FCError
 from fcasync.resources.accounts import REFRESH
 

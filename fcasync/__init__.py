@@ -8,6 +8,21 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 :mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
 """
 
+# The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
+#
+#   7  faces      __main__  pytest_plugin     cli/
+#   6  engines    otel                        testing/
+#   5  client     client
+#   4  verbs      resources/                  bulk/: _plan/ -> _journal/ -> _work/
+#   3  _wire/     engine (tenacity)  transport (aiohttp)  timeouts
+#   -----------   above: awaits    below: pure   -----------
+#   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/
+#   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
+#   0  _facts/    clock  signature  html  money  redact       errors  hooks
+#
+#   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
+#   encoding with the client, so that a misread field cannot pass on both sides.
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

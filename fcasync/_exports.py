@@ -1,14 +1,14 @@
 """What ``import fcasync`` offers; the package imports it when the first name is used."""
 
 from fcasync import errors, models
-from fcasync._convert import to_dict
-from fcasync._limit import Limits
-from fcasync._retry import RetryPolicy
+from fcasync._rules.pace import Limits
+from fcasync._rules.request import API_VERSION, Response
+from fcasync._rules.retry import RetryPolicy
 from fcasync._version import __version__
-from fcasync._wire import API_VERSION, Response
 from fcasync.client import Client
 from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list
 from fcasync.models import *  # noqa: F403 - models.__all__ is the list
+from fcasync.models._convert import to_dict
 from fcasync.resources._paginator import Paginator
 
 __all__ = [

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
-from fcasync import _checks
-from fcasync._clock import SYSTEM_CLOCK, Clock
-from fcasync._engine import Engine
-from fcasync._limit import Limiter, Limits
-from fcasync._retry import RetryPolicy
-from fcasync._transport import AiohttpTransport, ClientSession, Transport
-from fcasync._wire import API_BASE, API_VERSION, Options
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._rules import checks
+from fcasync._rules.pace import Limiter, Limits
+from fcasync._rules.request import API_BASE, API_VERSION, Options
+from fcasync._rules.retry import RetryPolicy
+from fcasync._wire.engine import Engine
+from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
@@ -79,35 +79,35 @@ class Client:
         clock: Clock = SYSTEM_CLOCK,
         transport: Transport | None = None,
     ) -> None:
-        key = _checks.api_key(os.environ.get("STRIPE_API_KEY") if api_key is None else api_key)
+        key = checks.api_key(os.environ.get("STRIPE_API_KEY") if api_key is None else api_key)
         if base_url is None:
             base_url = os.environ.get("STRIPE_API_BASE") or API_BASE
-        _checks.tls_context(ssl, key)
+        checks.tls_context(ssl, key)
         self._options = Options(
             api_key=key,
-            base_url=_checks.base_url(base_url, key),
-            timeout=_checks.seconds(timeout, "timeout"),
-            deadline=_checks.seconds(deadline, "deadline"),
+            base_url=checks.base_url(base_url, key),
+            timeout=checks.seconds(timeout, "timeout"),
+            deadline=checks.seconds(deadline, "deadline"),
             retry=RetryPolicy() if retry is None else _policy(retry),
-            extra_headers=_checks.extra_headers(extra_headers or {}),
+            extra_headers=checks.extra_headers(extra_headers or {}),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
         if limits is not None:
-            _checks.instance(limits, Limits, "limits")
+            checks.instance(limits, Limits, "limits")
         self._engine = Engine(
             transport
             or AiohttpTransport(
-                max_connections=_checks.count(max_connections, "max_connections"),
-                max_response_bytes=_checks.count(max_response_bytes, "max_response_bytes"),
-                proxy=_checks.proxy(proxy),
+                max_connections=checks.count(max_connections, "max_connections"),
+                max_response_bytes=checks.count(max_response_bytes, "max_response_bytes"),
+                proxy=checks.proxy(proxy),
                 ssl=ssl,
                 session=session,
             ),
             clock=clock,
             limiter=Limiter(
-                Limits() if limits is None else _checks.instance(limits, Limits, "limits")
+                Limits() if limits is None else checks.instance(limits, Limits, "limits")
             ),
-            hooks=_checks.hooks(hooks),
+            hooks=checks.hooks(hooks),
         )
 
     @cached_property
@@ -152,12 +152,12 @@ class Client:
         """
         changes: dict[str, Any] = _checked_headers(stripe_account, stripe_context, stripe_version)
         if extra_headers is not None:
-            added = _checks.extra_headers(extra_headers)
+            added = checks.extra_headers(extra_headers)
             changes["extra_headers"] = {**self._options.extra_headers, **added}
         if timeout is not None:
-            changes["timeout"] = _checks.seconds(timeout, "timeout")
+            changes["timeout"] = checks.seconds(timeout, "timeout")
         if deadline is not None:
-            changes["deadline"] = _checks.seconds(deadline, "deadline")
+            changes["deadline"] = checks.seconds(deadline, "deadline")
         if retry is not None:
             changes["retry"] = _policy(retry)
         view = type(self).__new__(type(self))
@@ -199,7 +199,7 @@ _RESOURCES = frozenset(
 
 
 def _policy(retry: object) -> RetryPolicy:
-    return _checks.instance(retry, RetryPolicy, "retry")
+    return checks.instance(retry, RetryPolicy, "retry")
 
 
 def _checked_headers(
@@ -207,7 +207,5 @@ def _checked_headers(
 ) -> dict[str, str]:
     given = {"stripe_account": account, "stripe_context": context, "stripe_version": version}
     return {
-        name: _checks.header_value(value, name)
-        for name, value in given.items()
-        if value is not None
+        name: checks.header_value(value, name) for name, value in given.items() if value is not None
     }

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from fcasync._redact import printable
+from fcasync._facts.redact import printable
 
 __all__ = [
     "APIConnectionError",

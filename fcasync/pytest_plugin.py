@@ -20,7 +20,7 @@ import pytest
 
 if TYPE_CHECKING:
     from fcasync import Client
-    from fcasync._clock import Clock
+    from fcasync._facts.clock import Clock
     from fcasync.sandbox import Sandbox
     from fcasync.testing import FakeClock
 
@@ -53,7 +53,7 @@ def fc_sandbox(request: pytest.FixtureRequest, fc_clock: "FakeClock") -> Iterato
     Arguments come from ``@pytest.mark.fc_sandbox(...)``. Its world's time is that of `fc_clock`;
     delays that it is told to make are real.
     """
-    from fcasync._clock import SYSTEM_CLOCK  # noqa: PLC0415 - costs nothing when unused
+    from fcasync._facts.clock import SYSTEM_CLOCK  # noqa: PLC0415 - costs nothing when unused
     from fcasync.sandbox import Sandbox  # noqa: PLC0415
 
     marker = request.node.get_closest_marker("fc_sandbox")
@@ -67,7 +67,7 @@ def fc_sandbox(request: pytest.FixtureRequest, fc_clock: "FakeClock") -> Iterato
 def fc_client(fc_sandbox: "Sandbox", fc_clock: "FakeClock") -> Iterator["Client"]:
     """A client of `fc_sandbox`, closed after the test."""
     from fcasync import Client  # noqa: PLC0415 - costs nothing when unused
-    from fcasync._transport import AiohttpTransport  # noqa: PLC0415
+    from fcasync._wire.transport import AiohttpTransport  # noqa: PLC0415
 
     transport = AiohttpTransport(max_connections=100, max_response_bytes=8 << 20)
     client = Client(

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fcasync import _checks
-from fcasync._clock import SYSTEM_CLOCK, Clock
-from fcasync._engine import Engine
-from fcasync._limit import Limiter, Limits
-from fcasync._retry import RetryPolicy, RetryQuota
-from fcasync._transport import AiohttpTransport, Transport
-from fcasync._wire import Operation, Options, Request, Response, build
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._rules import checks
+from fcasync._rules.pace import Limiter, Limits
+from fcasync._rules.request import Operation, Options, Request, Response, build
+from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._wire.engine import Engine
+from fcasync._wire.transport import AiohttpTransport, Transport
 from fcasync.hooks import Hook
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
@@ -28,7 +28,7 @@ POST: Operation[Any] = Operation(
 
 def options(base_url: str = "http://127.0.0.1:1", **changes: Any) -> Options:
     settings = {"timeout": 30.0, "deadline": 90.0, "retry": RetryPolicy()} | changes
-    return Options(api_key=_checks.api_key(KEY), base_url=base_url, **settings)
+    return Options(api_key=checks.api_key(KEY), base_url=base_url, **settings)
 
 
 def engine(

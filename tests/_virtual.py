@@ -46,7 +46,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """A `fcasync._clock.Clock` of the running loop's time; dice are seeded."""
+    """A `fcasync._facts.clock.Clock` of the running loop's time; dice are seeded."""
 
     def __init__(self, seed: int = 0) -> None:
         self._dice = random.Random(seed)

@@ -11,8 +11,7 @@ import pytest
 
 from benchmarks import chart, data, lab, peers, server
 from benchmarks.measures import MEASURES
-
-ROOT = Path(__file__).parent.parent
+from tests._paths import ROOT
 
 
 def test_a_quick_run_writes_its_results(tmp_path: Path) -> None:

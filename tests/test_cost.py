@@ -14,9 +14,9 @@ import pytest
 
 import fcasync
 from benchmarks import data
-from fcasync._convert import decoder
-from fcasync._wire import Answer, Request
+from fcasync._rules.request import Answer, Request
 from fcasync.models import Account, Page
+from fcasync.models._convert import decoder
 from fcasync.testing import FakeClock, answer
 from tests import _calls as calls
 from tests._server import http, serving

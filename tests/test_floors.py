@@ -1,54 +1,65 @@
-"""The architecture, held by a walk over the imports."""
+"""The architecture, held by a walk over the imports: a module imports its own floor or below."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests._paths import ROOT
+
 PACKAGE = ROOT / "fcasync"
 
-# The longest matching prefix names a module's floor; lower floors never import higher ones.
+# The longest matching prefix names a module's floor, as fcasync/__init__.py draws them.
 FLOORS = {
     "fcasync._version": 0,
-    "fcasync._redact": 0,
+    "fcasync._facts": 0,
     "fcasync.errors": 0,
     "fcasync.hooks": 0,
-    "fcasync._clock": 0,
-    "fcasync._form": 0,
-    "fcasync._signature": 0,
-    "fcasync._html": 0,
-    "fcasync._money": 0,
     "fcasync.models": 1,
-    "fcasync._convert": 1,
-    "fcasync._checks": 2,
-    "fcasync._wire": 2,
-    "fcasync._interpret": 2,
-    "fcasync._retry": 2,
-    "fcasync._limit": 2,
-    "fcasync._cursor": 2,
+    "fcasync._rules": 2,
     "fcasync.webhooks": 2,
-    "fcasync._watch": 3,
-    "fcasync._transport": 3,
-    "fcasync._engine": 3,
+    "fcasync._wire": 3,
     "fcasync.resources": 4,
     "fcasync.bulk": 4,
     "fcasync.client": 5,
     "fcasync": 6,
     "fcasync.cluster": 6,
+    "fcasync.mirror": 6,
     "fcasync.otel": 6,
     "fcasync.testing": 6,
+    "fcasync.blocking": 7,
     "fcasync.cli": 7,
     "fcasync.pytest_plugin": 7,
     "fcasync.__main__": 7,
 }
+# Inside bulk and the sandbox the wings are ordered in the same way; the files beside them, what
+# users hold, come last. The outcome and the report are data that every wing may fill.
+WINGS = {
+    "fcasync.bulk._outcome": 0,
+    "fcasync.bulk._report": 0,
+    "fcasync.bulk._plan": 1,
+    "fcasync.bulk._journal": 2,
+    "fcasync.bulk._work": 3,
+    "fcasync.bulk": 4,
+    "fcasync.sandbox._bank": 1,
+    "fcasync.sandbox._api": 2,
+    "fcasync.sandbox._server": 3,
+    "fcasync.sandbox": 4,
+}
+TOWERS = ("fcasync.bulk", "fcasync.sandbox")
 SANDBOX = "fcasync.sandbox"
-SANDBOX_MAY_IMPORT = {"fcasync._clock", "fcasync._form", "fcasync._signature"}
-PURE = ("time", "random", "asyncio", "aiohttp")
+SANDBOX_MAY_IMPORT = {
+    "fcasync._facts",
+    "fcasync._facts.clock",
+    "fcasync._facts.signature",
+    "fcasync._rules.form",
+}
+IMPURE = {"time", "random", "secrets", "asyncio", "aiohttp", "socket"}
+THE_CLOCK = "fcasync._facts.clock"
 ADAPTERS = {
-    "aiohttp": {"fcasync._transport"},
-    "tenacity": {"fcasync._engine"},
-    "cattrs": {"fcasync._convert"},
+    "aiohttp": {"fcasync._wire.transport"},
+    "tenacity": {"fcasync._wire.engine"},
+    "cattrs": {"fcasync.models._convert"},
 }
 
 
@@ -60,12 +71,13 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def floor(module: str) -> int | None:
-    """Return a module's floor; None for the second tower."""
-    if module == SANDBOX or module.startswith(SANDBOX + "."):
-        return None
-    known = [name for name in FLOORS if module == name or module.startswith(name + ".")]
-    return FLOORS[max(known, key=len)]
+def is_in(module: str, folder: str) -> bool:
+    return module == folder or module.startswith(folder + ".")
+
+
+def level(module: str, levels: dict[str, int]) -> int:
+    """Return the level of the longest prefix of *module* that is in *levels*."""
+    return levels[max((name for name in levels if is_in(module, name)), key=len)]
 
 
 def imports(path: Path) -> set[str]:
@@ -81,45 +93,78 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def own(names: set[str]) -> set[str]:
-    return {name for name in names if name == "fcasync" or name.startswith("fcasync.")}
+def targets(module: str) -> set[str]:
+    """Return the modules of this package that *module* imports."""
+    return {name for name in imports(MODULES[module]) - {module} if is_in(name, "fcasync")}
 
 
-@pytest.mark.parametrize("module", MODULES)
+def libraries(module: str) -> set[str]:
+    return {name.partition(".")[0] for name in imports(MODULES[module])}
+
+
+CLIENT = [module for module in MODULES if not is_in(module, SANDBOX)]
+
+
+@pytest.mark.parametrize("module", CLIENT)
 def test_a_module_imports_only_its_own_floor_or_below(module: str) -> None:
     """Dependencies point downwards, so that each floor can be read and tested without the next."""
-    here = floor(module)
-    targets = own(imports(MODULES[module])) - {module}
-    if here is None:
-        outside = {name for name in targets if floor(name) is not None}
-        assert outside <= SANDBOX_MAY_IMPORT
-        return
-    too_high = {name for name in targets if (floor(name) or 0) > here}
-    assert too_high == set()
+    here = level(module, FLOORS)
+    client = {name for name in targets(module) if not is_in(name, SANDBOX)}
+    assert {name for name in client if level(name, FLOORS) > here} == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_floors_0_to_2_are_pure(module: str) -> None:
-    """Rules and models know no clock, no dice, no loop and no socket; `_clock` is the exception."""
-    here = floor(module)
-    if here is None or here > 2 or module == "fcasync._clock":
-        return
-    roots = {name.partition(".")[0] for name in imports(MODULES[module])}
-    assert roots.isdisjoint(PURE)
+@pytest.mark.parametrize("tower", TOWERS)
+def test_wings_are_one_directional(tower: str) -> None:
+    """What decides knows nothing of what stores, and neither of what carries it out."""
+    for module in (name for name in MODULES if is_in(name, tower)):
+        here = level(module, WINGS)
+        inside = {name for name in targets(module) if is_in(name, tower)}
+        assert {name for name in inside if level(name, WINGS) > here} == set(), module
 
 
-@pytest.mark.parametrize("module", MODULES)
+def test_the_sandbox_is_a_second_witness() -> None:
+    """It shares the wire's encoding with the client, and no model that both could misread."""
+    for module in (name for name in MODULES if is_in(name, SANDBOX)):
+        outside = {name for name in targets(module) if not is_in(name, SANDBOX)}
+        assert outside <= SANDBOX_MAY_IMPORT, module
+
+
+def is_pure(module: str) -> bool:
+    if is_in(module, SANDBOX):
+        return level(module, WINGS) < WINGS["fcasync.sandbox._server"]
+    return is_in(module, "fcasync.bulk._plan") or level(module, FLOORS) <= 2
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if is_pure(m) and m != THE_CLOCK])
+def test_rules_are_pure(module: str) -> None:
+    """Rules, models, plans and worlds import no clock, no random source, no loop and no socket."""
+    assert libraries(module).isdisjoint(IMPURE)
+
+
+@pytest.mark.parametrize("module", CLIENT)
 def test_a_library_has_one_adapter(module: str) -> None:
     """aiohttp, tenacity and cattrs are each imported by one file, so that each can be replaced."""
-    if floor(module) is None:
-        return
-    roots = {name.partition(".")[0] for name in imports(MODULES[module])}
     for library, adapters in ADAPTERS.items():
-        assert library not in roots or module in adapters
+        assert library not in libraries(module) or module in adapters
 
 
 def test_only_tools_use_the_sandbox() -> None:
     """The client never depends on the server that it is tested against."""
-    users = {m for m, path in MODULES.items() if any(n.startswith(SANDBOX) for n in imports(path))}
-    below = {m for m in users if (f := floor(m)) is not None and f < 6}
-    assert below == set()
+    users = {m for m in CLIENT if any(is_in(name, SANDBOX) for name in targets(m))}
+    assert {module for module in users if level(module, FLOORS) < 6} == set()
+
+
+def test_nothing_is_a_pickle() -> None:
+    """No file that a stranger could have written is ever executed."""
+    for module in MODULES:
+        assert libraries(module).isdisjoint({"pickle", "shelve", "marshal"}), module
+
+
+def test_the_entrance_shows_the_floors() -> None:
+    """At most ten entries at the top are not public names, and the drawing names every folder."""
+    top = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    private = [path.name for path in top if path.name.startswith("_") or path.suffix != ".py"]
+    packages = [path.name for path in top if path.is_dir()]
+    assert len([name for name in private if name not in packages or name[0] == "_"]) <= 10
+    drawing = (PACKAGE / "__init__.py").read_text()
+    assert [name for name in packages if f"{name}/" not in drawing] == []

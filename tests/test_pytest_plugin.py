@@ -4,13 +4,13 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 
+from tests._paths import ROOT
+
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).parent.parent
 
 ASYNC_TESTS = """
 import pytest

@@ -15,8 +15,8 @@ from aiohttp.typedefs import Handler
 
 import fcasync
 from fcasync.sandbox import Sandbox
+from tests._paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

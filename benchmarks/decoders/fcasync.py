@@ -3,8 +3,8 @@
 import orjson
 
 from benchmarks.decoders import Decoder
-from fcasync._convert import decoder
 from fcasync.models import Account, Page
+from fcasync.models._convert import decoder
 
 
 async def connect(url: str) -> Decoder:

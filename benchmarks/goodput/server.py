@@ -11,8 +11,8 @@ import sys
 
 from benchmarks.goodput.schedule import BURST, LATENCY, SCHEDULES, Schedule
 from fcasync.sandbox import RateLimit, Sandbox
-from fcasync.sandbox._errors import rate_limited
-from fcasync.sandbox._rates import Limiter
+from fcasync.sandbox._api.error_bodies import rate_limited
+from fcasync.sandbox._api.rates import Limiter
 
 MOST = 1800
 """Accounts for each second, which is more than anybody can ask for in that time."""

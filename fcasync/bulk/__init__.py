@@ -1,9 +1,9 @@
 """Jobs over any number of accounts: ``client.bulk``."""
 
+from fcasync.bulk._bulk import Bulk
+from fcasync.bulk._journal.rows import read_journal
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._report import Progress, Report
-from fcasync.bulk._resource import Bulk
-from fcasync.bulk._rows import read_journal
 from fcasync.bulk._run import BulkRun
 
 __all__ = [

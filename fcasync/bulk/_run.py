@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk import _bar, _source
-from fcasync.bulk._journal import FileJournal, Header, Journal, NoJournal
+from fcasync.bulk._journal.sqlite import FileJournal, Header, Journal, NoJournal
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._report import Progress, Report, Tally
-from fcasync.bulk._server_time import ServerTime
-from fcasync.bulk._settings import Settings
-from fcasync.bulk._wire import Wire
-from fcasync.bulk._work import Work
+from fcasync.bulk._plan.server_time import ServerTime
+from fcasync.bulk._report import Progress, Report
+from fcasync.bulk._work import bar, sources
+from fcasync.bulk._work.network import Wire
+from fcasync.bulk._work.settings import Settings
+from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.work import Work
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
@@ -46,8 +47,8 @@ class BulkRun:
     def __init__(
         self, wire: Wire, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
-        _source.check(source)
-        self._bar = _bar.make() if progress else None
+        sources.check(source)
+        self._bar = bar.make() if progress else None
         self._drawing: asyncio.Task[None] | None = None
         self._wire = wire
         self._clock = wire.clock
@@ -80,7 +81,7 @@ class BulkRun:
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
             name = self._settings.operation
-            self._drawing = asyncio.create_task(_bar.draw(self._bar, name, self._now))
+            self._drawing = asyncio.create_task(bar.draw(self._bar, name, self._now))
         return self
 
     async def __aexit__(
@@ -157,7 +158,7 @@ class BulkRun:
 
     def _now(self) -> Progress:
         now = self._ended_at or self._clock.monotonic()
-        limit, total = self._wire.pace.limit, _source.length(self._source)
+        limit, total = self._wire.pace.limit, sources.length(self._source)
         return self._tally.progress(now, limit=limit, total=total)
 
     @property

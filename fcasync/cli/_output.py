@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import click
 import orjson
 
-from fcasync._convert import to_dict
-from fcasync._money import money
+from fcasync._facts.money import money
 from fcasync.cli._table import Column, Table
 from fcasync.models import Account, Transaction
+from fcasync.models._convert import to_dict
 
 FORMATS = ("table", "json", "jsonl", "csv")
 

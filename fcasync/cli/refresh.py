@@ -13,7 +13,6 @@ import attrs
 import click
 
 from fcasync.bulk import BulkRun, Outcome, Report, read_journal
-from fcasync.cli._bar import shown
 from fcasync.cli._common import (
     INTERRUPTED,
     OK,
@@ -27,6 +26,7 @@ from fcasync.cli._common import (
 )
 from fcasync.cli._ids import read_ids
 from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._progress import shown
 from fcasync.cli._table import Column
 from fcasync.client import Client
 from fcasync.models import Account

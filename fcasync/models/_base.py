@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import attrs
 
-from fcasync._html import card
+from fcasync._facts.html import card
 from fcasync.models import _show
 from fcasync.models._instant import Instant
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from fcasync._money import money
-from fcasync._redact import printable
+from fcasync._facts.money import money
+from fcasync._facts.redact import printable
 
 PRIVATE: Final = "fcasync.private"
 """Metadata key of the fields whose value no repr shows."""

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 
-from fcasync._html import table
+from fcasync._facts.html import table
 from fcasync.models._base import Model
 
 T = TypeVar("T")

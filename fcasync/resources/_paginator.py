@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapp
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
-from fcasync import _checks
-from fcasync._cursor import Cursor
+from fcasync._rules import checks
+from fcasync._rules.cursor import Cursor
 from fcasync.errors import FCError, InvalidArgumentError, describe
 from fcasync.models.page import ItemList, Page
 
@@ -43,7 +43,7 @@ class Paginator(Generic[T]):
         prefetch: bool = True,
     ) -> None:
         self._fetch = fetch
-        self._limit = _checks.page_size(limit)
+        self._limit = checks.page_size(limit)
         self._max_items = _max_items(max_items)
         self._start = {"starting_after": starting_after, "ending_before": ending_before}
         self._prefetch = prefetch

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from fcasync import _checks
-from fcasync._convert import decoder
-from fcasync._wire import Operation, new_key
+from fcasync._rules import checks
+from fcasync._rules.request import Operation, new_key
 from fcasync.errors import (
     APIConnectionError,
     DeadlineExceededError,
@@ -15,9 +14,10 @@ from fcasync.errors import (
     describe,
 )
 from fcasync.models import Account, AccountOwner, AccountOwnership, Page
-from fcasync.resources._base import Resource, as_raw, as_raw_page
+from fcasync.models._convert import decoder
 from fcasync.resources._paginator import Paginator
-from fcasync.resources._settle import pending, poll_intervals
+from fcasync.resources._polling import pending, poll_intervals
+from fcasync.resources._resource import Resource, as_raw, as_raw_page
 
 _ROOT = "/v1/financial_connections/accounts"
 _account = decoder(Account)
@@ -75,7 +75,7 @@ class Accounts(Resource):
             InvalidArgumentError: Two holders, a holder and a session, two cursors, a bad limit.
         """
         params = {"account_holder": account_holder, "session": session, "expand": expand}
-        _checks.at_most_one(params, "account_holder", "session")
+        checks.at_most_one(params, "account_holder", "session")
         _check_holder(account_holder)
         return self._list(
             LIST,
@@ -121,7 +121,7 @@ class Accounts(Resource):
             expand: Fields to include as objects.
             prefetch: Whether a walk fetches the next page while this one is worked on.
         """
-        params = {"ownership": _checks.object_id(ownership, "ownership"), "expand": expand}
+        params = {"ownership": checks.object_id(ownership, "ownership"), "expand": expand}
         return self._list(
             LIST_OWNERS,
             params,
@@ -238,8 +238,8 @@ class Accounts(Resource):
             FCError: A poll failed; its ``idempotency_key`` is that of the refresh.
         """
         clock = self._engine.clock
-        timeout = _checks.seconds(timeout, "timeout")
-        words = _checks.features(features)
+        timeout = checks.seconds(timeout, "timeout")
+        words = checks.features(features)
         ends = clock.monotonic() + timeout
         key = new_key() if idempotency_key is None else idempotency_key
         seen = await self._within(timeout)._post(REFRESH, account, words, expand, key)
@@ -267,7 +267,7 @@ class Accounts(Resource):
         expand: Sequence[str] | None,
         idempotency_key: str | None,
     ) -> Awaitable[Account]:
-        params: dict[str, Any] = {"features": _checks.features(features), "expand": expand}
+        params: dict[str, Any] = {"features": checks.features(features), "expand": expand}
         return self._call(operation, account, params, idempotency_key)
 
     @property
@@ -297,7 +297,7 @@ def _check_holder(holder: Mapping[str, Any] | None) -> None:
             f"account_holder must be a mapping such as {{'customer': 'cus_...'}}, "
             f"not {describe(holder)}"
         )
-    _checks.at_most_one(holder, "account", "customer", "customer_account")
+    checks.at_most_one(holder, "account", "customer", "customer_account")
     if not any(holder.values()):
         raise InvalidArgumentError("account_holder must name a customer or an account")
 

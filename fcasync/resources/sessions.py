@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
-from fcasync import _checks
-from fcasync._convert import decoder
-from fcasync._wire import Operation
+from fcasync._rules import checks
+from fcasync._rules.request import Operation
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models import Session
-from fcasync.resources._base import Resource, as_raw
+from fcasync.models._convert import decoder
+from fcasync.resources._resource import Resource, as_raw
 
 _ROOT = "/v1/financial_connections/sessions"
 _session = decoder(Session)
@@ -90,7 +90,7 @@ class Sessions(Resource):
         _check_holder(account_holder)
         params: dict[str, Any] = {
             "account_holder": account_holder,
-            "permissions": _checks.features(permissions, "permissions"),
+            "permissions": checks.features(permissions, "permissions"),
             "filters": filters,
             "limits": limits,
             "manual_entry": manual_entry,
@@ -135,7 +135,7 @@ def _check_holder(holder: Mapping[str, Any]) -> None:
         raise InvalidArgumentError(
             f"account_holder['type'] must be 'account' or 'customer', not {describe(kind)}"
         )
-    _checks.at_most_one(holder, "account", "customer", "customer_account")
+    checks.at_most_one(holder, "account", "customer", "customer_account")
     wanted = ("account",) if kind == "account" else ("customer", "customer_account")
     if not any(holder.get(name) for name in wanted):
         raise InvalidArgumentError(

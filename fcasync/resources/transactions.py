@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from fcasync import _checks
-from fcasync._convert import decoder
-from fcasync._wire import Operation
+from fcasync._rules import checks
+from fcasync._rules.request import Operation
 from fcasync.models import Account, Page, Transaction
-from fcasync.resources._base import Resource, as_raw, as_raw_page
+from fcasync.models._convert import decoder
 from fcasync.resources._paginator import Paginator
+from fcasync.resources._resource import Resource, as_raw, as_raw_page
 
 _ROOT = "/v1/financial_connections/transactions"
 
@@ -71,7 +71,7 @@ class Transactions(Resource):
             prefetch: Whether a walk fetches the next page while this one is worked on.
         """
         params = {
-            "account": _checks.object_id(account, "account"),
+            "account": checks.object_id(account, "account"),
             "transacted_at": transacted_at,
             "transaction_refresh": transaction_refresh,
             "expand": expand,

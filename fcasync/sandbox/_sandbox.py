@@ -9,21 +9,21 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from fcasync._clock import SYSTEM_CLOCK, Clock
-from fcasync.sandbox._app import App
-from fcasync.sandbox._control import Control
-from fcasync.sandbox._faults import Fault, fault
-from fcasync.sandbox._ids import MOST_ACCOUNTS, token
-from fcasync.sandbox._operations import Emit
-from fcasync.sandbox._rates import RateLimit
-from fcasync.sandbox._rates import rate_limit as read_rate_limit
-from fcasync.sandbox._realm import Realm, is_test_key
-from fcasync.sandbox._state import load, save
-from fcasync.sandbox._states import Timing
-from fcasync.sandbox._thread import LoopThread
-from fcasync.sandbox._webhooks import Target, Webhooks
-from fcasync.sandbox._wire import Server, listen
-from fcasync.sandbox._world import Settings, World
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync.sandbox._api.faults import Fault, fault
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.rates import RateLimit
+from fcasync.sandbox._api.rates import rate_limit as read_rate_limit
+from fcasync.sandbox._api.realm import Realm, is_test_key
+from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._bank.ids import MOST_ACCOUNTS, token
+from fcasync.sandbox._bank.states import Timing
+from fcasync.sandbox._server.app import App
+from fcasync.sandbox._server.control import Control
+from fcasync.sandbox._server.deliveries import Target, Webhooks
+from fcasync.sandbox._server.listener import Server, listen
+from fcasync.sandbox._server.saved import load, save
+from fcasync.sandbox._server.thread import LoopThread
 
 T = TypeVar("T")
 _LARGEST_SEED = 2**64 - 1  # all that the dice look at

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import orjson
 from multidict import CIMultiDict
 
-from fcasync._convert import to_dict
-from fcasync._wire import Answer, Request
+from fcasync._rules.request import Answer, Request
 from fcasync.hooks import HookEvent
 from fcasync.models._base import Model
+from fcasync.models._convert import to_dict
 
 Step: TypeAlias = Answer | Model | BaseException | dict[str, Any]
 """One step of a script."""

@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 import attrs
 import orjson
 
-from fcasync._convert import decoder, to_dict
 from fcasync.models import (
     Account,
     AccountOwner,
@@ -21,6 +20,7 @@ from fcasync.models import (
     Transaction,
 )
 from fcasync.models._base import Model
+from fcasync.models._convert import decoder, to_dict
 from fcasync.webhooks import sign
 
 M = TypeVar("M", bound=Model)

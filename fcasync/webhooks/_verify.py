@@ -8,9 +8,8 @@ from typing import Final, TypeAlias, cast
 
 import orjson
 
-from fcasync._clock import SYSTEM_CLOCK, Clock
-from fcasync._convert import decoder
-from fcasync._signature import compute, header
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.signature import compute, header
 from fcasync.errors import (
     InvalidArgumentError,
     ProtocolError,
@@ -18,6 +17,7 @@ from fcasync.errors import (
     WebhookPayloadError,
     describe,
 )
+from fcasync.models._convert import decoder
 from fcasync.models.event import AnyEvent, Event
 
 MAX_BODY: Final = 1024 * 1024

@@ -2,14 +2,14 @@
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from hypothesis import strategies as st
 
 from fcasync.models._build import hints, open_enum, without_none
+from tests._paths import DATA
 
-SPEC = Path(__file__).parents[3] / "shared" / "spec"
+SPEC = DATA / "spec"
 
 strings = st.text(max_size=12)
 unix_times = st.integers(-62_135_596_800, 253_402_300_799)

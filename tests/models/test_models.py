@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync import models
-from fcasync._convert import decoder, to_dict
 from fcasync.models import (
     Account,
     AccountHolder,
@@ -26,6 +25,7 @@ from fcasync.models import (
     RefreshStatus,
     Session,
 )
+from fcasync.models._convert import decoder, to_dict
 from tests.models.samples import account, account_page
 
 CLASSES = [value for name in models.__all__ if attrs.has(value := getattr(models, name))]

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from fcasync._convert import decoder
 from fcasync.models import (
     Account,
     AccountOwner,
@@ -20,6 +19,7 @@ from fcasync.models import (
     Session,
     Transaction,
 )
+from fcasync.models._convert import decoder
 from tests.models.samples import account_page
 from tests.models.strategies import json_of
 

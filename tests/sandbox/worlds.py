@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 import attrs
 import orjson
 
-from fcasync.sandbox._faults import Fault
-from fcasync.sandbox._messages import Reply, Request
-from fcasync.sandbox._operations import Emit
-from fcasync.sandbox._rates import RateLimit
-from fcasync.sandbox._states import Timing
-from fcasync.sandbox._world import Settings, World
+from fcasync.sandbox._api.faults import Fault
+from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.rates import RateLimit
+from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._bank.states import Timing
 
 ACCOUNTS = "/v1/financial_connections/accounts"
 SESSIONS = "/v1/financial_connections/sessions"

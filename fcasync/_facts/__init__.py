@@ -1,0 +1,1 @@
+"""What needs nothing else of the package: time, signatures, tables, money, redaction."""

@@ -1,0 +1,267 @@
+"""Allow-lists for what a caller hands in: everything else is refused before any I/O.
+
+The rules are stricter than Stripe's schema (whose ``maxLength`` is 5000), because what they let
+through goes into a URL or a header unchanged.
+"""
+
+import re
+import ssl
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from fcasync._facts.redact import Secret
+from fcasync.errors import InvalidArgumentError, describe
+
+T = TypeVar("T")
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_API_KEY = re.compile(r"(?:sk|rk)_(?:org_)?(?:test|live)_[A-Za-z0-9_]{1,500}", re.ASCII)
+_LIVE_KEY = re.compile(r"[a-z]{2}_(?:org_)?live_")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,255}", re.ASCII)
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,8190}[\x21-\x7e])?")
+_NAME = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
+_HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
+_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.IGNORECASE)
+
+_COLLECTIONS = (list, tuple, set, frozenset, Sequence)  # the cheap questions first
+
+OWN_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "idempotency-key",
+        "keep-alive",
+        "proxy-authorization",
+        "stripe-account",
+        "stripe-context",
+        "stripe-version",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that fcasync or HTTP itself looks after; an argument of their own sets them, where one
+may."""
+
+
+def object_id(value: object, name: str) -> str:
+    """Return the id that *value* is, or that it has in its ``id``.
+
+    Raises:
+        InvalidArgumentError: It is no exact string of 1 to 255 letters, digits, ``_`` and ``-``.
+    """
+    if type(value) is not str:
+        value = getattr(value, "id", value)
+    if type(value) is str and _ID.fullmatch(value):
+        return value
+    raise InvalidArgumentError(
+        f"{name} must be an id: 1 to 255 ASCII letters, digits, '_' or '-', not {describe(value)}"
+    )
+
+
+def idempotency_key(value: object) -> str:
+    """Return *value*; it must be 1 to 255 printable ASCII characters without blanks."""
+    if type(value) is str and _IDEMPOTENCY_KEY.fullmatch(value):
+        return value
+    raise InvalidArgumentError(
+        "idempotency_key must be 1 to 255 printable ASCII characters without blanks, "
+        f"not {describe(value)}; None lets fcasync make one"
+    )
+
+
+def api_key(value: object) -> Secret:
+    """Return the key, wrapped so that it cannot be shown; messages never echo it."""
+    if not isinstance(value, str) or not value:
+        raise InvalidArgumentError(
+            "no API key; pass api_key= or set the environment variable STRIPE_API_KEY"
+        )
+    if any(char.isspace() for char in value):
+        raise InvalidArgumentError("whitespace in api key; was it read from a file with a newline?")
+    if value.startswith("pk_"):
+        raise InvalidArgumentError(
+            "this is a publishable key (pk_...); Financial Connections needs a secret (sk_...) "
+            "or restricted (rk_...) key"
+        )
+    if not _API_KEY.fullmatch(value):
+        raise InvalidArgumentError(
+            "api key does not look like a Stripe key (sk_test_..., sk_live_..., rk_test_... or "
+            "rk_live_...); is it still a placeholder?"
+        )
+    return Secret(value)
+
+
+def is_live(key: Secret) -> bool:
+    """Tell whether *key* works on real money."""
+    return _LIVE_KEY.match(key.reveal()) is not None
+
+
+def base_url(value: object, key: Secret) -> str:
+    """Return the URL without a trailing slash.
+
+    HTTPS anywhere; plain HTTP only to this machine, and never with a live key. Do not let a
+    base URL come from untrusted input: the API key is sent to it.
+
+    Raises:
+        InvalidArgumentError: Another scheme, user info, a query, a fragment, dots in the path, a
+            host that is not ASCII, or plain HTTP where it is not allowed.
+    """
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"base_url must be a string, not {describe(value)}")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidArgumentError(f"base_url {describe(value)}: {error}") from None
+    if fault := _base_url_fault(value, parts, key):
+        raise InvalidArgumentError(f"base_url {describe(value)} {fault}")
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    netloc = host if port is None else f"{host}:{port}"
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+
+
+def _base_url_fault(value: str, parts: SplitResult, key: Secret) -> str | None:
+    host = parts.hostname or ""
+    plain = parts.scheme == "http"
+    faults = (
+        (not value.isprintable() or " " in value, "must not hold blanks or control characters"),
+        (parts.scheme not in ("https", "http"), "must start with https:// (or http:// locally)"),
+        ("@" in parts.netloc, "must not hold user info"),
+        (not _HOST.fullmatch(host), "must name a host in ASCII letters, digits, dots and dashes"),
+        ("?" in value or "#" in value, "must not hold a query or a fragment"),
+        (not _PATH.fullmatch(parts.path), "must have a plain path without dots or escapes"),
+        (plain and is_live(key), "would send a live key in clear; use https"),
+        (plain and not _LOOPBACK.fullmatch(host), "is plain http to another machine; use https"),
+    )
+    return next((sentence for is_faulty, sentence in faults if is_faulty), None)
+
+
+def header_value(value: object, name: str) -> str:
+    """Return *value*; it must be printable ASCII that neither starts nor ends with a blank."""
+    if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
+        return value
+    raise InvalidArgumentError(f"{name} must be printable ASCII text, not {describe(value)}")
+
+
+def extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy of *headers*, each checked; fcasync's own headers cannot be overridden.
+
+    Names are spelt ``Like-This`` in the copy: two spellings of one name are one header.
+    """
+    for name in headers:
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise InvalidArgumentError(f"extra_headers: {describe(name)} is no header name")
+        if name.lower() in OWN_HEADERS:
+            raise InvalidArgumentError(f"extra_headers: fcasync writes {name} itself")
+    return {
+        name.title(): header_value(text, f"extra_headers[{name!r}]")
+        for name, text in headers.items()
+    }
+
+
+def seconds(value: object, name: str) -> float:
+    """Return *value* as a float; it must be a finite number above zero."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
+        return float(value)
+    raise InvalidArgumentError(f"{name} must be a number of seconds above 0, not {describe(value)}")
+
+
+def count(value: object, name: str) -> int:
+    """Return *value*; it must be a whole number above zero."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise InvalidArgumentError(f"{name} must be a whole number above 0, not {describe(value)}")
+
+
+def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
+    """Return *context*: TLS 1.2 or later, and with a live key none that trusts everybody."""
+    if context is None:
+        return None
+    if not isinstance(context, ssl.SSLContext):
+        raise InvalidArgumentError(
+            f"ssl must be an ssl.SSLContext or None, not {describe(context)}; "
+            "there is no switch that turns certificate checks off"
+        )
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        raise InvalidArgumentError("ssl: set context.minimum_version to TLSv1_2 or later")
+    if context.verify_mode == ssl.CERT_NONE and is_live(key):
+        raise InvalidArgumentError(
+            "ssl: a live key is not sent over TLS without certificate checks"
+        )
+    return context
+
+
+def instance(value: object, kind: type[T], name: str) -> T:
+    """Return *value*; it must be of type *kind*."""
+    if isinstance(value, kind):
+        return value
+    raise InvalidArgumentError(f"{name} must be a {kind.__name__}, not {describe(value)}")
+
+
+def hooks(values: object) -> tuple[Callable[..., None], ...]:
+    """Return *values* as a tuple; they must be functions, or objects that can be called."""
+    if isinstance(values, Iterable) and all(map(callable, given := tuple(values))):
+        return given
+    raise InvalidArgumentError(
+        f"hooks must be a list of things that can be called, not {describe(values)}"
+    )
+
+
+def proxy(url: object) -> str | None:
+    """Return *url*; it must be an http:// or https:// URL, and is never echoed."""
+    if url is None:
+        return None
+    if isinstance(url, str) and url.isascii() and url.isprintable():
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or ""):
+            return url
+    raise InvalidArgumentError("proxy must be a URL that starts with http:// or https://")
+
+
+def features(values: object, name: str = "features") -> list[str]:
+    """Return *values* as a list; it must be a non-empty sequence of words.
+
+    The words themselves are Stripe's to judge: it adds features without a new version.
+    """
+    if isinstance(values, str) or not isinstance(values, _COLLECTIONS):
+        raise InvalidArgumentError(
+            f"{name} must be a list such as ['balance'], not {describe(values)}"
+        )
+    words = sorted(values) if isinstance(values, set | frozenset) else list(values)
+    for word in words or [None]:
+        if not (isinstance(word, str) and word):
+            raise InvalidArgumentError(
+                f"{name} must name at least one feature, not {describe(values)}"
+            )
+    return words
+
+
+def page_size(limit: object) -> int | None:
+    """Return *limit*; it must be a whole number from 1 to 100, or None for Stripe's default."""
+    if limit is None:
+        return None
+    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= 100:
+        return limit
+    raise InvalidArgumentError(f"limit must be a whole number from 1 to 100, not {describe(limit)}")
+
+
+def at_most_one(params: Mapping[str, Any], *names: str) -> None:
+    """Check that no two of *names* are given together.
+
+    Raises:
+        InvalidArgumentError: Two of them are not None.
+    """
+    given = [name for name in names if params.get(name) is not None]
+    if len(given) > 1:
+        raise InvalidArgumentError(f"give only one of {' and '.join(given)}")

@@ -1,0 +1,212 @@
+"""From an answer to a value or a typed error: pure."""
+
+import json
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+from multidict import CIMultiDict
+
+from fcasync._facts.redact import CUT, printable
+from fcasync._rules.request import Answer, Request
+from fcasync.errors import (
+    APIStatusError,
+    AuthenticationError,
+    ConflictError,
+    IdempotencyError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+)
+
+T = TypeVar("T")
+
+RETRYABLE_STATUSES = frozenset({409, 429, 500, 502, 503, 504})
+
+_BY_STATUS: dict[int, type[APIStatusError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+_IDEMPOTENCY_STATUSES = frozenset({400, 404, 409})
+
+
+def interpret(request: Request[T], answer: Answer) -> T:
+    """Return the value that *answer* holds.
+
+    Raises:
+        APIStatusError: Stripe answered with an error; the subclass tells which.
+        ProtocolError: The answer is not what the API promises.
+    """
+    if 200 <= answer.status < 300:
+        try:
+            return request.operation.decode(_parse(answer.body))
+        except ProtocolError as error:
+            raise _complete(error, request, answer) from error.__cause__
+        except ValueError as error:
+            raise _complete(_not_json(answer, error), request, answer) from error
+    if answer.status < 400:
+        raise _complete(_not_final(answer), request, answer)
+    raise error_from(answer)
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_leniently(body)
+
+
+def _parse_leniently(body: bytes) -> object:
+    """Parse what orjson refuses and JSON allows: half a surrogate pair in a string."""
+    try:
+        text = body.decode()
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_int)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number is out of range")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError("a number is out of range")
+    return int(text)
+
+
+def _complete(error: ProtocolError, request: Request[Any], answer: Answer) -> ProtocolError:
+    error.status = answer.status
+    error.body = text_of(answer.body)
+    error.request_id = _header(answer, "Request-Id")
+    error.may_have_executed = request.has_effect
+    return error
+
+
+def _not_json(answer: Answer, cause: ValueError) -> ProtocolError:
+    kind = answer.headers.get("Content-Type", "no content type")
+    return ProtocolError(
+        f"Stripe's answer is not JSON ({printable(kind, 60)}): {printable(str(cause), 120)}; "
+        "is a proxy or a captive portal in between?"
+    )
+
+
+def _not_final(answer: Answer) -> ProtocolError:
+    if answer.status < 300 or answer.status == 304:
+        return ProtocolError(f"status {answer.status} is no answer to a request of fcasync's")
+    target = answer.headers.get("Location", "nowhere")
+    return ProtocolError(
+        f"the server redirects ({answer.status}) to {printable(target, 120)}; Stripe never does, "
+        "and fcasync does not follow: check base_url"
+    )
+
+
+def error_from(answer: Answer) -> APIStatusError:
+    """Return the typed error that *answer*, of status 400 or above, stands for.
+
+    An error body that cannot be read leaves an error typed by the status alone.
+    """
+    fields = _error_fields(answer.body)
+    status, error_type, code = answer.status, _text(fields, "type"), _text(fields, "code")
+    error = _error_class(status, error_type, code)(
+        _message(status, fields),
+        status=status,
+        type=error_type,
+        code=code,
+        param=_text(fields, "param"),
+        doc_url=_text(fields, "doc_url"),
+        request_id=_header(answer, "Request-Id"),
+        idempotent_replayed=is_replay(answer.headers),
+        body=text_of(answer.body),
+    )
+    error.headers = CIMultiDict(answer.headers)  # unlike its proxy, this survives pickling
+    error.retryable = _is_retryable(error, answer.headers.get("Stripe-Should-Retry"))
+    if isinstance(error, RateLimitError):
+        error.reason = _header(answer, "Stripe-Rate-Limited-Reason")
+    return error
+
+
+def _error_class(status: int, error_type: str | None, code: str | None) -> type[APIStatusError]:
+    if code == "rate_limit" and status == 400:
+        return RateLimitError
+    is_key_trouble = error_type == "idempotency_error" or code == "idempotency_key_in_use"
+    if is_key_trouble and status in _IDEMPOTENCY_STATUSES:
+        return IdempotencyError
+    return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequestError)
+
+
+def _is_retryable(error: APIStatusError, advice: str | None) -> bool:
+    # Stripe's word counts only in its exact spelling, as in the official SDKs.
+    if advice in ("true", "false"):
+        return advice == "true"
+    if isinstance(error, IdempotencyError):
+        return False
+    return isinstance(error, RateLimitError) or error.status in RETRYABLE_STATUSES
+
+
+def _error_fields(body: bytes) -> Mapping[str, Any]:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _header(answer: Answer, name: str) -> str | None:
+    value = answer.headers.get(name)
+    return None if value is None else printable(value)
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return printable(value) if isinstance(value, str) else None
+
+
+def _message(status: int, fields: Mapping[str, Any]) -> str:
+    return _text(fields, "message") or f"Stripe answered {status} without saying why"
+
+
+def is_replay(headers: Mapping[str, str]) -> bool:
+    """Tell whether the answer is a stored one, repeated for its idempotency key."""
+    return headers.get("Idempotent-Replayed") == "true"
+
+
+def text_of(body: bytes) -> str:
+    """Return the start of *body* as text that is safe to log."""
+    return printable(body[: 4 * CUT].decode(errors="backslashreplace"))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for.
+
+    A date counts from the answer's own ``Date``. None when there is no header, or none that can
+    be read; a negative wait is none either (RFC 9110, section 10.2.3).
+    """
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        wait = float(value) if not value[-1:].isalpha() else _seconds_until(value, headers)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return wait if wait >= 0 else None  # also drops NaN
+
+
+def _seconds_until(date: str, headers: Mapping[str, str]) -> float:
+    sent = parsedate_to_datetime(headers["Date"])
+    return (parsedate_to_datetime(date) - sent).total_seconds()

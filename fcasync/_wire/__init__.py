@@ -1,0 +1,1 @@
+"""What awaits: the engine that retries, and the transport that sends."""

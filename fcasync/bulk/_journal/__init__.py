@@ -1,0 +1,1 @@
+"""What a bulk job remembers: rows in an SQLite file, written in groups."""

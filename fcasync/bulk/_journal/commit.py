@@ -1,0 +1,105 @@
+"""Group commit: many small writes, one transaction, one wait for the disk."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from fcasync._facts.clock import Clock
+from fcasync.bulk._journal.sqlite import Journal
+from fcasync.bulk._plan.task import Row
+
+BATCH = 64
+"""Writes that are worth a commit of their own."""
+LONGEST_DELAY = 0.05
+"""Seconds a write waits for company."""
+
+
+@attrs.frozen
+class _Write:
+    row: Row
+    is_admission: bool
+    then: Callable[[Row | None], None]
+
+
+class GroupCommit:
+    """Brings rows to disk in a thread of its own, and says when they are there.
+
+    While one batch is on its way to the disk the next one gathers, so batches grow with the load.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._queue: deque[_Write] = deque()
+        self._batch: list[_Write] = []
+        self._news = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._has_failed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
+
+    def admit(self, row: Row, then: Callable[[Row | None], None]) -> None:
+        """Write *row* if its account is new; call *then* with the row that was there before."""
+        self._put(_Write(row, True, then))
+
+    def store(self, row: Row, then: Callable[[Row | None], None]) -> None:
+        """Write *row*; call *then* when it is on disk."""
+        self._put(_Write(row, False, then))
+
+    def _put(self, write: _Write) -> None:
+        self._queue.append(write)
+        self._news.set()
+        if len(self._queue) >= BATCH:
+            self._enough.set()
+
+    async def run(self) -> None:
+        """Commit what is put in, until cancelled.
+
+        Raises:
+            JournalError: The disk is full, or failed.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._gather()
+            self._batch, self._queue = list(self._queue), deque()
+            known = await loop.run_in_executor(self._thread, self._commit, self._batch)
+            batch, self._batch = self._batch, []
+            for write in batch:
+                write.then(known.pop(write.row.account_id, None) if write.is_admission else None)
+
+    async def _gather(self) -> None:
+        self._news.clear()
+        if not self._queue:
+            await self._news.wait()
+        self._enough.clear()
+        if len(self._queue) < BATCH:
+            late = asyncio.ensure_future(self._clock.sleep(LONGEST_DELAY))
+            enough = asyncio.ensure_future(self._enough.wait())
+            try:
+                await asyncio.wait((late, enough), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                late.cancel()
+                enough.cancel()
+
+    def _commit(self, batch: list[_Write]) -> dict[str, Row]:
+        admitted = [write.row for write in batch if write.is_admission]
+        try:
+            return self._journal.commit(admitted, [w.row for w in batch if not w.is_admission])
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def close(self) -> None:
+        """Write what is left, end the thread and close the journal; the loop waits for it.
+
+        Safe after :meth:`run` was cancelled: a batch that was on its way is written again.
+        """
+        self._thread.shutdown(wait=True)
+        rest = [*self._batch, *self._queue]
+        try:
+            if rest and not self._has_failed:
+                self._commit(rest)
+        finally:
+            self._journal.close(is_complete=not self._has_failed)

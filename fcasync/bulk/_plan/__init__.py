@@ -1,0 +1,1 @@
+"""What a bulk job decides: pure, and held by a test over all histories."""

@@ -1,0 +1,81 @@
+"""What a run needs of the network, and the client's engine as just that."""
+
+import hashlib
+from typing import Any, Protocol
+
+from fcasync._facts.clock import Clock
+from fcasync._rules.pace import Pace
+from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._wire.engine import Engine
+from fcasync.models import Account, Page
+from fcasync.resources.accounts import LIST, RETRIEVE
+
+
+class Wire(Protocol):
+    """The network, as a run sees it. Everything raises what the client's calls raise."""
+
+    clock: Clock
+    pace: Pace
+    """Paces the operation; GETs have paces of their own."""
+    api_key: str
+    """Mode and fingerprint of the API key, never the key."""
+    stripe_account: str | None
+    stripe_version: str
+
+    async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
+        """Send the operation once: no retry, no limiter."""
+
+    async def retrieve(self, account_id: str) -> Response[Account]:
+        """Fetch one account, with the client's retries."""
+
+    async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
+        """Fetch one page of all accounts, with the client's retries."""
+
+
+class EngineWire:
+    """The wire of a client."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: Options,
+        operation: Operation[Account],
+        params: dict[str, Any],
+    ) -> None:
+        self._engine = engine
+        self._options = options
+        self._operation = operation
+        self._params = params
+        self.clock = engine.clock
+        self.pace = engine.limiter.pace(options.acting_for, operation.name)
+        self.api_key = fingerprint(options.api_key.reveal())
+        self.stripe_account = options.stripe_account
+        self.stripe_version = options.stripe_version
+
+    async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
+        """Send the operation once: no retry, no limiter."""
+        request = build(
+            self._operation,
+            self._options,
+            object_id=account_id,
+            params=self._params,
+            idempotency_key=idempotency_key,
+        )
+        return await self._engine.attempt(request, self._options)
+
+    async def retrieve(self, account_id: str) -> Response[Account]:
+        """Fetch one account, with the client's retries."""
+        request = build(RETRIEVE, self._options, object_id=account_id)
+        return await self._engine.call(request, self._options)
+
+    async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
+        """Fetch one page of all accounts, with the client's retries."""
+        params = {"limit": limit, "starting_after": starting_after}
+        return await self._engine.call(build(LIST, self._options, params=params), self._options)
+
+
+def fingerprint(api_key: str) -> str:
+    """Return what tells one key from another without telling the key: ``test 0f3a...``."""
+    mode = "live" if "_live_" in api_key[:16] else "test"
+    # A key is random and long, so a plain hash of it cannot be turned around.
+    return f"{mode} {hashlib.sha256(b'fcasync journal ' + api_key.encode()).hexdigest()[:20]}"

@@ -1,0 +1,36 @@
+"""Progress of a bulk job on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import click
+from rich.console import Console
+
+from fcasync.bulk import BulkRun
+from fcasync.bulk._work import bar
+
+LINE_EVERY = 10.0
+
+
+@asynccontextmanager
+async def shown(run: BulkRun, name: str) -> AsyncIterator[None]:
+    """Show how *run* gets on, for as long as the context is open."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        watching = bar.draw(bar.make(console), name, lambda: run.progress)
+    else:
+        watching = _print_lines(run)
+    task = asyncio.create_task(watching, name="fcasync-progress")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _print_lines(run: BulkRun) -> None:
+    while True:
+        await asyncio.sleep(LINE_EVERY)
+        click.echo(f"fcasync: {run.progress}", err=True)

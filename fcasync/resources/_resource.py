@@ -1,0 +1,99 @@
+"""What all resources share: how a method becomes a call."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, ParamSpec, Self, TypeVar, cast
+
+import attrs
+
+from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._wire.engine import Engine
+from fcasync.models import Page
+from fcasync.resources._paginator import Paginator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LEAST_DEADLINE = 5.0
+"""Seconds: a request that is given less would rather fail than tell how things are."""
+
+
+class Resource:
+    """Methods over one engine, under one set of options."""
+
+    def __init__(self, engine: Engine, options: Options, *, is_raw: bool = False) -> None:
+        self._engine = engine
+        self._options = options
+        self._is_raw = is_raw
+
+    def _raw(self) -> Self:
+        """Return a twin whose methods return a :class:`fcasync.Response` at run time."""
+        return type(self)(self._engine, self._options, is_raw=True)
+
+    def _within(self, seconds: float) -> Self:
+        """Return a twin whose calls end within *seconds*, or LEAST_DEADLINE if that is more."""
+        deadline = min(self._options.deadline, max(seconds, LEAST_DEADLINE))
+        options = attrs.evolve(self._options, deadline=deadline)
+        return type(self)(self._engine, options, is_raw=self._is_raw)
+
+    def _call(
+        self,
+        operation: Operation[T],
+        object_id: object = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Coroutine[Any, Any, T]:
+        """Check and build the request at once, and return the coroutine that carries it out."""
+        request = build(
+            operation,
+            self._options,
+            object_id=object_id,
+            params=params,
+            idempotency_key=idempotency_key,
+        )
+        if self._is_raw:
+            # as_raw() gives the methods of a raw twin the type that this cast hides.
+            return cast(Coroutine[Any, Any, T], self._engine.call(request, self._options))
+        return self._engine.value(request, self._options)
+
+    def _list(
+        self,
+        operation: Operation[Page[T]],
+        params: Mapping[str, Any],
+        *,
+        object_id: object = None,
+        limit: int | None,
+        max_items: int | None,
+        starting_after: str | None,
+        ending_before: str | None,
+        prefetch: bool,
+    ) -> Paginator[T]:
+        # A bad id or filter is refused here, not in the middle of a loop.
+        build(operation, self._options, object_id=object_id, params=params)
+
+        def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
+            return self._call(operation, object_id, {**params, **page_params})
+
+        found = Paginator(
+            fetch,
+            limit=limit,
+            max_items=max_items,
+            starting_after=starting_after,
+            ending_before=ending_before,
+            prefetch=prefetch,
+        )
+        # A raw list is one response; as_raw_page() gives it that type.
+        return cast(Paginator[T], _first_page(found)) if self._is_raw else found
+
+
+async def _first_page(found: Paginator[T]) -> Page[T]:
+    return await found
+
+
+def as_raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[Response[T]]]:
+    """Type a method of a raw twin as what it returns: the response around the value."""
+    return cast(Callable[P, Awaitable[Response[T]]], method)
+
+
+def as_raw_page(method: Callable[P, Paginator[T]]) -> Callable[P, Awaitable[Response[Page[T]]]]:
+    """Type a list method of a raw twin as what awaiting it returns: the first page's response."""
+    return cast(Callable[P, Awaitable[Response[Page[T]]]], method)

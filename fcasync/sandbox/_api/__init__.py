@@ -1,0 +1,1 @@
+"""What Stripe answers: pure functions from a request to a response."""

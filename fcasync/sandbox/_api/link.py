@@ -1,0 +1,111 @@
+"""What a person does on the hosted page: picks an institution, and accounts in it."""
+
+from typing import Any
+
+import attrs
+
+from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.seed import INSTITUTIONS, Facts, kind
+from fcasync.sandbox._bank.states import AccountState, Refresh
+from fcasync.sandbox._bank.store import Session, Store
+
+_OFFERED = (
+    ("cash", "checking"),
+    ("cash", "savings"),
+    ("credit", "credit_card"),
+    ("credit", "line_of_credit"),
+    ("credit", "mortgage"),
+)
+_PREFETCHED = {"balances": "balance", "ownership": "ownership", "transactions": "transactions"}
+
+
+def offers(session: Session) -> list[dict[str, str]]:
+    """Return the kinds of account that the session's filters let through."""
+    filters = session.params.get("filters", {})
+    wanted = filters.get("account_subcategories")
+    payable = filters.get("require_payment_method_support") == "all"
+    kinds = [kind(category, subcategory) for category, subcategory in _OFFERED]
+    return [
+        {name: offer[name] for name in ("category", "subcategory", "display_name")}
+        for offer in kinds
+        if (wanted is None or offer["subcategory"] in wanted)
+        and (not payable or offer["payment_methods"])
+    ]
+
+
+def page(store: Store, session: Session) -> dict[str, Any]:
+    """Return what the hosted page shows."""
+    return {
+        "session": session.id,
+        "permissions": session.params["permissions"],
+        "institutions": INSTITUTIONS,
+        "accounts": offers(session),
+        "most": session.params.get("limits", {}).get("accounts"),
+        "return_url": session.params.get("return_url"),
+        "linked": [store.seed.account_ids.encode(index) for index in session.accounts],
+    }
+
+
+def link(
+    store: Store, session: Session, institution: str, picks: list[int], now: float
+) -> tuple[Emit, ...]:
+    """Link the accounts at *picks* (places in :func:`offers`), and fill the session with them.
+
+    Raises:
+        ApiError: Nothing was picked, or what the session does not allow; or it is filled.
+    """
+    offered = offers(session)
+    most = session.params.get("limits", {}).get("accounts") or len(offered)
+    if session.accounts:
+        raise error_bodies.invalid("This session already has its accounts.")
+    if institution not in INSTITUTIONS:
+        raise error_bodies.invalid(f"There is no institution {institution[:100]!r}.", "institution")
+    if not picks or len(set(picks)) > most or not set(picks) <= set(range(len(offered))):
+        raise error_bodies.invalid(
+            f"Pick 1 to {min(most, len(offered))} of the accounts.", "accounts"
+        )
+    effects: list[Emit] = []
+    for pick in sorted(set(picks)):
+        facts = _facts(store, session, offered[pick], institution, int(now))
+        effects += _connect(store, session, facts, now)
+        session = attrs.evolve(session, accounts=(*session.accounts, facts.index))
+    store.sessions[session.id] = session
+    return tuple(effects)
+
+
+def _facts(
+    store: Store, session: Session, offer: dict[str, str], institution: str, created: int
+) -> Facts:
+    index = store.total
+    dice = store.seed.dice(index)
+    return Facts(
+        index=index,
+        id=store.seed.account_ids.encode(index),
+        dice=dice,
+        created=created,
+        holder=session.params["account_holder"],
+        institution=institution,
+        last4=f"{dice % 10_000:04}",
+        permissions=tuple(session.params["permissions"]),
+        session=session.id,
+        **kind(offer["category"], offer["subcategory"]),
+    )
+
+
+def _connect(store: Store, session: Session, facts: Facts, now: float) -> list[Emit]:
+    balance, ownership, transactions = (Refresh(mix(facts.dice, feature)) for feature in (1, 2, 3))
+    state = AccountState("active", (), balance, ownership, transactions)
+    effects = [Emit("created", facts.index, now)]
+    for wanted in session.params.get("prefetch", []):
+        feature = _PREFETCHED[wanted]
+        if wanted in facts.permissions:
+            begun = state.refresh(feature).begun(now, store.timing)
+            state = state.refreshed(feature, begun)
+            effects.append(
+                Emit(f"refreshed_{feature}", facts.index, begun.settles_at(store.timing))
+            )
+    store.linked[facts.index] = facts
+    store.changed[facts.index] = state
+    return effects

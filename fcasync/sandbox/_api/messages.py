@@ -1,0 +1,71 @@
+"""A request and a reply as plain data, and what can be read off a request without a world."""
+
+from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+from fcasync._rules.form import decode
+from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api.faults import Fault
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+@attrs.frozen
+class Request:
+    """A request as it stands on the wire.
+
+    Args:
+        method: In capitals.
+        path: Still percent-encoded, without the query.
+        query: Without the question mark.
+        body: Decompressed.
+        headers: Looked up by names in lower case.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Reply:
+    """What goes back, and what the wire must do to it on the way."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    hold: float = 0.0
+    """Real seconds before the answer may leave."""
+    fault: Fault | None = None
+
+
+@lru_cache(maxsize=16)
+def date(second: int) -> str:
+    """Return the value of a Date header."""
+    return formatdate(second, usegmt=True)
+
+
+def read_params(request: Request) -> dict[str, Any]:
+    """Return the parameters of query and body together, as text.
+
+    Raises:
+        ApiError: They are not form-encoded.
+    """
+    if not request.body and not request.query:
+        return {}
+    if request.body:
+        kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+        if kind != _FORM:
+            message = f"Invalid request: the content type of a POST must be {_FORM}."
+            raise error_bodies.ApiError(400, message)
+    try:
+        body = request.body.decode()
+        return decode("&".join(part for part in (request.query, body) if part))
+    except ValueError as error:
+        raise error_bodies.ApiError(400, f"Invalid request: {error}") from None

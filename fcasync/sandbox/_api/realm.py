@@ -1,0 +1,119 @@
+"""All worlds of one sandbox: who is asking, and therefore which world answers."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+
+from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.world import Settings, World
+
+_SECRET = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
+_ACCOUNT = re.compile(r"(acct_[A-Za-z0-9]{1,200})(/acct_[A-Za-z0-9]{1,200})*")
+
+
+def is_test_key(key: str) -> bool:
+    """Tell whether *key* is a secret or restricted test key."""
+    return _SECRET.fullmatch(key) is not None
+
+
+def masked(key: str) -> str:
+    """Return *key* the way Stripe quotes it: kind and last four characters."""
+    kind = re.match(r"(sk|rk|pk)_(test|live)_", key)
+    return f"{kind[0] if kind else ''}****{key[-4:] if len(key) > 12 else ''}"
+
+
+def authenticate(headers: Mapping[str, str]) -> str:
+    """Return the API key that a request carries.
+
+    Any test key will do, but one with ``_expired`` in it, so that clients can meet a 401.
+
+    Raises:
+        ApiError: 401; it carries none, or one that the sandbox must not know.
+    """
+    key = _credential(headers.get("authorization", ""))
+    if key is None:
+        message = "No API key was sent. Send it in the Authorization header: Bearer sk_test_..."
+        raise error_bodies.ApiError(401, message)
+    if key.startswith("pk_"):
+        message = "This call needs a secret API key, not a publishable one."
+        raise error_bodies.ApiError(401, message, code="secret_key_required")
+    if key.startswith(("sk_live_", "rk_live_")):
+        message = f"Live key refused: {masked(key)}. The sandbox is not Stripe; send a test key."
+        raise error_bodies.ApiError(401, message, code="livemode_mismatch")
+    if "_expired" in key:
+        message = f"Expired API Key provided: {masked(key)}"
+        raise error_bodies.ApiError(401, message, code="api_key_expired")
+    if not is_test_key(key):
+        raise error_bodies.ApiError(401, f"Invalid API Key provided: {masked(key)}")
+    return key
+
+
+def _credential(header: str) -> str | None:
+    scheme, _, rest = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return rest.strip() or None
+        case "basic":
+            return _user(rest.strip())
+    return None
+
+
+def _user(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0] or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def connected_account(headers: Mapping[str, str], key: str) -> str:
+    """Return the connected account that a request acts for; empty for the key's own.
+
+    Raises:
+        ApiError: 403; the account cannot exist.
+    """
+    account = headers.get("stripe-context") or headers.get("stripe-account") or ""
+    if account and not _ACCOUNT.fullmatch(account):
+        message = (
+            f"The provided key '{masked(key)}' does not have access to account '{account[:100]}'."
+        )
+        raise error_bodies.ApiError(403, message, code="account_invalid")
+    return account
+
+
+class Realm:
+    """One world per API key and connected account, each made when it is first asked for."""
+
+    def __init__(self, settings: Settings, api_key: str) -> None:
+        self.settings = settings
+        self.api_key = api_key
+        self.worlds: dict[tuple[str, str], World] = {}
+        """By a digest of the key (a saved state must not hold keys), and connected account."""
+        self.world()  # made here, so that whoever looks at it from another thread makes nothing
+
+    def world(self, api_key: str | None = None, account: str = "") -> World:
+        """Return the world of a key; None means the sandbox's own."""
+        key = (api_key or self.api_key).encode()
+        place = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
+        if place not in self.worlds:
+            self.worlds[place] = World(self.settings, account)
+        return self.worlds[place]
+
+    def reset(self, world: World) -> None:
+        """Make a world anew, with the faults and the time that it started with."""
+        world.over = True
+        for place in [place for place, known in self.worlds.items() if known is world]:
+            self.worlds[place] = World(self.settings, world.name)
+
+    def apply(self, request: Request, now: float) -> tuple[World, Reply, tuple[Emit, ...]]:
+        """Answer one request; return the world that did, and the events to come."""
+        try:
+            key = authenticate(request.headers)
+            world = self.world(key, connected_account(request.headers, key))
+        except error_bodies.ApiError as error:
+            # It has no world of its own, yet a test wants to see it.
+            return self.world(), self.world().refuse(request, error, now), ()
+        return world, *world.apply(request, now)

@@ -1,0 +1,88 @@
+"""An account's transactions: a function of the account and of its latest good refresh.
+
+The first refresh finds a dozen or two, each later one three more. A transaction that a refresh
+found pending is posted from the next refresh on.
+"""
+
+from typing import Any
+
+from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.ids import part
+from fcasync.sandbox._bank.objects import refresh_id
+from fcasync.sandbox._bank.seed import Facts, Seed
+
+_PER_REFRESH = 3
+_HISTORY = 90 * 86_400
+_SPACING = 3600
+_DESCRIPTIONS = (
+    "Corner Bakery",
+    "Rocket Rides",
+    "Salary",
+    "City Water Works",
+    "Green Grocer",
+    "Transfer to savings",
+    "Night Owl Books",
+)
+
+
+def count(facts: Facts, good: int) -> int:
+    """Return how many transactions there are after refresh number *good*; 0 before any."""
+    return _first(facts) + _PER_REFRESH * (good - 1) if good else 0
+
+
+def _first(facts: Facts) -> int:
+    return 12 + facts.dice % 20
+
+
+def _found_by(facts: Facts, number: int) -> int:
+    first = _first(facts)
+    return 1 if number < first else 2 + (number - first) // _PER_REFRESH
+
+
+def transacted_at(facts: Facts, number: int) -> int:
+    """Return when transaction *number* (0 is the oldest) took place."""
+    return facts.created - _HISTORY + number * _SPACING
+
+
+def updated_by(facts: Facts, number: int, good: int) -> int:
+    """Return the number of the refresh that last changed transaction *number*."""
+    found = _found_by(facts, number)
+    return found + 1 if _starts_pending(facts, number) and found < good else found
+
+
+def _starts_pending(facts: Facts, number: int) -> bool:
+    return mix(facts.dice, 0x7C7, number) % 4 == 0
+
+
+def transaction(seed: Seed, facts: Facts, number: int, good: int) -> dict[str, Any]:
+    """Return transaction *number* of an account, as refresh number *good* left it."""
+    dice = mix(facts.dice, 0x7C8, number)
+    refresh = updated_by(facts, number, good)
+    at = transacted_at(facts, number)
+    status = _status(facts, number, good)
+    what = _DESCRIPTIONS[dice % len(_DESCRIPTIONS)]
+    return {
+        "id": seed.transaction_ids.encode(part(facts.index, number)),
+        "object": "financial_connections.transaction",
+        "account": facts.id,
+        "amount": (1 if what == "Salary" else -1) * (dice % 20_000 + 1),
+        "currency": "usd",
+        "description": what,
+        "livemode": False,
+        "status": status,
+        "status_transitions": {
+            "posted_at": at + 3600 if status == "posted" else None,
+            "void_at": at + 3600 if status == "void" else None,
+        },
+        "transacted_at": at,
+        "transaction_refresh": refresh_id(seed, facts.index, refresh),
+        "updated": at + 3600 * (refresh - _found_by(facts, number)),
+    }
+
+
+def _status(facts: Facts, number: int, good: int) -> str:
+    if not _starts_pending(facts, number):
+        return "posted"
+    if _found_by(facts, number) == good:
+        return "pending"
+    return "void" if number % 5 == 0 else "posted"

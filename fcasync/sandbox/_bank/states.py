@@ -1,0 +1,184 @@
+"""What an account and its refreshes can go through, as tables: ``{state: {event: state}}``.
+
+A pair that is not in its table raises :class:`Refused`: the operation answers with an error.
+"""
+
+from typing import Any
+
+import attrs
+
+from fcasync.sandbox._bank.dice import unit
+
+ACCOUNT = {
+    "active": {
+        "refresh": "active",
+        "subscribe": "active",
+        "unsubscribe": "active",
+        "deactivate": "inactive",
+        "reactivate": "active",
+        "disconnect": "disconnected",
+    },
+    "inactive": {
+        "unsubscribe": "inactive",
+        "deactivate": "inactive",
+        "reactivate": "active",
+        "disconnect": "disconnected",
+    },
+    # Nothing comes back from a disconnection; repeating it changes nothing and is no error.
+    "disconnected": {"disconnect": "disconnected"},
+}
+
+DAY = 86_400.0
+
+REFRESH = {
+    "none": {"start": "pending"},
+    # Asking again while the bank has not answered joins the refresh under way.
+    "pending": {"start": "pending", "succeed": "succeeded", "fail": "failed"},
+    "succeeded": {"start": "pending"},
+    "failed": {"start": "pending"},
+}
+
+
+class Refused(Exception):
+    """The table has no such event in this state."""
+
+
+def after(table: dict[str, dict[str, str]], state: str, event: str) -> str:
+    """Return the state that follows *event* in *state*.
+
+    Raises:
+        Refused: The event cannot happen in this state.
+    """
+    try:
+        return table[state][event]
+    except KeyError:
+        raise Refused(f"{event} in state {state}") from None
+
+
+@attrs.frozen
+class Timing:
+    """How fast banks answer. All durations are in (virtual) seconds."""
+
+    settle_seconds: float = 1.0
+    """A refresh settles after half of this to all of it, spread over the accounts."""
+    failure_rate: float = 0.0
+    """The share of refreshes that fail."""
+    refresh_cooldown: float = 60.0
+    """How long after a refresh has settled the next one is refused."""
+
+
+@attrs.frozen
+class Refresh:
+    """The refreshes of one feature of one account so far.
+
+    It holds no status: that follows from the time at which one looks, so nothing has to run
+    when a refresh settles.
+    """
+
+    dice: int
+    """Decides when each attempt settles, and how."""
+    number: int = 0
+    """Attempts made."""
+    started: float = 0.0
+    """When the latest attempt was made."""
+    good: int = 0
+    """The latest attempt known to have succeeded; 0 for none."""
+    good_at: float = 0.0
+    """When that one succeeded."""
+
+    def settles_at(self, timing: Timing) -> float:
+        """Return when the latest attempt has, or will have, an outcome."""
+        if self.good == self.number:
+            return self.good_at
+        spread = 0.5 + unit(self.dice, self.number, 1) / 2
+        return self.started + timing.settle_seconds * spread
+
+    def status(self, now: float, timing: Timing) -> str:
+        """Return none, pending, succeeded or failed."""
+        if self.number == 0:
+            return "none"
+        if self.good == self.number:
+            return "succeeded"
+        if now < self.settles_at(timing):
+            return "pending"
+        fails = unit(self.dice, self.number, 2) < timing.failure_rate
+        return after(REFRESH, "pending", "fail" if fails else "succeed")
+
+    def settled(self, now: float, timing: Timing) -> "Refresh":
+        """Return the same refreshes with a success that has happened by *now* written down."""
+        if self.good == self.number or self.status(now, timing) != "succeeded":
+            return self
+        return attrs.evolve(self, good=self.number, good_at=self.settles_at(timing))
+
+    def begun(self, now: float, timing: Timing) -> "Refresh":
+        """Return the refreshes with one more attempt, started *now*; itself if one is pending."""
+        status = self.status(now, timing)
+        after(REFRESH, status, "start")
+        if status == "pending":
+            return self
+        return attrs.evolve(self.settled(now, timing), number=self.number + 1, started=now)
+
+    def daily(self, days: int) -> "Refresh":
+        """Return the refreshes with one more attempt on each of *days* days."""
+        started = self.started + days * DAY
+        return attrs.evolve(self, number=self.number + days, started=started)
+
+    def opens_at(self, now: float, timing: Timing) -> float | None:
+        """Return when the next attempt is accepted; None while one is pending, or before any."""
+        if self.status(now, timing) in {"none", "pending"}:
+            return None
+        return self.settles_at(timing) + timing.refresh_cooldown
+
+
+@attrs.frozen
+class AccountState:
+    """The part of an account that operations change; everything else follows from the seed."""
+
+    status: str
+    subscriptions: tuple[str, ...]
+    balance: Refresh
+    ownership: Refresh
+    transactions: Refresh
+    daily: float | None = None
+    """When a subscription began that brings a transaction refresh a day. The seed's own bring
+    none, or the accounts of a seed would differ with the day on which they are looked at."""
+
+    def refresh(self, feature: str) -> Refresh:
+        """Return the refreshes of balance, ownership or transactions."""
+        refresh: Refresh = getattr(self, feature)
+        return refresh
+
+    def refreshed(self, feature: str, refresh: Refresh) -> "AccountState":
+        """Return the state with the refreshes of *feature* replaced."""
+        changes: dict[str, Any] = {feature: refresh}
+        return attrs.evolve(self, **changes)
+
+    def caught_up(self, now: float, timing: Timing) -> "AccountState":
+        """Return the state with the daily refreshes that were due by *now*."""
+        if self.daily is None or self.status != "active":
+            return self
+        last = self.transactions
+        days = int((now - last.started) // DAY)
+        if days < 1:
+            return self
+        latest = last.daily(days)
+        for day in range(days - 1, -1, -1):
+            attempt = last.daily(day)
+            settled = attempt.settled(attempt.started + DAY, timing)
+            if settled.good == settled.number:
+                latest = attrs.evolve(latest, good=settled.good, good_at=settled.good_at)
+                break
+        return attrs.evolve(self, transactions=latest)
+
+    def tomorrow(self, timing: Timing) -> float:
+        """Return when the next daily refresh has settled."""
+        return self.transactions.started + DAY + timing.settle_seconds
+
+    def moved(self, event: str) -> "AccountState":
+        """Return the state after *event*.
+
+        Raises:
+            Refused: The event cannot happen in this state.
+        """
+        status = after(ACCOUNT, self.status, event)
+        return self if status == self.status else attrs.evolve(self, status=status)

@@ -1,0 +1,1 @@
+"""Sockets, pages and webhooks around the API."""

@@ -1,0 +1,351 @@
+"""The journal: what it keeps, what it refuses, and that damage is never passed over in silence."""
+
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import stat
+from pathlib import Path
+
+import attrs
+import pytest
+
+from fcasync import errors
+from fcasync.bulk import read_journal
+from fcasync.bulk._journal import stored_errors
+from fcasync.bulk._journal.sqlite import FileJournal, Header
+from fcasync.bulk._plan.task import Row
+from fcasync.errors import APITimeoutError, InvalidRequestError, JournalError, ServerError
+
+HEADER = Header(
+    operation="refresh",
+    features="balance",
+    api_key="test 0123456789",
+    stripe_account=None,
+    stripe_version="2026-09-30.endive",
+    created=1_760_000_000,
+)
+
+
+def row(number: int, status: str = "open") -> Row:
+    # Hashed, so that the rows land all over the file.
+    name = hashlib.sha256(str(number).encode()).hexdigest()[:24]
+    return Row(f"fca_{name}", status, 0, 1_760_000_000 + number)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "job.sqlite"
+
+
+def make(path: Path, rows: int = 3, status: str = "succeeded") -> None:
+    journal = FileJournal.open(path, HEADER)
+    for number in range(rows):
+        journal.commit([row(number)], [row(number, status)])
+    journal.close(is_complete=True)
+
+
+def kill_a_writer(path: Path, rows: int) -> None:
+    """Leave behind what a process leaves that is killed in the middle of its work."""
+    child = os.fork()
+    if child == 0:
+        try:
+            journal = FileJournal.open(path, HEADER)
+            for number in range(rows):
+                journal.commit([row(number)], [])
+                journal.commit([], [row(number, "succeeded")])
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def test_what_is_committed_is_known_again(path: Path) -> None:
+    """A second run finds every row as the first one left it, and says which were new."""
+    full = attrs.evolve(
+        row(1, "failed"),
+        generation=2,
+        is_certain=False,
+        attempts=7,
+        replayed=True,
+        reason="unconfirmed",
+        error=stored_errors.dump(APITimeoutError("too slow \N{SNOWMAN}")),
+        available_at=1_760_003_600,
+    )
+    journal = FileJournal.open(path, HEADER)
+    assert journal.commit([row(1), row(2)], []) == {}
+    journal.commit([], [full])
+    journal.close(is_complete=True)
+
+    journal = FileJournal.open(path, HEADER)
+    known = journal.commit([row(1), row(2), row(3)], [])
+    assert known == {full.account_id: full, row(2).account_id: row(2)}
+    assert journal.counts() == {("failed", "unconfirmed"): 1, ("open", None): 2}
+    assert not journal.was_cut_short
+    journal.close(is_complete=True)
+
+
+def test_a_journal_is_private(path: Path) -> None:
+    """Only its user can read it, and it holds no key."""
+    make(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_nothing_is_left_beside_a_closed_journal(path: Path) -> None:
+    """One job, one file."""
+    make(path)
+    list(read_journal(path))
+    assert [entry.name for entry in path.parent.iterdir()] == ["job.sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("operation", "disconnect", "operation: refresh, not disconnect"),
+        ("features", "balance,ownership", "features: balance, not balance,ownership"),
+        ("api_key", "live 99", "API key: test 0123456789, not live 99"),
+        ("stripe_account", "acct_1", "stripe_account: none, not acct_1"),
+        ("stripe_version", "2020-01-01", "stripe_version: 2026-09-30.endive, not 2020-01-01"),
+    ],
+)
+def test_another_job_is_refused_and_nothing_changed(
+    path: Path, field: str, value: str, words: str
+) -> None:
+    """journal-mismatch: the message names what differs; the file stays, also after a kill."""
+    kill_a_writer(path, 3)
+    before = digest(path)
+    with pytest.raises(JournalError, match=words) as caught:
+        FileJournal.open(path, attrs.evolve(HEADER, **{field: value}))
+    assert caught.value.path == str(path)
+    assert digest(path) == before
+
+
+def test_one_run_at_a_time(path: Path) -> None:
+    """While one run has it, the journal is locked for others, readers included."""
+    journal = FileJournal.open(path, HEADER)
+    with pytest.raises(JournalError, match="in use by another run"):
+        FileJournal.open(path, HEADER)
+    with pytest.raises(JournalError, match="in use by another run"):
+        list(read_journal(path))
+    journal.commit([row(1)], [])
+    journal.close(is_complete=True)
+    FileJournal.open(path, HEADER).close(is_complete=True)
+
+
+def test_a_killed_run_leaves_what_it_committed(path: Path) -> None:
+    """SIGKILL loses nothing; the next run knows that the journal was not closed."""
+    kill_a_writer(path, 20)
+    journal = FileJournal.open(path, HEADER)
+    assert journal.was_cut_short
+    assert journal.counts() == {("succeeded", None): 20}
+    journal.close(is_complete=True)
+
+
+def test_once_torn_always_suspect(path: Path) -> None:
+    """Closing a journal well does not bring back what an earlier run may have lost."""
+    kill_a_writer(path, 2)
+    for _ in range(2):
+        journal = FileJournal.open(path, HEADER)
+        assert journal.was_cut_short
+        journal.close(is_complete=True)
+
+
+def unusual(path: Path, kind: str) -> None:
+    other = path.with_name("other.sqlite")
+    make(other)
+    match kind:
+        case "symlink":
+            path.symlink_to(other)
+        case "fifo":
+            os.mkfifo(path, 0o600)
+        case "folder":
+            path.mkdir(0o700)
+        case "readable":
+            other.rename(path)
+            path.chmod(0o644)
+        case "empty":
+            path.touch(0o600)
+        case "text":
+            path.touch(0o600)
+            path.write_text("fca_1\nfca_2\n" * 100)
+        case "short":
+            path.touch(0o600)
+            path.write_bytes(b"SQL")
+        case "other database":
+            path.touch(0o600)
+            with sqlite3.connect(path) as database:
+                database.execute("CREATE TABLE job (id TEXT)")
+            database.close()
+        case "log only":
+            path.with_name("job.sqlite-wal").touch(0o600)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("symlink", "not a regular file"),
+        ("fifo", "not a regular file"),
+        ("folder", "not a regular file"),
+        ("readable", "mode 0600"),
+        ("empty", "is empty"),
+        ("text", "damaged or no journal"),
+        ("short", "damaged or no journal"),
+        ("other database", "damaged or no journal"),
+        ("log only", "is missing"),
+    ],
+)
+def test_other_files_are_refused(path: Path, kind: str, words: str) -> None:
+    """journal-inject: a journal is a regular private file that this package wrote."""
+    unusual(path, kind)
+    before = digest(path) if path.is_file() else None
+    with pytest.raises(JournalError, match=words):
+        FileJournal.open(path, HEADER)
+    with pytest.raises(JournalError, match=words):
+        list(read_journal(path))
+    assert before == (digest(path) if path.is_file() else None)
+
+
+def test_another_users_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the file could have written anything into it."""
+    make(path)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(JournalError, match="belongs to another user"):
+        FileJournal.open(path, HEADER)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """A path into nowhere is the caller's mistake, said at once."""
+    with pytest.raises(JournalError, match="cannot write"):
+        FileJournal.open(tmp_path / "nowhere" / "job.sqlite", HEADER)
+
+
+ROWS = 60
+
+
+def survivors(path: Path) -> dict[str, str] | None:
+    """Return the rows of a damaged journal; None if it is refused."""
+    try:
+        journal = FileJournal.open(path, HEADER)
+    except JournalError:
+        return None
+    found = journal.commit([row(number) for number in range(ROWS)], [])
+    assert journal.was_cut_short or len(found) == ROWS
+    journal.close(is_complete=True)
+    return {account_id: row.status for account_id, row in found.items()}
+
+
+@pytest.fixture(scope="module")
+def torn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a killed run: the journal and its log."""
+    path = tmp_path_factory.mktemp("torn") / "job.sqlite"
+    make(path, ROWS, "open")
+    kill_a_writer(path, ROWS)
+    return {file.name: file.read_bytes() for file in path.parent.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["job.sqlite", "job.sqlite-wal"])
+@pytest.mark.parametrize("way", ["cut", "flip", "zero", "garbage"])
+def test_damage_is_noticed_or_harmless(
+    path: Path, torn: dict[str, bytes], name: str, way: str
+) -> None:
+    """journal-torn: cut or overwritten anywhere, it is refused, or known to be torn and true."""
+    dice = random.Random(f"{name} {way}")
+    expected = {row(number).account_id for number in range(ROWS)}
+    for _ in range(40):
+        for file, content in torn.items():
+            damaged = bytearray(content)
+            if file == name:
+                place = dice.randrange(len(damaged))
+                match way:
+                    case "cut":
+                        del damaged[place:]
+                    case "flip":
+                        damaged[place] ^= 1 << dice.randrange(8)
+                    case "zero":
+                        damaged[place:] = bytes(len(damaged) - place)
+                    case _:
+                        damaged[place : place + 50] = dice.randbytes(50)
+            (path.parent / file).write_bytes(damaged)
+            (path.parent / file).chmod(0o600)
+        found = survivors(path)
+        assert found is None or set(found) <= expected
+        assert found is None or set(found.values()) <= {"open", "succeeded"}
+
+
+def test_every_row_and_the_header_have_a_checksum(path: Path) -> None:
+    """What SQLite itself would not notice is noticed."""
+    for change in (
+        "UPDATE task SET status = 'succeeded' WHERE rowid_like",
+        "UPDATE task SET sent_at = sent_at + 1",
+        "DELETE FROM task WHERE status = 'failed'",
+        "UPDATE job SET created = created + 1",
+    ):
+        path.unlink(missing_ok=True)
+        make(path, 3, "failed")
+        with sqlite3.connect(path) as database:
+            database.execute(change.replace("WHERE rowid_like", "WHERE status = 'failed'"))
+        database.close()
+        with pytest.raises(JournalError, match="damaged"):
+            FileJournal.open(path, HEADER)
+
+
+def test_a_log_that_was_lost_is_noticed(path: Path) -> None:
+    """Without its log a journal is older than the job; it must not look complete."""
+    make(path)
+    kill_a_writer(path, 3)
+    path.with_name("job.sqlite-wal").unlink()
+    journal = FileJournal.open(path, HEADER)
+    assert journal.was_cut_short
+    journal.close(is_complete=True)
+
+
+def test_outcomes_can_be_read_back(path: Path) -> None:
+    """Finished accounts come back with status, reason and error; unfinished ones do not."""
+    failure = InvalidRequestError("no", status=400, code="account_closed", request_id="req_1")
+    journal = FileJournal.open(path, HEADER)
+    failed = attrs.evolve(
+        row(2, "failed"), error=stored_errors.dump(failure), reason="account_closed"
+    )
+    deferred = attrs.evolve(row(3, "deferred"), available_at=1_760_003_600)
+    journal.commit([row(1), failed, deferred, row(4, "accepted")], [])
+    journal.close(is_complete=True)
+    found = {outcome.status: outcome for outcome in read_journal(path)}
+    assert set(found) == {"failed", "deferred"}
+    error = found["failed"].error
+    assert isinstance(error, InvalidRequestError)
+    assert (error.code, error.status, error.request_id) == ("account_closed", 400, "req_1")
+    assert str(error) == str(failure)
+    opens = found["deferred"].available_at
+    assert opens is not None
+    assert opens.timestamp() == 1_760_003_600
+
+
+def test_reading_needs_a_journal(path: Path) -> None:
+    """A wrong path is an error, not an empty list."""
+    with pytest.raises(JournalError, match="does not exist"):
+        list(read_journal(path))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"class": "SystemExit", "message": "x"}'])
+def test_only_our_own_errors_are_loaded(text: str) -> None:
+    """A journal cannot name any other class."""
+    with pytest.raises(ValueError, match="no error of fcasync"):
+        stored_errors.load(text)
+
+
+def test_errors_survive_the_journal() -> None:
+    """Class, message and Stripe's facts are the same after a restart."""
+    cases: list[errors.FCError] = [
+        ServerError("oops", status=503, type="api_error", doc_url="https://x"),
+        APITimeoutError("slow"),
+        errors.InvalidArgumentError("bad"),
+    ]
+    for error in cases:
+        loaded = stored_errors.load(stored_errors.dump(error))
+        assert type(loaded) is type(error)
+        assert str(loaded) == str(error)
+    assert stored_errors.load(stored_errors.dump(None)) is None

@@ -1,0 +1,250 @@
+"""One account, one job, one world: every history of faults, pauses and kills, without sockets.
+
+The plan and the client's own interpretation talk to the sandbox's world directly. A *process* is a
+task and its knowledge of the time; killing it leaves only the row in the journal.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from multidict import CIMultiDict
+
+from fcasync._facts.redact import Secret
+from fcasync._rules.interpret import interpret, is_replay
+from fcasync._rules.request import Answer, Operation, Options, build
+from fcasync._rules.retry import RetryPolicy
+from fcasync.bulk._journal.rows import row_of
+from fcasync.bulk._plan.classify import after_looking, after_sending
+from fcasync.bulk._plan.server_time import ServerTime
+from fcasync.bulk._plan.table import step
+from fcasync.bulk._plan.task import (
+    Accepted,
+    Admitted,
+    Command,
+    Due,
+    EnqueueAfter,
+    Event,
+    Finish,
+    Job,
+    Look,
+    Now,
+    Row,
+    Seen,
+    Send,
+    Store,
+    Task,
+)
+from fcasync.errors import APIConnectionError, APITimeoutError, FCError
+from fcasync.models import Account
+from fcasync.resources.accounts import REFRESH, RETRIEVE
+from fcasync.sandbox._api.faults import Fault
+from fcasync.sandbox._api.world import Request, Settings, World
+from fcasync.sandbox._bank.states import Timing
+from tests._virtual import EPOCH
+
+JOB = Job(id="0123456789abcdef", operation="refresh", features=("balance",))
+OPTIONS = Options(
+    api_key=Secret("sk_test_model"),
+    base_url="http://127.0.0.1",
+    timeout=30.0,
+    deadline=90.0,
+    retry=RetryPolicy(),
+)
+NO_ANSWER = {"reset_before", "reset_after", "truncate", "delay"}
+
+
+def new_world() -> World:
+    """Return a world in which every execution counts: no refresh joins or blocks another one."""
+    timing = Timing(settle_seconds=0.0, refresh_cooldown=0.0)
+    return World(Settings(accounts=1, varied=False, timing=timing))
+
+
+@attrs.define
+class LocalClock:
+    """A machine's clocks: the monotonic one stops while it sleeps."""
+
+    wall: float = EPOCH
+    awake: float = 0.0
+
+    def time(self) -> float:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.awake
+
+    def pass_(self, seconds: float, *, asleep: bool = False) -> None:
+        self.wall += seconds
+        self.awake += 0.0 if asleep else seconds
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    def draw(self) -> float:
+        return 0.5
+
+
+@attrs.define
+class History:
+    """A world, a journal with one row, and the process that is at work, if it is alive."""
+
+    world: World
+    clock: LocalClock
+    account_id: str
+    row: Row | None = None
+    task: Task | None = None
+    time: ServerTime | None = None
+    command: Command = None
+
+    @classmethod
+    def begin(cls) -> "History":
+        world = new_world()
+        history = cls(world, LocalClock(), world.store.account(0, EPOCH)["id"])
+        history.start()
+        return history
+
+    def fork(self) -> "History":
+        """Return a history that goes on by itself from here."""
+        clock = attrs.evolve(self.clock)
+        twin = attrs.evolve(self, world=self.world.copy(), clock=clock)
+        if self.task is not None and self.time is not None:
+            twin.task = attrs.evolve(self.task)
+            twin.time = ServerTime(clock)
+            for name in ("_server", "_monotonic", "_wall"):
+                setattr(twin.time, name, getattr(self.time, name))
+        return twin
+
+    def start(self) -> None:
+        """Start a process: it asks for the time, then reads its account from the source."""
+        self.time = ServerTime(self.clock)
+        self.task = Task(self.account_id, self.time.earliest())
+        known = self.row
+        if known is None:
+            self.row = row_of(self.task)
+        self.command = self.step(Admitted(known))
+
+    def kill(self, seconds: float) -> None:
+        """Kill the process; *seconds* later another one is started."""
+        self.clock.pass_(seconds)
+        self.start()
+
+    def sleep(self, seconds: float) -> None:
+        """Close the lid of the machine for *seconds*."""
+        self.clock.pass_(seconds, asleep=True)
+
+    def step(self, event: Event) -> Command:
+        assert self.task is not None
+        assert self.time is not None
+        now = Now(self.time.earliest(), self.time.latest(), self.clock.draw())
+        return step(JOB, self.task, event, now)
+
+    def wait_for_turn(self) -> None:
+        """Carry out commands until it is the task's turn, or everything is done."""
+        assert self.task is not None
+        if isinstance(self.command, EnqueueAfter):
+            self.clock.pass_(self.command.seconds)
+        if isinstance(self.command, Store | Finish):
+            self.row = row_of(self.task)
+
+    def exchange(self, fault: Fault | None) -> None:
+        """Take the turn, with *fault* happening to the request."""
+        match self.step(Due()):
+            case Send(key):
+                self.command = self.step(self.send(key, fault))
+            case Look():
+                self.command = self.step(self.look(fault))
+
+    def send(self, key: str, fault: Fault | None) -> Event:
+        try:
+            account, headers = self.over_the_wire(REFRESH, key, fault)
+        except FCError as error:
+            return after_sending(error)
+        return Accepted(account, is_replay(headers))
+
+    def look(self, fault: Fault | None) -> Event:
+        try:
+            return Seen(self.over_the_wire(RETRIEVE, None, fault)[0])
+        except FCError as error:
+            return after_looking(error)
+
+    def over_the_wire(
+        self, operation: Operation[Account], key: str | None, fault: Fault | None
+    ) -> tuple[Account, Any]:
+        params = {"features": ["balance"]} if key else None
+        request = build(
+            operation, OPTIONS, object_id=self.account_id, params=params, idempotency_key=key
+        )
+        answer = self.answer(request.url, request.headers, request.body, fault)
+        assert self.time is not None
+        self.time._take(float(int(self.clock.time())))
+        return interpret(request, answer), answer.headers
+
+    def answer(self, url: str, headers: Any, body: bytes | None, fault: Fault | None) -> Answer:
+        self.clock.pass_(0.1)
+        path = url.removeprefix(OPTIONS.base_url)
+        low = {name.lower(): value for name, value in headers.items()}
+        self.world.faults.clear()
+        if fault is not None:
+            self.world.faults.add([fault])
+        method = "POST" if body is not None else "GET"
+        asked = Request(method, path, body=body or b"", headers=low)
+        reply, _ = self.world.apply(asked, self.clock.time())
+        if fault is not None and fault.kind in NO_ANSWER:
+            error = APITimeoutError if fault.kind == "delay" else APIConnectionError
+            raise error("no answer", may_have_executed=True)
+        text = b"<html>" if fault is not None and fault.kind == "garbage" else reply.body
+        return Answer(reply.status, CIMultiDict(reply.headers), text)
+
+    @property
+    def executions(self) -> int:
+        """How often the refresh was carried out."""
+        return self.world.ledger.executions("refresh").get(self.account_id, 0)
+
+
+def histories(
+    history: History, faults: tuple[Fault, ...], strikes: int, gaps: tuple[Any, ...], pauses: int
+) -> Iterator[tuple[History, tuple[str, ...]]]:
+    """Yield every end that *history* can come to, with what happened on the way.
+
+    Args:
+        history: Where to begin; it is used up.
+        faults: What may happen to a request.
+        strikes: How many faults may still happen.
+        gaps: ``(how, seconds)`` that may come between a command and its request.
+        pauses: How many gaps may still happen.
+    """
+    yield from _histories(history, faults, strikes, gaps, pauses, ())
+
+
+def _histories(
+    history: History,
+    faults: tuple[Fault, ...],
+    strikes: int,
+    gaps: tuple[Any, ...],
+    pauses: int,
+    past: tuple[str, ...],
+) -> Iterator[tuple[History, tuple[str, ...]]]:
+    assert len(past) < 60, f"stuck: {past}"
+    if pauses and isinstance(history.command, Store):
+        for how, seconds in gaps:
+            if how == "killed":  # with the new generation not yet on disk
+                twin = history.fork()
+                twin.kill(seconds)
+                words = (*past, f"killed before storing {seconds}")
+                yield from _histories(twin, faults, strikes, gaps, pauses - 1, words)
+    history.wait_for_turn()
+    if isinstance(history.command, Finish):
+        yield history, past
+        return
+    for how, seconds in gaps if pauses else ():
+        twin = history.fork()
+        twin.kill(seconds) if how == "killed" else twin.sleep(seconds)
+        words = (*past, f"{how} {seconds}")
+        yield from _histories(twin, faults, strikes, gaps, pauses - 1, words)
+    for fault in faults if strikes else ():
+        twin = history.fork()
+        twin.exchange(fault)
+        words = (*past, f"{fault.kind} {fault.answer_status} {fault.executes} {fault.stores}")
+        yield from _histories(twin, faults, strikes - 1, gaps, pauses, words)
+    history.exchange(None)
+    yield from _histories(history, faults, strikes, gaps, pauses, (*past, "ok"))

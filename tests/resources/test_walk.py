@@ -1,0 +1,75 @@
+"""Long walks: as few requests as there can be, and flat memory."""
+
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+import fcasync
+from fcasync._rules.request import Answer, Request
+from fcasync.sandbox import Sandbox
+from fcasync.testing import answer
+
+ACCOUNTS = 2_000
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(accounts=ACCOUNTS) as sandbox:
+        yield sandbox
+
+
+async def walked(sandbox: Sandbox, **arguments: Any) -> list[str]:
+    """Return the ids that a walk yields."""
+    async with fcasync.Client(sandbox.api_key, base_url=sandbox.url) as client:
+        return [account.id async for account in client.accounts.list(**arguments)]
+
+
+async def test_a_walk_makes_one_request_per_hundred_accounts(sandbox: Sandbox) -> None:
+    """Pages of 100, nothing asked for twice, and backwards the same in reverse."""
+    ids = await walked(sandbox)
+    assert len(set(ids)) == ACCOUNTS
+    assert len(sandbox.ledger) == ACCOUNTS // 100
+    back = await walked(sandbox, ending_before=ids[-1])
+    assert back == ids[-2::-1]
+    assert len(sandbox.ledger) == 2 * ACCOUNTS // 100
+
+
+class EndlessList:
+    """A transport that answers every list request with another page of 100 accounts."""
+
+    def __init__(self, pages: int) -> None:
+        self._pages = pages
+        self.requests = 0
+
+    async def send(self, request: Request[Any], timeout: float) -> Answer:
+        self.requests += 1
+        first = self.requests * 100
+        kind = "financial_connections.account"
+        data = [{"id": f"fca_{first + n}", "object": kind} for n in range(100)]
+        page = {"object": "list", "data": data, "has_more": self.requests < self._pages}
+        return answer(orjson.dumps(page))
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_long_walk_is_flat_in_memory() -> None:
+    """Between the first and the last tenth of 1 000 pages memory grows by less than one page."""
+    transport = EndlessList(1_000)
+    client = fcasync.Client("sk_test_x1", transport=transport)
+    seen, early = 0, 0
+    tracemalloc.start()
+    async for _ in client.accounts.list():
+        seen += 1
+        if seen == 10_000:
+            gc.collect()
+            early = tracemalloc.get_traced_memory()[0]
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - early
+    tracemalloc.stop()
+    assert (seen, transport.requests) == (100_000, 1_000)
+    assert grown < 100_000

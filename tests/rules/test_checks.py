@@ -1,0 +1,258 @@
+"""What is refused before any I/O; the rows are named after the catalogue of bad inputs."""
+
+import ssl
+import string
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcasync._facts.redact import Secret
+from fcasync._rules import checks
+from fcasync.errors import InvalidArgumentError
+
+TEST_KEY = Secret("sk_test_4eC39HqLyjWDarjtT1zdp7dc")
+LIVE_KEY = Secret("sk_live_4eC39HqLyjWDarjtT1zdp7dc")
+
+
+class Sly(str):
+    """A string that says something else when asked."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "../charges"
+
+
+def named(rows: dict[str, list[Any]]) -> list[Any]:
+    """Return the values as parameters, each with the name of its row."""
+    return [pytest.param(value, id=name) for name, values in rows.items() for value in values]
+
+
+BAD_IDS = {
+    "id-empty": [""],
+    "id-dotdot": [".."],
+    "id-dot": ["."],
+    "id-traverse": ["../../v1/charges"],
+    "id-pct-dot": ["%2e%2e"],
+    "id-slash": ["fca_1/disconnect"],
+    "id-query": ["fca_1?expand[]=x"],
+    "id-fragment": ["fca_1#x"],
+    "id-crlf": ["\r\nX: 1", "fca_1\n", "fca_1\r"],
+    "id-nul": ["a%00b", "a\0b"],
+    "id-backslash": ["a\\b"],
+    "id-unicode": ["fca_é", "ｆca_1", "fca_\u202e1", "fca_١"],  # noqa: RUF001 - on purpose
+    "id-long": ["a" * 256, "a" * 10_000],
+    "id-type": [b"fca_1", 1, None, Sly("fca_1"), SimpleNamespace(id=7), ["fca_1"]],
+}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [pytest.param(v, id=f"{name}-{n}") for name, vs in BAD_IDS.items() for n, v in enumerate(vs)],
+)
+def test_a_bad_id_is_refused(bad: Any) -> None:
+    """An id is 1 to 255 ASCII letters, digits, underscores and dashes, or a model that has one."""
+    with pytest.raises(InvalidArgumentError, match="account must be an id"):
+        checks.object_id(bad, "account")
+
+
+@given(st.text())
+def test_what_passes_as_an_id_changes_nothing_in_a_path(text: str) -> None:
+    """Whatever text is given: it is refused, or it is one plain path segment."""
+    try:
+        passed = checks.object_id(text, "account")
+    except InvalidArgumentError:
+        return
+    assert passed == text
+    assert set(passed) <= set(string.ascii_letters + string.digits + "_-")
+
+
+@pytest.mark.parametrize("good", ["fca_1", "fa_123", "tr_123", "cus_1", "a" * 255])
+def test_other_prefixes_are_the_servers_to_judge(good: str) -> None:
+    """id-wrong-prefix: official test data use prefixes of their own, so any is sent."""
+    assert checks.object_id(good, "account") == good
+    assert checks.object_id(SimpleNamespace(id=good), "account") == good
+
+
+BAD_KEYS = {
+    "key-crlf": ["k\r\nX-Evil: 1", "k\n"],
+    "key-nul-tab": ["k\0", "k\t", " k", "k ", "k k"],
+    "key-long": ["k" * 256, "k" * 300],
+    "key-empty": [""],
+    "key-unicode": ["ké"],
+    "key-type": [1, b"k"],
+}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [pytest.param(v, id=f"{name}-{n}") for name, vs in BAD_KEYS.items() for n, v in enumerate(vs)],
+)
+def test_a_bad_idempotency_key_is_refused(bad: Any) -> None:
+    """A key is 1 to 255 printable ASCII characters without blanks, sent exactly as given."""
+    with pytest.raises(InvalidArgumentError, match="idempotency_key must be"):
+        checks.idempotency_key(bad)
+
+
+BAD_API_KEYS = {
+    "api-key-crlf": ("sk_live_x\r\nX: 1", "whitespace in api key"),
+    "api-key-newline": ("sk_live_abcdefgh1234\n", "whitespace in api key"),
+    "api-key-pk": ("pk_test_abcdefgh1234", "publishable key"),
+    "api-key-empty": ("", "no API key"),
+    "api-key-none": (None, "no API key"),
+    "api-key-placeholder": ("sk_test_...", "placeholder"),
+    "api-key-word": ("YOUR_API_KEY", "placeholder"),
+    "api-key-unicode": ("sk_test_é", "placeholder"),
+}
+
+
+@pytest.mark.parametrize(("bad", "sentence"), BAD_API_KEYS.values(), ids=BAD_API_KEYS)
+def test_a_bad_api_key_is_refused_without_an_echo(bad: Any, sentence: str) -> None:
+    """The constructor says what is wrong, and never repeats the key."""
+    with pytest.raises(InvalidArgumentError, match=sentence) as caught:
+        checks.api_key(bad)
+    assert not bad or "abcdefgh" not in str(caught.value)
+
+
+@pytest.mark.parametrize("good", ["sk_test_1", "rk_live_a1", "sk_live_x", "sk_org_live_x1"])
+def test_secret_and_restricted_keys_are_taken(good: str) -> None:
+    """sk_ and rk_, test and live, an organisation's too."""
+    assert checks.api_key(good).reveal() == good
+
+
+BAD_URLS = {
+    "base-userinfo": "http://api.stripe.com@evil.test/",
+    "base-userinfo-https": "https://user:pass@api.stripe.com",
+    "base-scheme-file": "file:///etc/passwd",
+    "base-scheme-unix": "unix:///run/x.sock",
+    "base-scheme-ftp": "ftp://api.stripe.com",
+    "base-scheme-none": "api.stripe.com",
+    "base-path-query": "https://api.stripe.com/?a=b",
+    "base-path-fragment": "https://api.stripe.com/#a",
+    "base-path-dots": "https://api.stripe.com/a/../b",
+    "base-path-escape": "https://api.stripe.com/%2e%2e",
+    "base-homograph": "https://аpi.stripe.com",  # noqa: RUF001 - on purpose
+    "base-metadata": "http://169.254.169.254/",
+    "base-http-elsewhere": "http://api.stripe.com",
+    "base-http-lookalike": "http://127.0.0.1.evil.test",
+    "base-port": "https://api.stripe.com:99999",
+    "base-crlf": "https://api.stripe.com/\r\nX: 1",
+    "base-blank": " https://api.stripe.com",
+    "base-label-empty": "https://a..b",
+    "base-label-long": f"https://{'a' * 64}.com",
+    "base-dot": "https://.",
+    "base-empty": "",
+    "base-type": 7,
+}
+
+
+@pytest.mark.parametrize("bad", BAD_URLS.values(), ids=BAD_URLS)
+def test_a_bad_base_url_is_refused(bad: Any) -> None:
+    """HTTPS anywhere, HTTP on this machine, and nothing that could lead elsewhere."""
+    with pytest.raises(InvalidArgumentError, match="base_url"):
+        checks.base_url(bad, TEST_KEY)
+
+
+def test_a_live_key_is_never_sent_in_clear() -> None:
+    """base-http-live: not even to this machine."""
+    with pytest.raises(InvalidArgumentError, match="live key in clear"):
+        checks.base_url("http://127.0.0.1:8080", LIVE_KEY)
+
+
+@pytest.mark.parametrize(
+    ("good", "kept"),
+    [
+        ("https://api.stripe.com", "https://api.stripe.com"),
+        ("https://proxy.example.com/stripe/", "https://proxy.example.com/stripe"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+    ],
+)
+def test_a_good_base_url_loses_its_last_slash(good: str, kept: str) -> None:
+    """Everything else about it stays as it was given."""
+    assert checks.base_url(good, TEST_KEY) == kept
+
+
+@pytest.mark.parametrize("bad", ["acct_1\r\nX: 1", "", " acct_1", "acct_1\n", "é", 5, "a\0"])
+def test_control_characters_in_a_header_are_refused(bad: Any) -> None:
+    """account-header-crlf: stripe_account, stripe_context and stripe_version alike."""
+    with pytest.raises(InvalidArgumentError, match="stripe_account must be printable"):
+        checks.header_value(bad, "stripe_account")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"Authorization": "x"},
+        {"idempotency-key": "x"},
+        {"Host": "x"},
+        {"Accept-Encoding": "br"},
+        {"Expect": "100-continue"},
+        {"Proxy-Authorization": "Basic x"},
+        {"X y": "x"},
+        {"X": "a\r\nb"},
+        {"": "x"},
+    ],
+)
+def test_extra_headers_cannot_override_or_inject(bad: dict[str, str]) -> None:
+    """Fcasync's own headers are its own, and a header stays one header."""
+    with pytest.raises(InvalidArgumentError, match="extra_headers"):
+        checks.extra_headers(bad)
+
+
+def test_two_spellings_of_a_header_are_one() -> None:
+    """Names are compared without regard to case, so the last one given counts."""
+    assert checks.extra_headers({"x-one": "1", "X-ONE": "2"}) == {"X-One": "2"}
+
+
+def test_there_is_no_switch_for_certificate_checks() -> None:
+    """tls-off: only an SSLContext, TLS 1.2 or later, and never CERT_NONE with a live key."""
+    with pytest.raises(InvalidArgumentError, match=r"must be an ssl\.SSLContext"):
+        checks.tls_context(False, TEST_KEY)
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname = False
+    blind.verify_mode = ssl.CERT_NONE
+    assert checks.tls_context(blind, TEST_KEY) is blind
+    with pytest.raises(InvalidArgumentError, match="without certificate checks"):
+        checks.tls_context(blind, LIVE_KEY)
+    old = ssl.create_default_context()
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
+        checks.tls_context(old, TEST_KEY)
+
+
+@pytest.mark.parametrize("bad", ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b"])
+def test_a_bad_proxy_is_refused_without_an_echo(bad: Any) -> None:
+    """A proxy's URL may hold a password, so it is never repeated."""
+    with pytest.raises(InvalidArgumentError, match="proxy must be a URL"):
+        checks.proxy(bad)
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), True, "5", None])
+def test_seconds_are_finite_and_positive(bad: Any) -> None:
+    """A timeout of nothing, of NaN or for ever is a mistake."""
+    with pytest.raises(InvalidArgumentError, match="timeout must be"):
+        checks.seconds(bad, "timeout")
+
+
+@pytest.mark.parametrize("bad", [[], "balance", None, [""], [1], {}])
+def test_features_are_a_list_of_words(bad: Any) -> None:
+    """A bare string would be sent letter by letter; an empty list asks for nothing."""
+    with pytest.raises(InvalidArgumentError, match="features must"):
+        checks.features(bad)
+
+
+@pytest.mark.parametrize("bad", [0, 101, -1, 1.5, True, "10"])
+def test_a_page_has_1_to_100_items(bad: Any) -> None:
+    """Stripe's own bounds."""
+    with pytest.raises(InvalidArgumentError, match="limit must be"):
+        checks.page_size(bad)
+
+
+def test_a_secret_shows_its_kind_and_its_end_only() -> None:
+    """repr-leak: enough to tell two keys apart, not enough to use one."""
+    assert f"{LIVE_KEY} {LIVE_KEY!r}" == "sk_live_…p7dc sk_live_…p7dc"

@@ -1,0 +1,419 @@
+"""The limiter: slots, learning, and what it makes of a limit that nobody told."""
+
+import heapq
+import json
+import math
+import random
+import sys
+import threading
+from collections.abc import Callable
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcasync._rules.pace import (
+    CATCH_UP,
+    HOLD,
+    MAX_PACES,
+    SLOWEST,
+    START_RATE,
+    Limiter,
+    Limits,
+    Pace,
+    cubic,
+)
+from fcasync.errors import InvalidArgumentError
+from tests._paths import DATA
+
+VECTORS = DATA / "vectors" / "aws_adaptive.json"
+
+
+def limited_at(rate: float, burst: float | None = None) -> Pace:
+    return Pace(Limits(max_rate=rate, burst=burst))
+
+
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, True, "25", [25]])
+def test_a_ceiling_is_a_positive_number(value: object) -> None:
+    """A rate that cannot be kept is refused before anything is sent."""
+    with pytest.raises(InvalidArgumentError, match="max_rate must be a positive number"):
+        Limits(max_rate=value)  # type: ignore[arg-type]
+
+
+def test_a_burst_is_at_least_one_request() -> None:
+    """A burst below one would never let anything pass."""
+    with pytest.raises(InvalidArgumentError, match="burst must be a number of at least 1"):
+        Limits(burst=0.5)
+
+
+def test_an_open_pace_never_waits() -> None:
+    """Without a ceiling and without a 429 there is nothing to wait for."""
+    pace = Pace()
+    assert [pace.reserve(now) for now in (0.0, 0.0, 0.1, 99.0)] == [0.0] * 4
+    assert (pace.rate, pace.limit, repr(pace)) == (None, None, "<Pace unlimited>")
+
+
+def test_slots_are_evenly_spaced() -> None:
+    """A ceiling without a burst gives one slot every 1/rate seconds."""
+    pace = limited_at(10)
+    assert [pace.reserve(5.0) for _ in range(4)] == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
+def test_a_burst_goes_at_once_after_a_quiet_spell() -> None:
+    """The burst is what may go without waiting; then the rate counts."""
+    pace = limited_at(10, burst=3)
+    assert [pace.reserve(5.0) for _ in range(5)] == pytest.approx([0.0, 0.0, 0.0, 0.1, 0.2])
+    assert pace.reserve(60.0) == 0.0
+
+
+def test_asking_takes_no_slot() -> None:
+    """A call that could not be served in time can find out without standing in line."""
+    pace = limited_at(10)
+    pace.reserve(0.0)
+    assert [pace.wait_for(0.0), pace.wait_for(0.0), pace.reserve(0.0)] == [0.1, 0.1, 0.1]
+
+
+def test_a_slot_given_back_is_used_by_the_next() -> None:
+    """A cancelled wait costs the others nothing, and no slot is used twice."""
+    pace = limited_at(10)
+    waits = [pace.reserve(0.0) for _ in range(4)]
+    pace.release(waits[1])
+    assert [pace.reserve(0.0), pace.reserve(0.0)] == pytest.approx([0.1, 0.4])
+
+
+@given(
+    rate=st.floats(0.5, 1000),
+    burst=st.none() | st.floats(1, 50),
+    steps=st.lists(st.tuples(st.floats(0, 2), st.booleans()), max_size=80),
+)
+def test_never_more_than_burst_plus_rate_times_time(
+    rate: float, burst: float | None, steps: list[tuple[float, bool]]
+) -> None:
+    """In any stretch of time, whatever is cancelled, the ceiling holds; no wait is negative."""
+    pace, now, used = limited_at(rate, burst), 0.0, list[float]()
+    for pause, cancelled in steps:
+        now += pause
+        wait = pace.reserve(now)
+        assert wait >= 0.0
+        if cancelled:
+            pace.release(now + wait)
+        else:
+            used.append(now + wait)
+    used.sort()
+    allowed = burst or 1.0
+    for first, start in enumerate(used):
+        for last, end in enumerate(used[first:], first):
+            assert last - first + 1 <= allowed + rate * (end - start) + 1e-6
+
+
+@given(pauses=st.lists(st.floats(0, 1), min_size=1, max_size=60), rate=st.floats(1, 100))
+def test_slots_are_handed_out_in_order(pauses: list[float], rate: float) -> None:
+    """Who asked first goes first."""
+    pace, now, slots = limited_at(rate), 0.0, list[float]()
+    for pause in pauses:
+        now += pause
+        slots.append(now + pace.reserve(now))
+    assert slots == sorted(slots)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.sampled_from(["send", "ok", "429", "resource"])), max_size=200
+    ),
+    st.booleans(),
+)
+def test_no_history_breaks_the_pace(events: list[tuple[float, str]], learns: bool) -> None:
+    """Whatever comes back, the rate keeps its floor and its ceiling, and waits are short."""
+    pace, now = Pace(Limits(max_rate=200)), 0.0
+    if learns:
+        pace.learn()
+    for pause, event in events:
+        now += pause
+        if event == "send":
+            assert 0.0 <= pace.reserve(now) <= len(events) / SLOWEST
+        else:
+            reason = "resource-specific" if event == "resource" else None
+            pace.answered(now, now, limited=event != "ok", reason=reason)
+        assert pace.rate is not None
+        assert SLOWEST <= pace.rate <= 200
+
+
+def test_the_first_429_ends_the_open_phase() -> None:
+    """From then on calls are spaced, at a rate taken from what was served before."""
+    pace = Pace()
+    for tick in range(100):
+        pace.reserve(tick / 100)
+        pace.answered(tick / 100, tick / 100, limited=False)
+    pace.answered(1.0, 1.0, limited=True)
+    assert pace.rate == pytest.approx(100 * 0.6, rel=0.05)
+    assert pace.reserve(1.0) == pytest.approx(HOLD)
+    assert pace.reserve(1.0) == pytest.approx(HOLD + 1 / 60, rel=0.05)
+
+
+def test_one_object_does_not_slow_the_others() -> None:
+    """A 429 because of one locked object says nothing about the rate."""
+    pace = Pace()
+    pace.answered(1.0, 1.0, limited=True, reason="resource-specific")
+    assert pace.rate is None
+
+
+@pytest.mark.parametrize(
+    "reason", [None, "global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency"]
+)
+def test_every_other_429_slows_down(reason: str | None) -> None:
+    """Too many at once is cured by sending less, as too many a second is."""
+    pace = Pace()
+    pace.learn(100)
+    pace.answered(1.0, 1.0, limited=True, reason=reason)
+    assert pace.rate == pytest.approx(60)
+
+
+def test_old_429s_are_no_news() -> None:
+    """Requests sent before a cut say nothing about the rate after it; cuts keep their distance."""
+    pace = Pace()
+    pace.learn(100)
+    pace.answered(0.9, 1.0, limited=True)
+    pace.answered(0.95, 1.6, limited=True)  # sent before the cut
+    pace.answered(1.1, 1.2, limited=True)  # too soon after the cut
+    assert pace.rate == pytest.approx(60)
+    pace.answered(1.1, 1.6, limited=True)
+    assert (pace.rate, pace.limit) == (pytest.approx(60 * 0.85), pytest.approx(60))
+
+
+def drive(pace: Pace, seconds: float, start: float = 0.0) -> float:
+    """Use every slot for *seconds*, with answers that come at once."""
+    now = start
+    while now < start + seconds:
+        now += pace.reserve(now)
+        pace.answered(now, now, limited=False)
+    return now
+
+
+def test_slow_start_doubles_each_second() -> None:
+    """From 5 a second, a rate of 80 is reached within about four seconds."""
+    pace = Pace()
+    pace.learn()
+    assert pace.rate == START_RATE
+    drive(pace, 4.1)
+    assert pace.rate == pytest.approx(80, rel=0.25)
+
+
+def test_a_rate_that_is_not_used_does_not_grow() -> None:
+    """Only traffic proves a rate: half of it, for however long, changes nothing."""
+    pace = Pace()
+    pace.learn(10)
+    for tick in range(500):
+        pace.reserve(tick / 5)
+        pace.answered(tick / 5, tick / 5, limited=False)
+    assert pace.rate == 10
+
+
+def test_a_learnt_pace_keeps_what_it_learnt() -> None:
+    """A second job on the same client starts where the first one left off."""
+    pace = Pace()
+    pace.learn(100)
+    pace.answered(1.0, 1.0, limited=True)
+    pace.learn()
+    assert pace.rate == pytest.approx(60)
+
+
+def test_a_job_that_met_no_limit_leaves_none_behind() -> None:
+    """After the last job single calls are free again, unless a 429 has taught otherwise."""
+    pace = Pace()
+    pace.learn()
+    pace.learn()
+    pace.unlearn()
+    assert pace.rate == START_RATE
+    pace.unlearn()
+    assert (pace.rate, pace.reserve(0.0), pace.reserve(0.0)) == (None, 0.0, 0.0)
+    pace.learn(100)
+    pace.answered(1.0, 1.0, limited=True)
+    pace.unlearn()
+    assert pace.rate == pytest.approx(60)
+
+
+def test_a_late_loop_catches_up_only_a_little() -> None:
+    """A learnt pace makes up for CATCH_UP seconds of slots, never for a long pause."""
+    pace = Pace()
+    pace.learn(100)
+    pace.reserve(0.0)
+    at_once = sum(pace.reserve(0.4) == 0.0 for _ in range(50))
+    assert at_once == pytest.approx(CATCH_UP * 100 + 1, abs=1)
+
+
+def test_the_growth_is_cubic() -> None:
+    """Published sequences (beta 0.7, scale 0.4) come out to the last digit."""
+    groups = json.loads(VECTORS.read_text())["groups"]["adaptiveRetryCubicTestCases"]
+    for group in groups.values():
+        good, cut_at = group["given"]["last_max_rate"], group["given"]["last_throttle_time"]
+        rate = good
+        for case in group["cases"]:
+            now = case["timestamp"]
+            if case["response"] == "throttle":
+                good, cut_at, rate = rate, now, rate * 0.7
+            else:
+                rate = cubic(good, good * 0.7, now - cut_at)
+            assert rate == pytest.approx(case["calculated_rate"])
+
+
+def test_growth_returns_to_the_good_rate_lingers_and_goes_on() -> None:
+    """The curve starts at the cut, is flat at the good rate and steep away from it."""
+    plateau = math.cbrt(15 / 0.4)
+    curve = [cubic(100, 85, at) for at in (0, plateau - 1, plateau, plateau + 1, plateau + 5)]
+    assert curve == pytest.approx([85, 99.6, 100, 100.4, 150])
+
+
+def test_paces_are_apart_for_each_account_and_operation() -> None:
+    """One account's or endpoint's 429 does not slow another's."""
+    limiter = Limiter()
+    limiter.pace("acct_1", "refresh").answered(1.0, 1.0, limited=True)
+    rates = [limiter.pace(*key).rate for key in [(None, "refresh"), ("acct_1", "retrieve")]]
+    assert rates == [None, None]
+    assert limiter.pace("acct_1", "refresh").rate is not None
+
+
+def test_a_limiter_does_not_grow_for_ever() -> None:
+    """A hundred thousand connected accounts leave at most MAX_PACES paces; learnt ones stay."""
+    limiter = Limiter()
+    limiter.pace("acct_learnt", "refresh").answered(1.0, 1.0, limited=True)
+    for number in range(100_000):
+        limiter.pace(f"acct_{number}", "refresh").reserve(number / 1000)
+        assert len(limiter) <= MAX_PACES
+    assert limiter.pace("acct_learnt", "refresh").rate is not None
+
+
+def test_a_limiter_of_learnt_paces_is_bounded_too() -> None:
+    """When every pace learnt something, the oldest ones go."""
+    limiter = Limiter(Limits(max_rate=1))
+    for number in range(MAX_PACES + 1):
+        limiter.pace(f"acct_{number}", "refresh").reserve(0.0)
+    assert len(limiter) == MAX_PACES // 2 + 1
+
+
+@attrs.define
+class Bucket:
+    """Stripe's side: a token bucket whose rate may change."""
+
+    rate: Callable[[float], float]
+    burst: float = 25.0
+    tokens: float = 25.0
+    filled_at: float = 0.0
+
+    def take(self, now: float) -> bool:
+        gained = (now - self.filled_at) * self.rate(now)
+        self.tokens, self.filled_at = min(self.burst, self.tokens + gained), now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@attrs.frozen
+class Traffic:
+    """What became of a simulated run, as parts of 1."""
+
+    goodput: float
+    refused: float
+    foreign_refused: float
+
+
+def simulate(
+    rate: Callable[[float], float],
+    seconds: float,
+    *,
+    latency: float = 0.12,
+    foreign: float = 0.0,
+    seed: int = 7,
+) -> Traffic:
+    """Send as fast as a learning pace lets us, in virtual time, next to *foreign* requests/s."""
+    dice, bucket, pace = random.Random(seed), Bucket(rate), Pace()
+    pace.learn()
+    served, others = [0, 0], [0, 0]
+    events: list[tuple[float, int, str, float, bool]] = [(0.0, 0, "send", 0.0, True)]
+    if foreign:
+        events.append((0.0, 1, "foreign", 0.0, True))
+    number = len(events)
+
+    def at(when: float, kind: str, sent: float = 0.0, good: bool = True) -> None:
+        nonlocal number
+        number += 1
+        heapq.heappush(events, (when, number, kind, sent, good))
+
+    while events[0][0] <= seconds:
+        now, _, kind, sent, good = heapq.heappop(events)
+        if kind == "send":
+            sent = now + pace.reserve(now)
+            at(sent + latency / 2, "arrive", sent)
+            at(sent, "send")
+        elif kind == "arrive":
+            at(now + latency / 2, "answer", sent, bucket.take(now))
+        elif kind == "answer":
+            served[good] += 1
+            pace.answered(sent, now, limited=not good)
+        else:
+            others[bucket.take(now)] += 1
+            at(now + dice.expovariate(foreign), "foreign")
+    possible = sum(rate(second + 0.5) for second in range(int(seconds)))
+    return Traffic(
+        goodput=served[True] / possible,
+        refused=served[False] / sum(served),
+        foreign_refused=others[False] / (sum(others) or 1),
+    )
+
+
+def test_an_unknown_limit_is_found_and_used() -> None:
+    """100/s with a burst of 25 at 120 ms: at least 95 % is used, at most 2 % is refused."""
+    traffic = simulate(lambda _: 100, 120)
+    assert traffic.goodput >= 0.95
+    assert traffic.refused <= 0.02
+
+
+def test_a_limit_that_drops_and_comes_back_is_followed() -> None:
+    """100/s, 40/s for a minute, 100/s again: at least 90 % of it is used."""
+    traffic = simulate(lambda now: 40 if 60 <= now < 120 else 100, 180)
+    assert traffic.goodput >= 0.90
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_others_on_the_same_key_get_their_share(seed: int) -> None:
+    """Foreign traffic of 50/s under the same limit of 100/s sees at most 5 % refusals."""
+    traffic = simulate(lambda _: 100, 180, foreign=50, seed=seed)
+    assert traffic.foreign_refused <= 0.05
+    assert traffic.goodput >= 0.45
+
+
+@pytest.mark.parametrize("latency", [0.01, 0.5, 1.0])
+def test_slow_answers_make_for_a_slow_start(latency: float) -> None:
+    """However long an answer takes, nine tenths of the limit is used and few are refused."""
+    traffic = simulate(lambda _: 100, 300, latency=latency)
+    assert traffic.goodput >= 0.9
+    assert traffic.refused <= 0.1
+
+
+def test_threads_share_a_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may be used from several threads: no slot is given twice, and nothing breaks."""
+    monkeypatch.setattr("fcasync._rules.pace.MAX_PACES", 8)
+    limiter, shared = Limiter(), limited_at(1000.0)
+    failures: list[Exception] = []
+    slots: list[float] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(1000):
+                limiter.pace(f"acct_{number}_{turn}", "refresh").reserve(0.0)
+                slots.append(shared.reserve(0.0))
+        except Exception as error:
+            failures.append(error)
+
+    patience = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(patience)
+    assert failures == []
+    assert len({round(slot, 6) for slot in slots}) == len(slots)
+    assert len(limiter) <= 8

@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcasync.sandbox._bank.states import ACCOUNT, DAY, REFRESH, Refresh, Refused, Timing, after
+
+TIMES = st.floats(0, 1e6, allow_nan=False)
+EVENTS = sorted({event for events in ACCOUNT.values() for event in events})
+
+
+@pytest.mark.parametrize("table", [ACCOUNT, REFRESH], ids=["account", "refresh"])
+def test_a_table_leads_only_to_its_own_states(table: dict[str, dict[str, str]]) -> None:
+    """No event leaves the table."""
+    reached = {state for events in table.values() for state in events.values()}
+
+    assert reached <= table.keys()
+
+
+@given(st.lists(st.sampled_from(EVENTS), max_size=12))
+def test_a_disconnected_account_stays_so(events: list[str]) -> None:
+    """Whatever is tried, in any order: nothing comes back from a disconnection."""
+    state, gone = "active", False
+    for event in events:
+        try:
+            state = after(ACCOUNT, state, event)
+        except Refused:
+            continue
+        gone = gone or event == "disconnect"
+        assert (state == "disconnected") == gone
+
+
+@given(waits=st.lists(st.floats(0, 3.0), max_size=10), failure_rate=st.sampled_from([0, 0.5, 1]))
+def test_a_refresh_goes_through_its_table(waits: list[float], failure_rate: float) -> None:
+    """At any time a refresh is none, pending or settled, and a pending one is not started twice."""
+    timing = Timing(failure_rate=failure_rate)
+    refresh, now = Refresh(dice=3), 0.0
+    for wait in waits:
+        status = refresh.status(now, timing)
+        begun = refresh.begun(now, timing)
+        assert begun.number == refresh.number + (status != "pending")
+        assert begun.status(now, timing) == "pending"
+        assert begun.status(now + timing.settle_seconds, timing) in {"succeeded", "failed"}
+        refresh, now = begun, now + wait
+
+
+@given(started=TIMES, failure_rate=st.sampled_from([0.0, 1.0]))
+def test_an_outcome_is_final(started: float, failure_rate: float) -> None:
+    """Looking later, or writing a success down, never changes how a refresh ended."""
+    timing = Timing(failure_rate=failure_rate)
+    refresh = Refresh(dice=11).begun(started, timing)
+    end = started + timing.settle_seconds
+    expected = "failed" if failure_rate else "succeeded"
+
+    assert refresh.status(end, timing) == expected
+    assert refresh.status(end + DAY, timing) == expected
+    assert refresh.settled(end, timing).status(end + DAY, timing) == expected

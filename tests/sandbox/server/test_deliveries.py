@@ -1,0 +1,215 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import attrs
+import orjson
+import pytest
+from aiohttp import web
+
+from fcasync._facts.signature import header
+from fcasync.sandbox import Sandbox
+from tests.sandbox.worlds import ACCOUNTS, SESSIONS
+
+
+@attrs.define
+class Receiver:
+    """A webhook endpoint that keeps what it gets, and answers as told."""
+
+    url: str = ""
+    answers: list[int] = attrs.Factory(list)
+    got: list[tuple[bytes, str]] = attrs.Factory(list)
+    changed: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.got.append((await request.read(), request.headers["Stripe-Signature"]))
+        self.changed.set()
+        return web.Response(status=self.answers.pop(0) if self.answers else 200)
+
+    async def until(self, done: Callable[["Receiver"], bool]) -> list[dict[str, Any]]:
+        """Wait for it, and return the events so far."""
+        async with asyncio.timeout(10):
+            while not done(self):
+                self.changed.clear()
+                await self.changed.wait()
+        return [orjson.loads(body) for body, _ in self.got]
+
+
+class FastClock:
+    """The real time, but waits end at once."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return 1_800_000_000.0 + self.ahead
+
+    monotonic = time
+
+    async def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+        await asyncio.sleep(0)
+
+    def draw(self) -> float:
+        return 0.5
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_post("/hook", receiver.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    receiver.url = f"http://{host}:{port}/hook"
+    yield receiver
+    await runner.cleanup()
+
+
+async def refresh(sandbox: Sandbox, *places: int) -> list[str]:
+    """Refresh the balances of accounts, counted from the newest."""
+    headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+    async with aiohttp.ClientSession(sandbox.url, headers=headers) as session:
+        async with session.get(ACCOUNTS, params={"limit": "100"}) as answer:
+            ids = [item["id"] for item in (await answer.json())["data"]]
+        for place in places:
+            path = f"{ACCOUNTS}/{ids[place]}/refresh"
+            async with session.post(path, data={"features[]": "balance"}) as answer:
+                assert answer.status == 200
+        return [ids[place] for place in places]
+
+
+async def test_a_settled_refresh_is_announced_and_signed(receiver: Receiver) -> None:
+    """The event comes when the bank has answered, signed over its very bytes."""
+    async with Sandbox(varied=False, webhook_url=receiver.url, settle_seconds=3600) as sandbox:
+        (account,) = await refresh(sandbox, 0)
+        assert receiver.got == []
+        sandbox.advance(3600)
+        (event,) = await receiver.until(lambda receiver: bool(receiver.got))
+        body, sent = receiver.got[0]
+        timestamp = int(sent.partition(",")[0].removeprefix("t="))
+
+    assert sent == header(body, sandbox.webhook_secret, timestamp)
+    assert event["object"] == "event"
+    assert event["type"] == "financial_connections.account.refreshed_balance"
+    assert event["data"]["object"]["id"] == account
+    assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
+
+
+class MovedClock(FastClock):
+    """A clock that a test moves, while sleepers wait for real (a hundredth of the time)."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
+async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: Receiver) -> None:
+    """Whoever moves the clock that the sandbox was given need not tell the sandbox."""
+    clock = MovedClock()
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, settle_seconds=3600, clock=clock
+    ) as sandbox:
+        await refresh(sandbox, 0)
+        clock.ahead = 3600.0
+
+        assert len(await receiver.until(lambda receiver: bool(receiver.got))) == 1
+
+
+async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
+    """Anything but a 2xx is tried again with the same event, up to five times."""
+    receiver.answers = [500, 302, 429]
+    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FastClock()) as sandbox:
+        await refresh(sandbox, 0)
+        events = await receiver.until(lambda receiver: len(receiver.got) == 4)
+        while not sandbox.deliveries or not sandbox.deliveries[-1]["delivered"]:
+            await asyncio.sleep(0.005)
+        deliveries = sandbox.deliveries
+
+    assert len({event["id"] for event in events}) == 1
+    assert [row["status"] for row in deliveries] == [500, 302, 429, 200]
+    assert [row["attempt"] for row in deliveries] == [1, 2, 3, 4]
+
+
+async def test_an_endpoint_that_is_down_is_given_up() -> None:
+    """After five attempts the event is lost, and the list of deliveries says so."""
+    async with Sandbox(
+        varied=False, webhook_url="http://127.0.0.1:9/hook", clock=FastClock()
+    ) as sandbox:
+        await refresh(sandbox, 0)
+        while len(sandbox.deliveries) < 5:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+        rows = sandbox.deliveries
+
+    assert [(row["delivered"], row["status"]) for row in rows] == [(False, None)] * 5
+
+
+async def test_events_can_arrive_twice(receiver: Receiver) -> None:
+    """A duplicate has the id of the first: a handler can tell."""
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, webhook_duplicates=1.0, clock=FastClock()
+    ) as sandbox:
+        await refresh(sandbox, 0, 1)
+        events = await receiver.until(lambda receiver: len(receiver.got) == 4)
+
+    assert len({event["id"] for event in events}) == 2
+
+
+async def test_events_can_overtake_each_other(receiver: Receiver) -> None:
+    """With reordering, `created` does not tell the order of arrival."""
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, webhook_reordering=0.5, settle_seconds=3600
+    ) as sandbox:
+        await refresh(sandbox, *range(12))
+        queue = [
+            entry for entries in sandbox._webhooks._outbox._queues.values() for entry in entries
+        ]
+
+    due = [effect.at for _, _, effect in sorted(queue)]
+    late = [moment - effect.at for moment, _, effect in queue]
+    assert sorted(set(late)) == [0.0, 2.0]
+    assert len(due) == 12
+
+
+async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
+    """Events of a world that is no more never arrive."""
+    async with Sandbox(varied=False, webhook_url=receiver.url, settle_seconds=100) as sandbox:
+        await refresh(sandbox, 0)
+        old = sandbox.world
+        sandbox.reset()
+        await refresh(sandbox, 1)
+        old.advance(1000)
+        sandbox.advance(1000)
+        events = await receiver.until(lambda receiver: bool(receiver.got))
+
+    assert len(events) == 1
+
+
+async def test_linking_is_announced(receiver: Receiver) -> None:
+    """A linked account is created, and what was prefetched arrives with it."""
+    async with Sandbox(webhook_url=receiver.url, clock=FastClock()) as sandbox:
+        headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+        form = {
+            "account_holder[type]": "customer",
+            "account_holder[customer]": "cus_1",
+            "permissions[]": "balances",
+            "prefetch[]": "balances",
+        }
+        async with (
+            aiohttp.ClientSession(sandbox.url, headers=headers) as session,
+            session.post(SESSIONS, data=form) as answer,
+        ):
+            secret = (await answer.json())["client_secret"]
+        (linked,) = sandbox.link(secret)
+        sandbox.deactivate(linked)
+        events = await receiver.until(lambda receiver: len(receiver.got) == 3)
+
+    assert {event["type"].rsplit(".")[-1] for event in events} == {
+        "created",
+        "deactivated",
+        "refreshed_balance",
+    }

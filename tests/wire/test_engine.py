@@ -1,0 +1,421 @@
+"""One call: what is retried, when, under which key, and what comes out."""
+
+import asyncio
+import pickle
+from typing import Any
+
+import pytest
+
+import tests._calls as calls
+from fcasync._rules.pace import Limits
+from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    ConflictError,
+    DeadlineExceededError,
+    FCError,
+    IdempotencyError,
+    InvalidRequestError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+)
+from fcasync.hooks import CallFinished, CallStarted
+from fcasync.testing import FakeClock, RecordingHook, ScriptedTransport, answer
+from tests._calls import GET, POST
+
+OK = {"id": "fca_1"}
+IN_USE = {"error": {"type": "idempotency_error", "code": "idempotency_key_in_use"}}
+
+
+def failure(status: int, code: str | None = None, **headers: str) -> Any:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer({"error": {"code": code, "message": "no"}}, status=status, headers=names)
+
+
+def lost(*, may_have_executed: bool = True) -> APIConnectionError:
+    return APIConnectionError("reset", may_have_executed=may_have_executed)
+
+
+async def outcome(*script: Any, operation: Any = POST, **settings: Any) -> tuple[Any, Any, Any]:
+    """Run one call over *script*; return the response or error, the transport and the clock."""
+    clock, transport = FakeClock(), ScriptedTransport(script)
+    eng = calls.engine(transport, clock)
+    try:
+        return await calls.call(eng, operation, calls.options(**settings)), transport, clock
+    except FCError as error:
+        return error, transport, clock
+
+
+async def test_a_first_answer_that_is_good_needs_nothing_else() -> None:
+    """One request, no sleep, one attempt."""
+    response, transport, clock = await outcome(OK)
+    assert (response.value, response.attempts, clock.sleeps) == (OK, 1, [])
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("operation", [GET, POST], ids=["GET", "POST"])
+async def test_a_passing_failure_is_retried(status: int, operation: Any) -> None:
+    """409, 429 and the passing 5xx lead to another attempt, which may succeed."""
+    response, _, clock = await outcome(failure(status), OK, operation=operation)
+    assert (response.value, response.attempts) == (OK, 2)
+    assert clock.sleeps == [0.5 if status == 429 else 0.25]
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 422, 501, 505])
+async def test_a_final_failure_is_not_retried(status: int) -> None:
+    """Every other status is final."""
+    error, _, clock = await outcome(failure(status))
+    assert (error.status, error.attempts, clock.sleeps) == (status, 1, [])
+
+
+async def test_the_key_is_the_same_on_every_attempt() -> None:
+    """A POST repeats its idempotency key, and the error and the response carry it."""
+    error, transport, _ = await outcome(*[failure(500)] * 4)
+    keys = {request.headers["Idempotency-Key"] for request in transport.requests}
+    assert isinstance(error, ServerError)
+    assert keys == {error.idempotency_key}
+    assert error.attempts == len(transport.requests) == 4
+
+
+async def test_a_get_has_no_key() -> None:
+    """GET is idempotent by itself."""
+    response, transport, _ = await outcome(OK, operation=GET)
+    assert "Idempotency-Key" not in transport.requests[0].headers
+    assert response.idempotency_key is None
+
+
+@pytest.mark.parametrize(("advice", "attempts"), [("true", 4), ("false", 1)])
+@pytest.mark.parametrize("status", [400, 500])
+async def test_stripe_may_overrule_the_status(status: int, advice: str, attempts: int) -> None:
+    """Stripe-Should-Retry decides, within the number of attempts."""
+    error, _, _ = await outcome(*[failure(status, Stripe_Should_Retry=advice)] * 4)
+    assert error.attempts == attempts
+
+
+@pytest.mark.parametrize("advice", ["TRUE", "1", "", "yes", " true"])
+async def test_advice_in_another_spelling_is_none(advice: str) -> None:
+    """should-retry-garbage: only the exact words count, within the attempts and the quota."""
+    error, _, _ = await outcome(failure(400, Stripe_Should_Retry=advice))
+    assert error.attempts == 1
+    response, _, _ = await outcome(failure(500, Stripe_Should_Retry=advice), OK)
+    assert response.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("hint", "wait"),
+    [
+        ("3", 3.0),
+        ("0", 0.25),
+        ("-1", 0.25),
+        ("1e9", 5.25),
+        ("nan", 0.25),
+        ("inf", 0.25),
+        ("", 0.25),
+        ("soon", 0.25),
+        ("Thu, 31 Dec 2099 23:59:59 GMT", 0.25),
+        ("Thu, 31 Dec 99999999999999999999 23:59:59 GMT", 0.25),
+        ("9" * 400, 5.25),
+    ],
+)
+async def test_retry_after_lengthens_the_wait_within_bounds(hint: str, wait: float) -> None:
+    """retry-after-hostile: at most five seconds more, never less, and nonsense is ignored."""
+    _, _, clock = await outcome(failure(503, Retry_After=hint), OK)
+    assert clock.sleeps == [wait]
+    date = "Thu, 31 Dec 2099 23:59:59 GMT"
+    _, _, clock = await outcome(failure(503, Retry_After=hint, Date=date), OK)
+    assert clock.sleeps == [wait]
+
+
+async def test_a_date_in_retry_after_counts_from_the_servers_own() -> None:
+    """A local clock that is wrong does not matter."""
+    headers = {
+        "Date": "Thu, 31 Dec 2099 23:59:55 GMT",
+        "Retry_After": "Thu, 31 Dec 2099 23:59:58 GMT",
+    }
+    _, _, clock = await outcome(failure(503, **headers), OK)
+    assert clock.sleeps == [3.0]
+
+
+async def test_the_deadline_is_checked_before_a_sleep() -> None:
+    """A wait that would end after the deadline is not begun; the last failure is the answer."""
+    error, _, clock = await outcome(failure(503, Retry_After="4"), deadline=3.0)
+    assert (type(error), error.attempts, clock.sleeps) == (ServerError, 1, [])
+
+
+async def test_a_sleep_that_lasts_past_the_deadline_ends_the_call() -> None:
+    """A loop that was blocked meanwhile leaves no time: that is the deadline, not a rate limit."""
+    clock = FakeClock()
+    sleep = clock.sleep
+
+    async def oversleep(seconds: float) -> None:
+        await sleep(seconds)
+        clock.advance(100.0)
+
+    clock.sleep = oversleep  # type: ignore[method-assign]
+    transport, quota = ScriptedTransport([lost(), OK]), RetryQuota()
+    eng = calls.engine(transport, clock, quota=quota)
+    with pytest.raises(DeadlineExceededError, match="deadline of 90 s") as caught:
+        await calls.call(eng, POST)
+    assert (caught.value.attempts, caught.value.may_have_executed) == (1, True)
+    assert caught.value.idempotency_key
+    assert quota.available == quota.capacity
+
+
+async def test_an_attempt_gets_no_more_than_what_is_left() -> None:
+    """A timeout that the deadline caused is a DeadlineExceededError, and final."""
+    error, _, _ = await outcome(APITimeoutError("late", may_have_executed=True), deadline=5.0)
+    assert type(error) is DeadlineExceededError
+    assert error.may_have_executed
+
+
+async def test_a_timeout_within_the_deadline_is_retried() -> None:
+    """The per-attempt timeout is a failure like any other."""
+    response, _, _ = await outcome(APITimeoutError("late"), OK)
+    assert response.attempts == 2
+
+
+async def test_what_may_have_happened_once_is_not_forgotten() -> None:
+    """A refused connection after a lost answer still means that Stripe may have executed it."""
+    error, _, _ = await outcome(lost(), *[lost(may_have_executed=False)] * 3)
+    assert error.may_have_executed
+
+
+async def test_a_refused_connection_executes_nothing() -> None:
+    """When no attempt ever reached the server the error says so."""
+    error, _, _ = await outcome(*[lost(may_have_executed=False)] * 4)
+    assert not error.may_have_executed
+
+
+async def test_a_server_error_may_have_executed() -> None:
+    """A 500 says nothing of what was done before, so a refused connection after it does not."""
+    error, _, _ = await outcome(failure(500), *[lost(may_have_executed=False)] * 3)
+    assert error.may_have_executed
+    error, _, _ = await outcome(failure(500), *[lost(may_have_executed=False)] * 3, operation=GET)
+    assert not error.may_have_executed
+
+
+async def test_a_protocol_error_is_final() -> None:
+    """What is not the API's answer is not asked for again."""
+    error, transport, _ = await outcome(answer(b"<html>", headers={"Content-Type": "text/html"}))
+    assert type(error) is ProtocolError
+    assert error.may_have_executed
+    assert len(transport.requests) == 1
+
+
+async def test_a_key_in_use_by_somebody_else_is_final() -> None:
+    """409 with idempotency_key_in_use on the first attempt is the caller's to solve."""
+    error, _, _ = await outcome(answer(IN_USE, status=409))
+    assert (type(error), error.attempts) == (IdempotencyError, 1)
+
+
+async def test_a_key_in_use_by_our_own_lost_attempt_is_waited_for() -> None:
+    """After a lost answer the same 409 means that our request is still being worked on."""
+    for first in (lost(), failure(504)):
+        response, _, _ = await outcome(first, answer(IN_USE, status=409), OK)
+        assert response.attempts == 3
+    advice = {"Stripe-Should-Retry": "false"}
+    error, _, _ = await outcome(lost(), answer(IN_USE, status=409, headers=advice), OK)
+    assert (type(error), error.attempts) == (IdempotencyError, 2)
+
+
+async def test_an_empty_quota_makes_failures_final() -> None:
+    """No token, no retry; nothing is taken."""
+    quota = RetryQuota(13)
+    transport = ScriptedTransport([failure(500)])
+    eng = calls.engine(transport, FakeClock(), quota=quota)
+    with pytest.raises(ServerError):
+        await calls.call(eng, POST)
+    assert quota.available == 13
+
+
+async def test_an_outage_is_not_answered_with_a_storm() -> None:
+    """1 000 calls into a full outage send at most 1.1 requests each, and calm heals the quota."""
+    quota = RetryQuota()
+    transport = ScriptedTransport([failure(503)] * 1100)
+    eng = calls.engine(transport, FakeClock(), quota=quota)
+    for _ in range(1000):
+        with pytest.raises(ServerError):
+            await calls.call(eng, POST)
+    assert len(transport.requests) <= 1100
+    eng.transport = ScriptedTransport([OK] * 600)
+    for _ in range(600):
+        await calls.call(eng, POST)
+    assert quota.available == quota.capacity
+
+
+async def test_a_retry_that_was_never_sent_costs_nothing() -> None:
+    """Cancelled in the wait before it: its tokens go back."""
+    clock, quota, waits = FakeClock(), RetryQuota(), asyncio.Event()
+
+    async def hang(seconds: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    clock.sleep = hang  # type: ignore[method-assign]
+    eng = calls.engine(ScriptedTransport([failure(500)]), clock, quota=quota)
+    task = asyncio.create_task(calls.call(eng, POST))
+    await waits.wait()
+    assert quota.available == quota.capacity - 14
+    task.cancel()
+    await asyncio.wait([task])
+    assert quota.available == quota.capacity
+
+
+async def test_retries_can_be_switched_off() -> None:
+    """RetryPolicy(attempts=1) sends once."""
+    error, transport, _ = await outcome(failure(500), retry=RetryPolicy(attempts=1))
+    assert (type(error), len(transport.requests)) == (ServerError, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"code": "rate_limit"}, RateLimitError),
+        (400, {"type": "idempotency_error"}, IdempotencyError),
+        (404, {"type": "idempotency_error"}, IdempotencyError),
+        (409, {"code": "idempotency_key_in_use"}, IdempotencyError),
+        (404, {}, NotFoundError),
+        (409, {"code": "lock_timeout"}, ConflictError),
+        (402, {}, InvalidRequestError),
+        (418, {}, InvalidRequestError),
+        (429, {}, RateLimitError),
+        (500, {}, ServerError),
+    ],
+)
+async def test_status_and_body_choose_the_error(
+    status: int, body: dict[str, str], kind: type[APIStatusError]
+) -> None:
+    """The table of DESIGN: the body's type and code refine the status."""
+    step = answer({"error": body}, status=status)
+    error, _, _ = await outcome(step, retry=RetryPolicy(attempts=1))
+    assert type(error) is kind
+
+
+async def test_every_error_survives_pickling() -> None:
+    """A worker can send its error to another process with all that it says."""
+    step = failure(429, "lock", Stripe_Rate_Limited_Reason="endpoint-rate", Request_Id="req_1")
+    error, _, _ = await outcome(step, retry=RetryPolicy(attempts=1))
+    twin = pickle.loads(pickle.dumps(error))
+    assert type(twin) is RateLimitError
+    assert vars(twin) == vars(error)
+    assert str(twin) == str(error) == "no (429, lock, req_1)"
+    assert twin.headers["stripe-rate-limited-reason"] == twin.reason == "endpoint-rate"
+
+
+async def test_cancellation_is_neither_swallowed_nor_retried() -> None:
+    """A cancelled call ends at once, in whatever wait it is."""
+    transport = ScriptedTransport([failure(500), OK])
+    clock = FakeClock()
+    hook = RecordingHook()
+    started = asyncio.Event()
+
+    async def hang(seconds: float) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    clock.sleep = hang  # type: ignore[method-assign]
+    task = asyncio.create_task(calls.call(calls.engine(transport, clock, hooks=(hook,)), POST))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(transport.requests) == 1
+    last = hook.events[-1]
+    assert isinstance(last, CallFinished)
+    assert isinstance(last.error, asyncio.CancelledError)
+
+
+async def test_hooks_hear_everything_in_order() -> None:
+    """Started, attempt, retry, attempt, finished; all about the same call."""
+    hook = RecordingHook()
+    eng = calls.engine(ScriptedTransport([failure(500), OK]), FakeClock(), hooks=(hook,))
+    await calls.call(eng, POST)
+    assert hook.names == [
+        "CallStarted",
+        "AttemptFinished",
+        "RetryScheduled",
+        "AttemptFinished",
+        "CallFinished",
+    ]
+    assert len({id(event.call) for event in hook.events}) == 1
+
+
+async def test_a_failing_hook_harms_neither_the_call_nor_the_other_hooks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its exception is logged."""
+
+    def broken(event: object) -> None:
+        raise RuntimeError("hook is broken")
+
+    hook = RecordingHook()
+    eng = calls.engine(ScriptedTransport([OK]), FakeClock(), hooks=(broken, hook))
+    response = await calls.call(eng, POST)
+    assert response.value == OK
+    assert hook.names == ["CallStarted", "AttemptFinished", "CallFinished"]
+    assert "hook is broken" in caplog.text
+
+
+async def test_a_hook_that_interrupts_ends_the_call_for_the_others_too() -> None:
+    """KeyboardInterrupt in a hook is no failure of the hook: it passes, and the call is over."""
+
+    def interrupt(event: object) -> None:
+        if type(event) is CallStarted:
+            raise KeyboardInterrupt
+
+    hook = RecordingHook()
+    eng = calls.engine(ScriptedTransport([OK]), FakeClock(), hooks=(hook, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        await calls.call(eng, POST)
+    assert hook.names == ["CallStarted", "CallFinished"]
+
+
+async def test_a_ceiling_spaces_calls_out() -> None:
+    """With max_rate=2 the third call waits for its slot."""
+    clock = FakeClock()
+    eng = calls.engine(ScriptedTransport([OK] * 3), clock, limits=Limits(max_rate=2))
+    for _ in range(3):
+        await calls.call(eng, POST)
+    assert clock.sleeps == [0.5, 0.5]
+
+
+async def test_a_call_that_cannot_be_served_in_time_fails_at_once() -> None:
+    """A slot after the deadline is no slot: RateLimitError, nothing sent, no slot taken."""
+    clock, transport = FakeClock(), ScriptedTransport([OK] * 2)
+    eng = calls.engine(transport, clock, limits=Limits(max_rate=0.5))
+    await calls.call(eng, POST)
+    with pytest.raises(RateLimitError, match="no slot") as caught:
+        await calls.call(eng, POST, calls.options(deadline=1.0))
+    assert caught.value.retry_after == pytest.approx(2.0)
+    assert (len(transport.requests), clock.sleeps) == (1, [])
+
+
+async def test_a_retry_without_a_slot_does_not_deny_what_was_sent() -> None:
+    """The sentence counts the requests that went before, and the retry costs nothing."""
+    clock, quota = FakeClock(draw=0.0), RetryQuota()
+    eng = calls.engine(ScriptedTransport([lost()]), clock, quota=quota, limits=Limits(max_rate=0.1))
+    with pytest.raises(RateLimitError, match="sent 1 time") as caught:
+        await calls.call(eng, POST, calls.options(deadline=5.0))
+    assert caught.value.idempotency_key
+    assert quota.available == quota.capacity
+
+
+async def test_a_429_slows_the_calls_that_follow() -> None:
+    """After the first 429 the operation is paced; other operations and accounts are not."""
+    clock = FakeClock()
+    transport = ScriptedTransport([OK] * 10 + [failure(429)] + [OK] * 20)
+    eng = calls.engine(transport, clock)
+    for _ in range(11):
+        await calls.call(eng, POST)
+    before = len(clock.sleeps)
+    await calls.call(eng, POST)
+    assert len(clock.sleeps) > before
+    before = len(clock.sleeps)
+    await calls.call(eng, GET)
+    await calls.call(eng, POST, calls.options(stripe_account="acct_2"))
+    assert len(clock.sleeps) == before
