@@ -17,7 +17,7 @@ from benchmarks import data
 from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync._facts.redact import Secret
 from fcasync._rules.interpret import interpret
-from fcasync._rules.pace import Limiter
+from fcasync._rules.limiter import Limiter
 from fcasync._rules.request import Answer, Options, Request, build
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine
@@ -70,7 +70,7 @@ def layers() -> Mapping[str, Callable[[], Awaitable[object]]]:
     return {
         "request": one_request,
         "bare": lambda: bare(request, transport),
-        "engine": lambda: engine.value(request, OPTIONS),
+        "engine": lambda: engine.value(request),
         "tenacity": in_tenacity,
     }
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
-from fcasync._rules.pace import Limiter, Limits
+from fcasync._rules.limiter import Limiter
+from fcasync._rules.pace import Limits
 from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._rules.retry import RetryPolicy, RetryQuota
 from fcasync._wire.engine import Engine
@@ -54,4 +55,4 @@ async def call(
     eng: Engine, operation: Operation[Any], opts: Options | None = None, **rest: Any
 ) -> Response[Any]:
     opts = opts or options()
-    return await eng.call(request(operation, opts, **rest), opts)
+    return await eng.call(request(operation, opts, **rest))

@@ -52,8 +52,8 @@ class Resource:
         )
         if self._is_raw:
             # as_raw() gives the methods of a raw twin the type that this cast hides.
-            return cast(Coroutine[Any, Any, T], self._engine.call(request, self._options))
-        return self._engine.value(request, self._options)
+            return cast(Coroutine[Any, Any, T], self._engine.call(request))
+        return self._engine.value(request)
 
     def _list(
         self,

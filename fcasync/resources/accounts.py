@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
-from fcasync._rules.request import Operation, new_key
+from fcasync._rules.request import Operation
 from fcasync.errors import (
     APIConnectionError,
     DeadlineExceededError,
@@ -302,15 +303,18 @@ def _check_holder(holder: Mapping[str, Any] | None) -> None:
         raise InvalidArgumentError("account_holder must name a customer or an account")
 
 
-def _still_pending(features: Sequence[str], account: Account, timeout: float) -> Exception:
+def _still_pending(
+    features: Sequence[str], account: Account, timeout: float
+) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"the refresh of {' and '.join(features)} of {account.id} is still pending after "
-        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks"
+        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks",
+        account=account,
     )
 
 
 def _after_the_post(error: FCError, key: str, seen: Account) -> None:
-    """Say in the error of a poll that the refresh before it was accepted."""
+    """Add to the error of a poll what is known of the refresh before it, which was accepted."""
     error.idempotency_key = key
     if isinstance(error, APIConnectionError | ProtocolError):
         error.may_have_executed = True
