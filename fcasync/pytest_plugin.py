@@ -20,7 +20,6 @@ import pytest
 
 if TYPE_CHECKING:
     from fcasync import Client
-    from fcasync._facts.clock import Clock
     from fcasync.sandbox import Sandbox
     from fcasync.testing import FakeClock
 
@@ -53,13 +52,15 @@ def fc_sandbox(request: pytest.FixtureRequest, fc_clock: "FakeClock") -> Iterato
     Arguments come from ``@pytest.mark.fc_sandbox(...)``. Its world's time is that of `fc_clock`;
     delays that it is told to make are real.
     """
-    from fcasync._facts.clock import SYSTEM_CLOCK  # noqa: PLC0415 - costs nothing when unused
-    from fcasync.sandbox import Sandbox  # noqa: PLC0415
+    from fcasync.sandbox import Sandbox  # noqa: PLC0415 - costs nothing when unused
+    from fcasync.testing import FakeClock  # noqa: PLC0415
 
     marker = request.node.get_closest_marker("fc_sandbox")
-    given = marker.kwargs if marker else {}
-    clock = _WorldClock(fc_clock, SYSTEM_CLOCK)
-    with Sandbox(**{"clock": clock, "threaded": True} | given) as sandbox:
+    arguments = marker.kwargs if marker else {}
+    # The sandbox has a loop of its own: its waits take real time and do not move the clock.
+    began = fc_clock.time() - fc_clock.monotonic()
+    clock = FakeClock(began, fc_clock.draw, paced_by=fc_clock.monotonic)
+    with Sandbox(**{"clock": clock, "threaded": True} | arguments) as sandbox:
         yield sandbox
 
 
@@ -78,13 +79,3 @@ def fc_client(fc_sandbox: "Sandbox", fc_clock: "FakeClock") -> Iterator["Client"
     for loop in transport.loops:
         if not (loop.is_running() or loop.is_closed()):
             loop.run_until_complete(client.aclose())
-
-
-class _WorldClock:
-    """A clock that reads one clock's time and sleeps by another: the sandbox has a thread."""
-
-    def __init__(self, time: "Clock", sleep: "Clock") -> None:
-        self.time = time.time
-        self.monotonic = time.monotonic
-        self.draw = time.draw
-        self.sleep = sleep.sleep

@@ -6,6 +6,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from fcasync.testing import FakeClock
+
 T = TypeVar("T")
 
 EPOCH = 1_760_000_000.0
@@ -45,24 +47,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
 
-class VirtualClock:
-    """A `fcasync._facts.clock.Clock` of the running loop's time; dice are seeded."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._dice = random.Random(seed)
-        self.offset = EPOCH
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def time(self) -> float:
-        return self.monotonic() + self.offset
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    def draw(self) -> float:
-        return self._dice.random()
+def virtual_clock() -> FakeClock:
+    """Return a clock of the running loop's time; its draws are seeded."""
+    return FakeClock(
+        EPOCH, random.Random(0).random, paced_by=lambda: asyncio.get_running_loop().time()
+    )
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

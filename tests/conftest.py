@@ -20,15 +20,16 @@ class _Response(aiohttp.ClientResponse):
 class WireMock(aioresponses):
     """aioresponses that works on the aiohttp of today."""
 
-    def add(self, url: Any, method: str = "GET", **kwargs: Any) -> None:
+    def add(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("response_class", _Response)
-        super().add(url, method, **kwargs)
+        super().add(*args, **kwargs)
 
 
 @pytest.fixture
 def wire() -> Iterator[WireMock]:
     """Intercept aiohttp: single calls, no sockets."""
-    with WireMock() as mock:
+    mock = WireMock()
+    with mock:
         yield mock
 
 

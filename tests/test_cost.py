@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import Mock, call
 
 import orjson
 import pytest
@@ -17,50 +18,31 @@ from benchmarks import data
 from fcasync._rules.request import Answer, Request
 from fcasync.models import Account, Page
 from fcasync.models._convert import decoder
-from fcasync.testing import FakeClock, answer
+from fcasync.testing import FakeClock, InstantTransport, ScriptedTransport, answer
 from tests import _calls as calls
 from tests._server import http, serving
 
 CALLS = 50
 
 
-class Instant:
-    """Has every answer at hand: what is counted is fcasync alone."""
+class Accounts(InstantTransport):
+    """Has every answer at hand, so that what is counted is fcasync alone."""
 
     def __init__(self, accounts: int = 100) -> None:
-        self.accounts = accounts
-        self.requests = 0
-        self._account = answer(data.account(1))
+        account = answer(data.account(1))
 
-    async def send(self, request: Request[Any], timeout: float) -> Answer:
-        self.requests += 1
-        if request.operation.method == "POST":
-            return self._account
-        first = (self.requests - 1) * data.PAGE
-        return answer(data.page(first, has_more=first + data.PAGE < self.accounts))
+        def respond(request: Request[Any]) -> Answer:
+            if request.operation.method == "POST":
+                return account
+            last = self.sent * data.PAGE
+            return answer(data.page(last - data.PAGE, has_more=last < accounts))
 
-    async def aclose(self) -> None:
-        """Do nothing: there is nothing to close."""
+        super().__init__(respond)
 
 
-class CountingClock(FakeClock):
-    """Counts how often it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reads: list[str] = []
-
-    def time(self) -> float:
-        self.reads.append("time")
-        return super().time()
-
-    def monotonic(self) -> float:
-        self.reads.append("monotonic")
-        return super().monotonic()
-
-    def draw(self) -> float:
-        self.reads.append("draw")
-        return super().draw()
+def counting_clock() -> Any:
+    """Return a clock whose `method_calls` are recorded."""
+    return Mock(wraps=FakeClock())
 
 
 def client_over(transport: Any, **settings: Any) -> fcasync.Client:
@@ -93,7 +75,7 @@ async def _no_collections() -> AsyncIterator[None]:
 @pytest.mark.usefixtures("_no_collections")
 async def test_a_call_that_succeeds_leaves_no_garbage() -> None:
     """Nothing is left to the garbage collector: no cycle of objects is made."""
-    client = client_over(Instant())
+    client = client_over(Accounts())
     await refresh(client, 1)
     gc.collect()
     await refresh(client)
@@ -112,15 +94,14 @@ async def test_no_garbage_is_left_over_real_sockets() -> None:
 
 async def test_a_call_reads_the_clock_twice() -> None:
     """Once when it begins and once when it was answered; it never sleeps and rolls no dice."""
-    clock = CountingClock()
-    await refresh(client_over(Instant(), clock=clock))
-    assert clock.reads == ["monotonic"] * 2 * CALLS
-    assert clock.sleeps == []
+    clock = counting_clock()
+    await refresh(client_over(Accounts(), clock=clock))
+    assert clock.method_calls == [call.monotonic()] * 2 * CALLS
 
 
 async def test_a_call_makes_few_function_calls() -> None:
     """The functions run for one refresh, from Python's and C's, stay few."""
-    client, counts = client_over(Instant()), {"call": 0, "c_call": 0}
+    client, counts = client_over(Accounts()), {"call": 0, "c_call": 0}
     await refresh(client, 1)
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -159,17 +140,16 @@ async def test_a_hundred_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(("accounts", "requests"), [(100, 1), (1000, 10)])
 async def test_a_walk_asks_once_per_hundred_accounts(accounts: int, requests: int) -> None:
     """Pages are as large as Stripe allows, and none is asked for twice or in vain."""
-    transport, clock = Instant(accounts), CountingClock()
+    transport, clock = Accounts(accounts), counting_clock()
     client = client_over(transport, clock=clock)
     assert len([each async for each in client.accounts.list()]) == accounts
-    assert transport.requests == requests
-    assert len(clock.reads) == 2 * requests
-    assert clock.sleeps == []
+    assert transport.sent == requests
+    assert clock.method_calls == [call.monotonic()] * 2 * requests
 
 
 async def test_a_walk_holds_two_pages_at_most() -> None:
     """Memory does not grow with the number of accounts."""
-    client = client_over(Instant(3000))
+    client = client_over(Accounts(3000))
     most, seen = 0, 0
     async for _ in client.accounts.list():
         seen += 1
@@ -194,17 +174,11 @@ def test_an_account_that_is_kept_is_small() -> None:
     assert as_models < 0.6 * as_json
 
 
-async def test_no_hook_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_hook_no_event() -> None:
     """Without a hook no event is made, and not even the call that it would be about."""
-    seen: list[Request[Any]] = []
-
-    class Noting(Instant):
-        async def send(self, request: Request[Any], timeout: float) -> Answer:
-            seen.append(request)
-            return await super().send(request, timeout)
-
-    await refresh(client_over(Noting()), 1)
-    assert seen[0]._call is None
+    transport = ScriptedTransport([answer(data.account(1))])
+    await refresh(client_over(transport), 1)
+    assert transport.requests[0]._call is None
 
 
 HEAVY = ("cattrs", "tenacity", "fcasync.bulk", "sqlite3", "click", "rich", "uvloop", "fcasync.cli")

@@ -1,5 +1,6 @@
 """What `fcasync.testing` offers to the tests of others."""
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 
 import fcasync
 from fcasync import testing, webhooks
-from fcasync.testing import FakeClock, ScriptedTransport, answer
+from fcasync._rules.request import Request
+from fcasync.testing import FakeClock, InstantTransport, ScriptedTransport, answer
+from fcasync.testing._fakes import Step
 
 SECRET = "whsec_of_a_test"
 FACTORIES = {
@@ -78,7 +81,8 @@ def test_every_type_of_event_can_be_made(kind: fcasync.EventType) -> None:
     about = ".authorization." if ".authorization." in kind else ".account."
     event = testing.make_event(kind)
     assert event.type is kind
-    assert event.data.object.object == f"financial_connections{about[:-1]}"
+    subject: Any = event.data.object
+    assert subject.object == f"financial_connections{about[:-1]}"
 
 
 def test_a_signed_webhook_is_accepted() -> None:
@@ -119,3 +123,46 @@ async def test_a_fake_clock_passes_without_waiting() -> None:
     clock.advance(2.0)
     assert (clock.time(), clock.monotonic(), clock.sleeps) == (105.0, 5.0, [3.0])
     assert clock.draw() == 0.25
+
+
+def test_a_shifted_clock_shows_another_time_of_day_only() -> None:
+    """The monotonic clock takes no part: no timeout runs out while a machine is suspended."""
+    clock = FakeClock(start=100.0)
+    clock.advance(2.0)
+    clock.shift(-50.0)
+    assert (clock.time(), clock.monotonic()) == (52.0, 2.0)
+
+
+async def test_a_paced_clock_shares_the_time_of_another_one() -> None:
+    """Its sleeps are real and let no time pass; moving the other clock moves it as well."""
+    clock = FakeClock(start=100.0)
+    paced = FakeClock(start=100.0, paced_by=clock.monotonic)
+    await paced.sleep(0.0)
+    clock.advance(5.0)
+    paced.advance(1.0)
+    assert (paced.time(), paced.monotonic(), paced.sleeps) == (106.0, 6.0, [0.0])
+    assert clock.time() == 105.0
+
+
+def test_draws_may_come_from_a_function() -> None:
+    """A seeded generator makes jitter that differs from draw to draw and can be repeated."""
+    first, second = (FakeClock(draw=random.Random(7).random) for _ in range(2))
+    assert [first.draw(), first.draw()] == [second.draw(), second.draw()]
+    assert first.draw() != first.draw()
+
+
+async def test_an_instant_transport_answers_by_a_function() -> None:
+    """The function sees the request; what it returns is the response, or is raised."""
+
+    def respond(request: Request[Any]) -> Step:
+        if request.operation.method == "POST":
+            return fcasync.APIConnectionError("reset")
+        return testing.make_account(id="fca_3")
+
+    transport = InstantTransport(respond)
+    retry = fcasync.RetryPolicy(attempts=1)
+    client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock(), retry=retry)
+    assert await client.accounts.retrieve("fca_3") == testing.make_account(id="fca_3")
+    with pytest.raises(fcasync.APIConnectionError, match="reset"):
+        await client.accounts.disconnect("fca_3")
+    assert transport.sent == 2

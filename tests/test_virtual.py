@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests._virtual import VirtualClock, run
+from tests._virtual import run, virtual_clock
 
 
 def test_time_passes_only_when_all_is_quiet() -> None:
@@ -12,7 +12,7 @@ def test_time_passes_only_when_all_is_quiet() -> None:
     fired: list[str] = []
 
     async def main() -> float:
-        clock = VirtualClock()
+        clock = virtual_clock()
 
         async def later(name: str, seconds: float) -> None:
             await clock.sleep(seconds)

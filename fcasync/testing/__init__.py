@@ -9,7 +9,13 @@ For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`; for bot
 fixtures, :mod:`fcasync.pytest_plugin`.
 """
 
-from fcasync.testing._fakes import FakeClock, RecordingHook, ScriptedTransport, answer
+from fcasync.testing._fakes import (
+    FakeClock,
+    InstantTransport,
+    RecordingHook,
+    ScriptedTransport,
+    answer,
+)
 from fcasync.testing._objects import (
     make_account,
     make_authorization,
@@ -24,6 +30,7 @@ from fcasync.testing._objects import (
 
 __all__ = [
     "FakeClock",
+    "InstantTransport",
     "RecordingHook",
     "ScriptedTransport",
     "answer",

@@ -63,8 +63,8 @@ def serve(request: pytest.FixtureRequest) -> Serve:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # Refreshes settle by an advance only, so that no webhook is late for the search for leaks.
         # The sandbox is around it: its end would close what a client forgot.
-        options = {"threaded": True, "webhook_url": f"{url}/webhooks", "settle_seconds": 3600.0}
-        options |= sandbox_options
+        options: dict[str, Any] = {"threaded": True, "webhook_url": f"{url}/webhooks"}
+        options |= {"settle_seconds": 3600.0} | sandbox_options
         async with Sandbox(100, varied=False, **options) as sandbox, _serving.nothing_left():
             stripe = fcasync.Client(sandbox.api_key, base_url=sandbox.url, retry=HASTY)
             app = build(stripe, sandbox.webhook_secret, refreshed)

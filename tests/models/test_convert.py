@@ -6,6 +6,7 @@ import re
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, get_args, get_origin
 
 import orjson
@@ -102,7 +103,7 @@ def places(value: Any) -> Iterator[Callable[[Any], None]]:
     """Yield, for each value inside *value*, a function that replaces it."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inside in list(items):
-        yield lambda new, key=key: value.__setitem__(key, new)
+        yield partial(value.__setitem__, key)
         if isinstance(inside, dict | list):
             yield from places(inside)
 
@@ -129,7 +130,7 @@ def test_junk_is_decoded_truthfully_or_refused_with_its_path(cls: Any) -> None:
     check()
 
 
-FAULTS = {
+FAULTS: dict[str, Any] = {
     "$: expected an object, not []": [],
     "$: expected an object, not null or absent": None,
     "$: expected an object, not 'x'": "x",

@@ -66,7 +66,11 @@ def test_long_lists_and_texts_are_cut() -> None:
 
 
 def leaks() -> list[Any]:
-    owner = {"email": "jane@example.com", "phone": "+1 555 0100", "raw_address": "Main Street 1"}
+    owner: Any = {
+        "email": "jane@example.com",
+        "phone": "+1 555 0100",
+        "raw_address": "Main Street 1",
+    }
     return [
         (Session(id="fcsess_1", client_secret=SECRET), "AbCdEf"),
         (Session(id="fcsess_1", client_secret="not-of-that-shape"), "not-of"),

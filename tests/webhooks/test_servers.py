@@ -58,8 +58,11 @@ async def test_aiohttp_web() -> None:
 
 async def test_fastapi() -> None:
     """A FastAPI route verifies, dispatches, and turns forgeries away."""
-    fastapi = pytest.importorskip("fastapi")
-    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("fastapi", reason="needs fastapi")
+    pytest.importorskip("httpx", reason="needs httpx")
+    import fastapi
+    import httpx
+
     got: list[Any] = []
     events = router(got)
     app = fastapi.FastAPI()

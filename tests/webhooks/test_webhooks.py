@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync._facts.clock import Clock
 from fcasync.errors import (
     FCError,
     InvalidArgumentError,
@@ -24,6 +23,7 @@ from fcasync.errors import (
 )
 from fcasync.models import Account, Authorization, Event, EventType
 from fcasync.models._convert import to_dict
+from fcasync.testing import FakeClock
 from fcasync.webhooks import EventRouter, SeenEvents, construct_event, sign
 from tests._paths import DATA
 from tests.models.samples import account
@@ -38,24 +38,6 @@ GOLDEN = {
 BAD_INPUTS = DATA / "cases" / "bad_inputs.json"
 
 
-class FixedClock:
-    """A clock that stands still."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-    monotonic = time
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def draw(self) -> float:
-        return 0.5
-
-
 def construct(
     payload: Any = BODY,
     header: Any = None,
@@ -65,7 +47,7 @@ def construct(
     tolerance: Any = 300,
 ) -> Any:
     """Construct an event at *now*, from a header that is right for *payload* unless given."""
-    clock: Clock = FixedClock(now)
+    clock = FakeClock(now)
     given_header = sign(payload, SECRET, NOW) if header is None else header
     return construct_event(payload, given_header, secret, tolerance, clock=clock)
 
@@ -210,7 +192,7 @@ def test_every_bad_webhook_has_its_test() -> None:
 def test_an_incomplete_header_is_refused(header: Any) -> None:
     """A request without a whole signature did not come from Stripe."""
     with pytest.raises(SignatureVerificationError):
-        construct_event(BODY, header, SECRET, clock=FixedClock(NOW))
+        construct_event(BODY, header, SECRET, clock=FakeClock(NOW))
 
 
 def test_a_rotated_secret_is_accepted() -> None:
@@ -231,7 +213,7 @@ def test_a_tolerance_without_an_end_is_refused(tolerance: Any) -> None:
 def test_only_signed_bodies_pass(payload: bytes, header: str) -> None:
     """Whatever is sent, it is refused with a typed error unless its signature fits."""
     with pytest.raises(FCError):
-        construct_event(payload, header, SECRET, clock=FixedClock(NOW))
+        construct_event(payload, header, SECRET, clock=FakeClock(NOW))
 
 
 @given(st.binary(max_size=200), st.integers(0, 10**10), st.text("abcdef_", min_size=1))
@@ -348,7 +330,7 @@ async def test_a_store_that_is_empty_is_a_store() -> None:
         def __len__(self) -> int:
             return len(self._ids)
 
-    events, got = EventRouter(seen=Counted()), []
+    events, got = EventRouter(seen=Counted()), list[Any]()
     events.on("financial_connections.account.created")(got.append)
     event = event_of("financial_connections.account.created")
     assert [await events.dispatch(event), await events.dispatch(event)] == [True, False]

@@ -151,5 +151,8 @@ def test_the_hand_written_backoff_gives_up(monkeypatch: pytest.MonkeyPatch) -> N
         asked.append(account)
         return False
 
-    assert asyncio.run(peers._backing_off(refuse)("fca_1")) is False
+    async def give_up() -> bool:
+        return await peers._backing_off(refuse)("fca_1")
+
+    assert asyncio.run(give_up()) is False
     assert len(asked) == 1 + peers.RETRIES
