@@ -18,7 +18,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   -----------   above: awaits    below: pure   -----------
 #   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  signature  html  money  redact       errors  hooks
+#   0  _facts/    clock  signature  html  money  public  redact      errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

@@ -9,6 +9,7 @@ For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`; for bot
 fixtures, :mod:`fcasync.pytest_plugin`.
 """
 
+from fcasync._facts.public import show_as
 from fcasync.testing._fakes import (
     FakeClock,
     InstantTransport,
@@ -44,3 +45,5 @@ __all__ = [
     "make_transaction",
     "signed_webhook",
 ]
+
+show_as(__name__, __all__, globals())

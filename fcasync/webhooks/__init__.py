@@ -15,7 +15,10 @@ Stripe delivers an event at least once, so handlers have to bear repeats; an `Ev
 `SeenStore` drops those that it knows.
 """
 
+from fcasync._facts.public import show_as
 from fcasync.webhooks._router import EventRouter, SeenEvents, SeenStore
 from fcasync.webhooks._verify import construct_event, sign
 
 __all__ = ["EventRouter", "SeenEvents", "SeenStore", "construct_event", "sign"]
+
+show_as(__name__, __all__, globals())
