@@ -1,12 +1,12 @@
-"""For your own tests: a clock that never waits, a transport with a script, objects to answer with.
+"""For your own tests: a clock that never waits, transports without a network, and sample objects.
 
 ::
 
     transport = ScriptedTransport([make_account(id="fca_1"), answer(status=503)])
     client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock())
 
-For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`; for both as pytest
-fixtures, :mod:`fcasync.pytest_plugin`.
+See :mod:`fcasync.sandbox` for a whole server that behaves like Stripe, and
+:mod:`fcasync.pytest_plugin` for fixtures.
 """
 
 from fcasync._facts.public import show_as

@@ -1,4 +1,4 @@
-"""A clock, a transport and a hook to put in the place of the real ones."""
+"""A clock, two transports and a hook that replace the real ones in tests."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -74,12 +74,13 @@ class FakeClock:
 def answer(
     body: object = None, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Return an answer for a script.
+    """Return a response for a script.
 
     Args:
-        body: Bytes as they are; a model in Stripe's shape; anything else as JSON.
+        body: Bytes are used as they are, a model takes the shape of Stripe's JSON, and anything
+            else is encoded as JSON.
         status: The HTTP status.
-        headers: Response headers, looked up without regard to case.
+        headers: Response headers; their names are case-insensitive.
     """
     plain = to_dict(body) if isinstance(body, Model) else body
     data = plain if isinstance(plain, bytes) else orjson.dumps(plain)
@@ -90,14 +91,14 @@ class ScriptedTransport:
     """Answers each request with the next step of a script, without any network.
 
     Args:
-        script: Answers to return (see :func:`answer`; a model or a dict is one with status 200)
-            and exceptions to raise, in order.
+        script: Responses to return (see :func:`answer`; a model or a dict stands for one with
+            status 200) and exceptions to raise, in order.
     """
 
     def __init__(self, script: Iterable[Step] = ()) -> None:
         self._script = list(script)
         self.requests: list[Request[Any]] = []
-        """What was sent."""
+        """The requests so far."""
 
     def add(self, *steps: Step) -> None:
         """Append *steps* to the script."""
@@ -107,7 +108,7 @@ class ScriptedTransport:
         """Return or raise the next step.
 
         Raises:
-            AssertionError: The script is over.
+            AssertionError: The script has no step left.
         """
         self.requests.append(request)
         await asyncio.sleep(0)
@@ -127,8 +128,8 @@ class InstantTransport:
         transport = InstantTransport(lambda request: make_account(id="fca_1"))
 
     Args:
-        respond: Called with each request; returns an answer (see :func:`answer`; a model or a dict
-            is one with status 200) or an exception to raise.
+        respond: Called with each request; returns a response (see :func:`answer`; a model or a dict
+            stands for one with status 200) or an exception to raise.
     """
 
     def __init__(self, respond: Callable[[Request[Any]], Step]) -> None:
@@ -152,16 +153,16 @@ def _played(step: Step) -> Answer:
 
 
 class RecordingHook:
-    """A hook that keeps every event."""
+    """A hook that records every event."""
 
     def __init__(self) -> None:
         self.events: list[HookEvent] = []
 
     def __call__(self, event: HookEvent, /) -> None:
-        """Keep *event*."""
+        """Record *event*."""
         self.events.append(event)
 
     @property
     def names(self) -> list[str]:
-        """The kinds of the events, in order."""
+        """The class names of the events, in order."""
         return [type(event).__name__ for event in self.events]
