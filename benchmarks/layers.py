@@ -1,6 +1,6 @@
 """Prints what the layers of one call cost, in seconds, without any network.
 
-Each round runs each layer *times* times; the answer is a JSON object of lists, one per layer.
+Each round runs each layer *times* times; the output is a JSON object with one list per layer.
 """
 
 import asyncio

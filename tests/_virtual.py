@@ -1,4 +1,4 @@
-"""Time that costs nothing: an event loop whose clock jumps to the next timer when all is quiet."""
+"""Virtual time: an event loop whose clock jumps to the next timer when nothing else is ready."""
 
 import asyncio
 import random
@@ -15,19 +15,19 @@ EPOCH = 1_760_000_000.0
 
 
 class _NoWaiting(selectors.SelectSelector):
-    """Looks at the sockets without waiting; the wait is added to the loop's time instead."""
+    """Polls the sockets without waiting; the wait is added to the loop's time instead."""
 
     waited = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
-            raise RuntimeError("deadlock: nothing is due, ever, in this loop")
+            raise RuntimeError("deadlock: this loop has no timer and nothing ready")
         self.waited += max(timeout, 0.0)
         return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Timers fire at once and in order; threads are not waited for, so executors run inline."""
+    """Timers fire immediately and in order; executors run inline, so that no thread takes time."""
 
     def __init__(self) -> None:
         self._no_waiting = _NoWaiting()

@@ -1,4 +1,4 @@
-"""What a call costs, counted instead of timed: the benchmarks' regression guard."""
+"""The cost of a call, counted instead of timed, as a guard against regressions."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ CALLS = 50
 
 
 class Accounts(InstantTransport):
-    """Has every answer at hand, so that what is counted is fcasync alone."""
+    """Responds at once, so that only fcasync is counted."""
 
     def __init__(self, accounts: int = 100) -> None:
         account = answer(data.account(1))
@@ -51,7 +51,7 @@ def client_over(transport: Any, **settings: Any) -> fcasync.Client:
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[fcasync.Client]:
-    """Yield a client of a server that answers over a real socket."""
+    """Yield a client of a server on a real socket."""
     async with (
         serving(http(orjson.dumps(data.account(1)))) as server,
         fcasync.Client(calls.KEY, base_url=server.url) as client,
@@ -74,7 +74,7 @@ async def _no_collections() -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("_no_collections")
 async def test_a_call_that_succeeds_leaves_no_garbage() -> None:
-    """Nothing is left to the garbage collector: no cycle of objects is made."""
+    """No reference cycle is left for the garbage collector."""
     client = client_over(Accounts())
     await refresh(client, 1)
     gc.collect()
@@ -84,7 +84,7 @@ async def test_a_call_that_succeeds_leaves_no_garbage() -> None:
 
 @pytest.mark.usefixtures("_no_collections")
 async def test_no_garbage_is_left_over_real_sockets() -> None:
-    """The same with aiohttp below: what it makes is freed as soon as a call is over."""
+    """With aiohttp, too, objects are freed as soon as a call is over."""
     async with connected() as client:
         await refresh(client, 2)
         gc.collect()
@@ -93,14 +93,14 @@ async def test_no_garbage_is_left_over_real_sockets() -> None:
 
 
 async def test_a_call_reads_the_clock_twice() -> None:
-    """Once when it begins and once when it was answered; it never sleeps and rolls no dice."""
+    """It does so at the start and after the response; it never sleeps and draws no jitter."""
     clock = counting_clock()
     await refresh(client_over(Accounts(), clock=clock))
     assert clock.method_calls == [call.monotonic()] * 2 * CALLS
 
 
 async def test_a_call_makes_few_function_calls() -> None:
-    """The functions run for one refresh, from Python's and C's, stay few."""
+    """One refresh runs few Python and C functions."""
     client, counts = client_over(Accounts()), {"call": 0, "c_call": 0}
     await refresh(client, 1)
 
@@ -114,13 +114,13 @@ async def test_a_call_makes_few_function_calls() -> None:
         await refresh(client)
     finally:
         sys.setprofile(before)
-    # Seen: 49 and 90, of which 10 and 68 decode the account.
+    # Measured: 49 and 90, of which 10 and 68 decode the account.
     assert counts["call"] / CALLS < 60
     assert counts["c_call"] / CALLS < 110
 
 
 async def test_a_hundred_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Timeouts of calls one after the other share a timer of the loop."""
+    """The timeouts of successive calls share a timer of the loop."""
     timers: list[float] = []
     loop = asyncio.get_running_loop()
     call_at = loop.call_at
@@ -133,13 +133,13 @@ async def test_a_hundred_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) ->
         await refresh(client, 1)
         monkeypatch.setattr(loop, "call_at", note)
         await refresh(client, 100)
-    # aiohttp sets one of its own for idle connections.
+    # aiohttp sets another one for idle connections.
     assert len(timers) <= 2
 
 
 @pytest.mark.parametrize(("accounts", "requests"), [(100, 1), (1000, 10)])
-async def test_a_walk_asks_once_per_hundred_accounts(accounts: int, requests: int) -> None:
-    """Pages are as large as Stripe allows, and none is asked for twice or in vain."""
+async def test_a_walk_sends_one_request_per_hundred_accounts(accounts: int, requests: int) -> None:
+    """Pages are as large as Stripe allows, and none is fetched twice or needlessly."""
     transport, clock = Accounts(accounts), counting_clock()
     client = client_over(transport, clock=clock)
     assert len([each async for each in client.accounts.list()]) == accounts
@@ -160,8 +160,8 @@ async def test_a_walk_holds_two_pages_at_most() -> None:
     assert most <= 2 * data.PAGE
 
 
-def test_an_account_that_is_kept_is_small() -> None:
-    """A full account takes about half of what its parsed JSON takes."""
+def test_an_account_takes_little_memory() -> None:
+    """A full account takes about half of the memory of its parsed JSON."""
     decode = decoder(Page[Account])
     parsed, typed = [], []
     decode(orjson.loads(data.page()))
@@ -174,8 +174,8 @@ def test_an_account_that_is_kept_is_small() -> None:
     assert as_models < 0.6 * as_json
 
 
-async def test_no_hook_no_event() -> None:
-    """Without a hook no event is made, and not even the call that it would be about."""
+async def test_without_a_hook_there_is_no_event() -> None:
+    """Without a hook neither events nor the call that they belong to are created."""
     transport = ScriptedTransport([answer(data.account(1))])
     await refresh(client_over(transport), 1)
     assert transport.requests[0]._call is None
@@ -185,14 +185,14 @@ HEAVY = ("cattrs", "tenacity", "fcasync.bulk", "sqlite3", "click", "rich", "uvlo
 
 
 def run(program: str) -> Mapping[str, Any]:
-    """Run *program* in a new interpreter and return the dict that it prints last."""
+    """Run *program* in a new interpreter and return the dict that it prints."""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    found: Mapping[str, Any] = orjson.loads(done.stdout)
-    return found
+    printed: Mapping[str, Any] = orjson.loads(done.stdout)
+    return printed
 
 
-def test_importing_the_client_imports_no_more_than_it_needs() -> None:
-    """What only retries, answers, bulk jobs or extras need is imported when they need it."""
+def test_importing_the_client_imports_only_what_it_needs() -> None:
+    """Modules for retries, responses, bulk jobs and extras are imported on first use."""
     program = (
         "import sys, aiohttp, attrs, json; before = set(sys.modules); from fcasync import Client; "
         "print(json.dumps({'more': sorted(set(sys.modules) - before)}))"
@@ -203,6 +203,6 @@ def test_importing_the_client_imports_no_more_than_it_needs() -> None:
 
 
 def test_importing_the_package_imports_next_to_nothing() -> None:
-    """The package is imported by pytest for its plugin's sake, without waiting for aiohttp."""
+    """For its plugin, pytest imports the package and must not wait for aiohttp."""
     program = "import sys, json, fcasync; print(json.dumps({'aiohttp': 'aiohttp' in sys.modules}))"
     assert run(program) == {"aiohttp": False}

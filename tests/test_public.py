@@ -25,7 +25,7 @@ MODULES = (
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_public_name_comes_from_a_public_module(module: str) -> None:
-    """No path that a repr, a traceback or a pickle shows leads into a private file."""
+    """A repr, a traceback or a pickle never shows the path of a private file."""
     offered = import_module(module)
     values = [getattr(offered, name) for name in getattr(offered, "__all__", dir(offered))]
     paths = {value.__module__ for value in values if isclass(value) or isfunction(value)}
@@ -33,7 +33,7 @@ def test_a_public_name_comes_from_a_public_module(module: str) -> None:
 
 
 def test_the_path_shown_can_be_imported() -> None:
-    """What a repr says is what a user would write."""
+    """A repr shows the path that a user would import."""
     assert repr(fcasync.Response) == "<class 'fcasync.Response'>"
     assert repr(fcasync.Client) == "<class 'fcasync.Client'>"
     assert repr(bulk.Report) == "<class 'fcasync.bulk.Report'>"

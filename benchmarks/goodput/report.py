@@ -33,7 +33,7 @@ def show(found: Found, console: Console) -> None:
 
 
 def _rows(found: Found) -> dict[str, Callable[[Score], str]]:
-    """Return what stands at the left of each row, and what makes its cells."""
+    """Return the label of each row, with the function that formats its cells."""
     return {
         "goodput": lambda score: f"{score.goodput:.2f}",
         **{

@@ -1,4 +1,4 @@
-"""What an account takes while it is kept."""
+"""The memory that an account takes."""
 
 from benchmarks import decoders, lab
 

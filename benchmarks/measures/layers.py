@@ -1,4 +1,4 @@
-"""What the layers around a request cost when nothing goes wrong."""
+"""The cost of the layers around a successful request."""
 
 import json
 import statistics

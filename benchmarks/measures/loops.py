@@ -1,4 +1,4 @@
-"""uvloop under fcasync, and under the floor."""
+"""uvloop and asyncio under fcasync and under the lower bound."""
 
 from benchmarks import lab, peers
 

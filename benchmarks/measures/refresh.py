@@ -19,7 +19,7 @@ def run(size: lab.Size) -> lab.Result:
                     }
                     for name in present
                 }
-                # Many at a time is many in all: fewer rounds do.
+                # A high concurrency means many refreshes per round, so fewer rounds suffice.
                 rounds = size.rounds if concurrency < MANY else size.rounds // 2
                 samples = lab.compare(present, rounds, "refresh", arguments)
                 group = f"{concurrency} at a time"

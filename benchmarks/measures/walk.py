@@ -2,7 +2,7 @@
 
 from benchmarks import lab, peers
 
-# The two official ones differ in how they send, and a walk is mostly decoding.
+# The two official clients differ in how they send, but a walk is mostly decoding.
 PEERS = ("fcasync", "raw", "plain", "stripe_aiohttp")
 
 

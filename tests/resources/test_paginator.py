@@ -1,4 +1,4 @@
-"""Walking lists: one page, every item, both directions, and what can go wrong on the way."""
+"""Walking lists: one page, all items, both directions, and errors in the middle."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Item:
 
 
 class List:
-    """A list at a server, newest first, that notes what it is asked for."""
+    """A list on a server, newest first, that records its requests."""
 
     def __init__(self, total: int) -> None:
         self.items = [Item(f"fca_{n}") for n in range(total)]
@@ -75,7 +75,7 @@ def test_a_walk_yields_each_item_once_and_in_order(
 def test_a_walk_backwards_yields_the_items_before_in_reverse(
     total: int, limit: int, data: st.DataObject
 ) -> None:
-    """From any item, ending_before yields what stands before it, nearest first."""
+    """From any item, ending_before yields the items before it, nearest first."""
     source = List(total)
     start = data.draw(st.integers(0, total - 1))
 
@@ -86,7 +86,7 @@ def test_a_walk_backwards_yields_the_items_before_in_reverse(
 
 
 async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
-    """`await` is one request; without a limit Stripe decides how many items come."""
+    """`await` sends one request; without a limit Stripe decides the number of items."""
     source = List(30)
     page = await source.walk()
     assert (len(page.data), page.has_more, page.next_cursor) == (10, True, "fca_9")
@@ -94,7 +94,7 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
 
 
 async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
-    """It is a list like any other, and shows what a page would."""
+    """It is a normal list, and looks like a page."""
     accounts = [Account(id=f"fca_{n}", status="active") for n in range(3)]
 
     async def fetch(params: Mapping[str, Any]) -> Page[Account]:
@@ -108,13 +108,13 @@ async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
 
 
 async def test_awaiting_keeps_to_max_items() -> None:
-    """A page holds no more than the list was made for."""
+    """A page holds at most `max_items` items."""
     page = await List(30).walk(max_items=3)
     assert len(page.data) == 3
 
 
-async def test_a_walk_asks_for_the_largest_pages() -> None:
-    """Without a limit a walk needs the fewest requests; with few items it asks for few."""
+async def test_a_walk_fetches_the_largest_pages() -> None:
+    """Without a limit a walk sends the fewest requests; a small `max_items` makes a small page."""
     source = List(250)
     assert len(await source.walk().collect()) == 250
     assert [asked["limit"] for asked in source.asked] == [100, 100, 100]
@@ -134,7 +134,7 @@ async def test_pages_are_walked_one_by_one() -> None:
 
 
 async def test_one_page_is_fetched_ahead_and_never_more() -> None:
-    """While the consumer holds the first item the second page is on its way, the third is not."""
+    """During the first item the second page is being fetched, but the third is not."""
     source = List(30)
     walk = aiter(source.walk(limit=5))
     await anext(walk)
@@ -145,7 +145,7 @@ async def test_one_page_is_fetched_ahead_and_never_more() -> None:
 
 
 async def test_without_prefetch_nothing_is_fetched_ahead() -> None:
-    """`prefetch=False` asks only for what is needed."""
+    """`prefetch=False` fetches only pages that are needed."""
     source = List(30)
     walk = aiter(source.walk(limit=5, prefetch=False))
     await anext(walk)
@@ -156,7 +156,7 @@ async def test_without_prefetch_nothing_is_fetched_ahead() -> None:
 
 
 async def test_leaving_a_loop_early_leaves_no_task_behind() -> None:
-    """A `break` cancels the page that is on its way, and no request follows."""
+    """A `break` cancels the request in flight, and no request follows."""
     source = List(30)
     before = asyncio.all_tasks()
     async for _ in source.walk(limit=5):
@@ -194,7 +194,7 @@ async def test_a_cancelled_consumer_cancels_its_request() -> None:
 
 
 @pytest.mark.parametrize("prefetch", [True, False])
-async def test_an_error_in_mid_walk_says_where_to_go_on(prefetch: bool) -> None:
+async def test_an_error_in_a_walk_says_where_to_resume(prefetch: bool) -> None:
     """All items before the failed page arrive first; `.cursor` resumes without a gap."""
     source = List(12)
 
@@ -212,10 +212,10 @@ async def test_an_error_in_mid_walk_says_where_to_go_on(prefetch: bool) -> None:
     assert seen + rest == source.items
 
 
-async def test_an_error_that_nobody_waits_for_is_not_reported(
+async def test_an_error_after_the_end_is_not_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A page fetched ahead may fail after the consumer left: nobody asked for it."""
+    """A page fetched ahead may fail after the consumer has left; the error is discarded."""
     source = List(12)
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
@@ -239,8 +239,8 @@ async def test_an_error_that_nobody_waits_for_is_not_reported(
     ],
     ids=["same-cursor", "empty"],
 )
-async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
-    """list-loop: one repeated cursor, or an empty page with has_more, ends the walk."""
+async def test_a_list_without_progress_is_an_error(page: Page[Item]) -> None:
+    """list-loop: a repeated cursor or an empty page with has_more ends the walk."""
     asked: list[Mapping[str, Any]] = []
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
@@ -256,7 +256,7 @@ async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
 
 @pytest.mark.parametrize("length", [2, 3, 7])
 async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
-    """list-loop: however many pages the circle has, the walk ends after a few rounds."""
+    """list-loop: the walk ends after a few rounds, whatever the length of the circle."""
     asked = 0
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
@@ -270,7 +270,7 @@ async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
 
 
 async def test_a_long_walk_neither_recurses_nor_grows() -> None:
-    """2 000 pages need 2 000 requests and a flat stack."""
+    """A walk of 2 000 pages sends 2 000 requests and keeps its stack flat."""
     source = List(2000)
     count = 0
     async for _ in source.walk(limit=1):
@@ -289,7 +289,7 @@ async def test_a_long_walk_neither_recurses_nor_grows() -> None:
         {"starting_after": "../x"},
     ],
 )
-def test_a_bad_argument_is_refused_when_the_list_is_made(bad: dict[str, Any]) -> None:
-    """Not in the middle of a loop, and before any request."""
+def test_an_invalid_argument_is_refused_immediately(bad: dict[str, Any]) -> None:
+    """It is refused before any request, not in the middle of a loop."""
     with pytest.raises(InvalidArgumentError):
         List(3).walk(**bad)

@@ -1,4 +1,4 @@
-"""What each method sends, against the requests of the official SDK's own tests."""
+"""The request of each method, compared with the official SDK's own tests."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -202,7 +202,7 @@ async def test_a_call_sends_what_the_official_sdk_sends(
 
 
 def test_every_published_request_is_covered() -> None:
-    """The table above holds all requests that the official SDK's tests make, as they make them."""
+    """The table above has all requests of the official SDK's tests."""
     published = {
         row["call"].removeprefix("stripe.financial_connections."): row
         for row in json.loads(PUBLISHED.read_text())
@@ -217,8 +217,8 @@ def test_every_published_request_is_covered() -> None:
         assert row["method"] == method.lower()
 
 
-async def test_a_refresh_answer_may_say_pending_on_the_account(wire: WireMock) -> None:
-    """unknown-enum: Stripe's own example does; the value stays readable, the rest empty."""
+async def test_a_refreshed_account_may_have_the_status_pending(wire: WireMock) -> None:
+    """unknown-enum: Stripe's own example has it; the value stays readable."""
     url = f"https://api.stripe.com{ROOT}/accounts/fca_xyz/refresh"
     wire.add(url, "POST", payload=ACCOUNT | {"status": "pending", "balance": None})
     async with fcasync.Client(KEY) as client:

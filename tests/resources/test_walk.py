@@ -1,4 +1,4 @@
-"""Long walks: as few requests as there can be, and flat memory."""
+"""Long walks: few requests and flat memory."""
 
 import gc
 import tracemalloc
@@ -28,7 +28,7 @@ async def walked(sandbox: Sandbox, **arguments: Any) -> list[str]:
 
 
 async def test_a_walk_makes_one_request_per_hundred_accounts(sandbox: Sandbox) -> None:
-    """Pages of 100, nothing asked for twice, and backwards the same in reverse."""
+    """Pages have 100 items, none is fetched twice, and walking backwards reverses the order."""
     ids = await walked(sandbox)
     assert len(set(ids)) == ACCOUNTS
     assert len(sandbox.ledger) == ACCOUNTS // 100

@@ -1,4 +1,4 @@
-"""Everything as a user would write it; mypy reads this file, nothing runs it."""
+"""The whole API as a user would call it; mypy checks this file, nothing runs it."""
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
