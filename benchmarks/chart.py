@@ -26,12 +26,12 @@ def draw(result: Result) -> str:
     parts = [_text(0, 18, result.title, "title"), _text(0, 38, result.unit, "quiet")]
     y = 62
     for group, members in groupby(result.lines, lambda line: line.group):
-        found = list(members)
+        lines = list(members)
         if group:
             parts.append(_text(0, y + 8, group, "quiet"))
             y += 20
-        longest = max(line.value for line in found)
-        for line in found:
+        longest = max(line.value for line in lines)
+        for line in lines:
             parts.append(_bar(line, y, longest))
             y += BAR + GAP
         y += GAP

@@ -174,12 +174,14 @@ def compare(
     for number in range(rounds):
         rng.shuffle(order)
         for name, competitor in order:
-            given = arguments[name]
+            job_arguments = arguments[name]
             # In the first round it also opens all connections.
-            warm_up = WARM_UP[job] if number else max(data.PAGE, given.get("concurrency", 0))
-            sample = competitor.run(job, warm_up=warm_up, **given)
+            warm_up = (
+                WARM_UP[job] if number else max(data.PAGE, job_arguments.get("concurrency", 0))
+            )
+            sample = competitor.run(job, warm_up=warm_up, **job_arguments)
             sample["cpu"], sample["wall"] = (
-                sample[clock] / given["times"] for clock in ("cpu", "wall")
+                sample[clock] / job_arguments["times"] for clock in ("cpu", "wall")
             )
             samples[name].append(sample)
     return samples
@@ -194,10 +196,10 @@ def lines(
 ) -> list[Line]:
     """Return a line for each competitor, with its processor time per unit of work."""
     ours = [sample["cpu"] for sample in samples["fcasync"]]
-    found = []
+    lines = []
     for name, theirs in samples.items():
         ratios = [own / sample["cpu"] for own, sample in zip(ours, theirs, strict=True)]
-        found.append(
+        lines.append(
             Line(
                 label=labels[name],
                 value=statistics.median(sample["cpu"] for sample in theirs) * scale,
@@ -207,7 +209,7 @@ def lines(
                 spread=quartiles(ratios),
             )
         )
-    return found
+    return lines
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:

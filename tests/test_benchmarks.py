@@ -23,21 +23,21 @@ def test_a_quick_run_writes_its_results(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("json", "svg")
     }
-    found = json.loads((tmp_path / "refresh.json").read_text())
-    labels = {line["label"] for line in found["lines"]}
+    written = json.loads((tmp_path / "refresh.json").read_text())
+    labels = {line["label"] for line in written["lines"]}
     assert peers.LABELS["fcasync"] in labels
     assert peers.LABELS["raw"] in labels
-    assert all(line["value"] > 0 for line in found["lines"])
-    assert {"cpu", "date", "python", "versions"} <= found["machine"].keys()
+    assert all(line["value"] > 0 for line in written["lines"])
+    assert {"cpu", "date", "python", "versions"} <= written["machine"].keys()
     ET.parse(tmp_path / "refresh.svg")
 
 
 def test_every_committed_result_has_a_measure() -> None:
     """No result is left over from a removed measure, and all are results of full runs."""
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        found = json.loads(path.read_text())
-        assert found["measure"] in {*MEASURES, "goodput"}
-        assert found["size"] == "full"
+        written = json.loads(path.read_text())
+        assert written["measure"] in {*MEASURES, "goodput"}
+        assert written["size"] == "full"
         assert path.with_suffix(".svg").exists()
 
 
@@ -90,11 +90,11 @@ def test_a_chart_draws_each_line() -> None:
 def test_a_missing_library_is_noted_and_the_others_run() -> None:
     """A competitor whose library is not installed is left out with a note."""
     notes: list[str] = []
-    everybody = {
+    competitors = {
         "here": lab.Competitor("decoders.parsed"),
         "gone": lab.Competitor("decoders.parsed", loop="no_such_loop"),
     }
-    with lab.present(everybody, notes) as present:
+    with lab.present(competitors, notes) as present:
         assert list(present) == ["here"]
     assert notes == ["gone is left out: no_such_loop is not installed"]
 

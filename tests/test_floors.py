@@ -83,15 +83,15 @@ def level(module: str, levels: dict[str, int]) -> int:
 
 def imports(path: Path) -> set[str]:
     """Return every module that *path* imports, wherever in the file it does so."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}"
-                found.add(inside if inside in MODULES else node.module)
-    return found
+                modules.add(inside if inside in MODULES else node.module)
+    return modules
 
 
 def targets(module: str) -> set[str]:

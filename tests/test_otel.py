@@ -56,8 +56,8 @@ class Recorder:
         if data is None:
             return []
         scopes = [scope for each in data.resource_metrics for scope in each.scope_metrics]
-        found = [metric for scope in scopes for metric in scope.metrics if metric.name == name]
-        return [point for metric in found for point in metric.data.data_points]
+        matching = [metric for scope in scopes for metric in scope.metrics if metric.name == name]
+        return [point for metric in matching for point in metric.data.data_points]
 
     def everything(self) -> str:
         data = self.metrics.get_metrics_data()

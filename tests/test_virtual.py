@@ -29,10 +29,10 @@ def test_threads_run_inline() -> None:
     """A function for a thread runs immediately, so that no time passes meanwhile."""
 
     async def main() -> tuple[int, float]:
-        found = await asyncio.to_thread(lambda: 42)
+        number = await asyncio.to_thread(lambda: 42)
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: 1 // 0)
-        return found, asyncio.get_running_loop().time()
+        return number, asyncio.get_running_loop().time()
 
     assert run(main()) == (42, 0.0)
 

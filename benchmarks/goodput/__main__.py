@@ -12,10 +12,10 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 def run(folder: Path | None, console: Console, *, quick: bool) -> None:
     """Measure, print the table, and write the files into *folder* unless it is None."""
-    found = measure.run(schedule.QUICK if quick else schedule.FULL)
-    report.show(found, console)
+    result = measure.run(schedule.QUICK if quick else schedule.FULL)
+    report.show(result, console)
     if folder:
-        report.save(found, folder)
+        report.save(result, folder)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ class Score(NamedTuple):
     """The 429s in each bin of time."""
 
 
-class Found(NamedTuple):
+class Result(NamedTuple):
     """The result of the measure."""
 
     schedule: Schedule
@@ -65,7 +65,7 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def run(schedule: Schedule) -> Found:
+def run(schedule: Schedule) -> Result:
     """Run all competitors on *schedule*, one after another."""
     scores, notes = {}, []
     for name, label in LABELS.items():
@@ -74,7 +74,7 @@ def run(schedule: Schedule) -> Found:
             notes.append(f"{label} is left out: {counts['missing']} is not installed")
         else:
             scores[name] = score(label, ledger, counts["given_up"], schedule)
-    return Found(schedule, scores, notes)
+    return Result(schedule, scores, notes)
 
 
 def score(label: str, ledger: Ledger, given_up: int, schedule: Schedule) -> Score:

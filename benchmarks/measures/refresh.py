@@ -9,8 +9,8 @@ def run(size: lab.Size) -> lab.Result:
     lines: list[lab.Line] = []
     notes: list[str] = []
     with lab.serving() as url:
-        everybody = {name: lab.Competitor(f"peers.{name}", url) for name in peers.LABELS}
-        with lab.present(everybody, notes) as present:
+        competitors = {name: lab.Competitor(f"peers.{name}", url) for name in peers.LABELS}
+        with lab.present(competitors, notes) as present:
             for concurrency in size.concurrencies:
                 arguments = {
                     name: {

@@ -9,8 +9,8 @@ PEERS = ("fcasync", "raw", "plain", "stripe_aiohttp")
 def run(size: lab.Size) -> lab.Result:
     notes: list[str] = []
     with lab.serving() as url:
-        everybody = {name: lab.Competitor(f"peers.{name}", url) for name in PEERS}
-        with lab.present(everybody, notes) as present:
+        competitors = {name: lab.Competitor(f"peers.{name}", url) for name in PEERS}
+        with lab.present(competitors, notes) as present:
             arguments = {name: {"times": size.walk} for name in present}
             samples = lab.compare(present, size.walks, "walk", arguments)
     title = f"Walk through {size.walk:,} accounts by pages of 100"

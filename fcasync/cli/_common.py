@@ -59,7 +59,7 @@ class Connection:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Client]:
-        """Open a client, and the sandbox it talks to if one was asked for."""
+        """Open a client, and the sandbox it talks to if there is one."""
         if self.sandbox is None:
             if self.api_key is None and not os.environ.get("STRIPE_API_KEY"):
                 raise Failure(

@@ -38,7 +38,7 @@ class Table:
     def close(self) -> None:
         """Print the table; in a file or a pipe no column is cut or dropped."""
         if not self._rows:
-            click.echo("nothing found", err=True)
+            click.echo("no results", err=True)
             return
         console = Console(highlight=False)
         if console.is_terminal:

@@ -42,7 +42,7 @@ def make_account(**fields: Any) -> Account:
             JSON. ``extra`` holds fields that fcasync does not know.
 
     Raises:
-        TypeError: There is no such field.
+        TypeError: The model has no such field.
         ProtocolError: A value does not fit its field.
     """
     made: Account = _make(Account, _account(), fields)

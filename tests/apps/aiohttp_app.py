@@ -32,8 +32,8 @@ def build(stripe: fcasync.Client, webhook_secret: str, refreshed: list[str]) -> 
             yield
 
     async def account(request: web.Request) -> web.Response:
-        found = await stripe.accounts.retrieve(request.match_info["id"])
-        return web.json_response(fcasync.to_dict(found))
+        account = await stripe.accounts.retrieve(request.match_info["id"])
+        return web.json_response(fcasync.to_dict(account))
 
     async def refresh(request: web.Request) -> web.Response:
         accepted = await stripe.accounts.refresh(

@@ -165,7 +165,7 @@ def test_text_from_banks_cannot_control_the_terminal(capsys: pytest.CaptureFixtu
 def test_an_empty_list_says_so_on_stderr(sandbox: Sandbox) -> None:
     """An empty list is a success, and stdout stays empty for the next command in the pipe."""
     result = fcasync("accounts", "list", "--customer", "cus_nobody", *connection(sandbox))
-    assert (result.exit_code, one_sentence(result)) == (0, "nothing found")
+    assert (result.exit_code, one_sentence(result)) == (0, "no results")
 
 
 def test_failed_only_retries_the_failed_accounts(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_ids_come_from_standard_input(sandbox: Sandbox) -> None:
     stdin = f'{first}\n\n{{"id": "{second}"}}\n'
     arguments = ("refresh", "--from", "-", "--features", "balance", "--output", "jsonl")
     result = fcasync(*arguments, *connection(sandbox), stdin=stdin)
-    found = {json.loads(line)["account_id"] for line in result.stdout.splitlines()}
-    assert found == {first, second}
+    printed = {json.loads(line)["account_id"] for line in result.stdout.splitlines()}
+    assert printed == {first, second}
 
 
 def test_a_single_account_goes_through_all_its_verbs(sandbox: Sandbox) -> None:

@@ -34,8 +34,8 @@ def json_of(draw: st.DrawFn, cls: Any) -> dict[str, Any]:
     drawn = draw(unknown_fields(set(fields)))
     for name, hint in fields.items():
         kind = without_none(hint)
-        value = draw(st.sampled_from(["absent", "null", "given", "given"]))
-        if kind is hint or value == "given":
+        value = draw(st.sampled_from(["absent", "null", "value", "value"]))
+        if kind is hint or value == "value":
             drawn[name] = draw(value_of(kind))
         elif value == "null":
             drawn[name] = None
@@ -67,8 +67,8 @@ def value_of(kind: Any) -> st.SearchStrategy[Any]:
 
 def schemas() -> dict[str, Any]:
     """Return Stripe's schemas by name."""
-    found: dict[str, Any] = json.loads((SPEC / "fc_jsonschema.json").read_text())["$defs"]
-    return found
+    schemas: dict[str, Any] = json.loads((SPEC / "fc_jsonschema.json").read_text())["$defs"]
+    return schemas
 
 
 def json_in(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:

@@ -131,12 +131,12 @@ class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.met: set[str] = set()
+        self.tags: set[str] = set()
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.open.append(tag)
-        self.met.add(tag)
+        self.tags.add(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -162,7 +162,7 @@ def test_every_model_becomes_a_valid_table(cls: Any) -> None:
     @settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
     @given(json_of(cls))
     def check(value: dict[str, Any]) -> None:
-        assert parse(decoder(cls)(value)._repr_html_()).met <= TABLE
+        assert parse(decoder(cls)(value)._repr_html_()).tags <= TABLE
 
     check()
 

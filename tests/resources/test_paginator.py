@@ -24,11 +24,11 @@ class List:
 
     def __init__(self, total: int) -> None:
         self.items = [Item(f"fca_{n}") for n in range(total)]
-        self.asked: list[Mapping[str, Any]] = []
+        self.requests: list[Mapping[str, Any]] = []
         self.under_way = 0
 
     async def fetch(self, params: Mapping[str, Any]) -> Page[Item]:
-        self.asked.append(params)
+        self.requests.append(params)
         self.under_way += 1
         try:
             await asyncio.sleep(0)
@@ -68,7 +68,7 @@ def test_a_walk_yields_each_item_once_and_in_order(
 
     assert asyncio.run(collect()) == source.items[:max_items]
     wanted = total if max_items is None else min(total, max_items)
-    assert len(source.asked) <= max(1, -(-wanted // limit))
+    assert len(source.requests) <= max(1, -(-wanted // limit))
 
 
 @given(total=st.integers(1, 30), limit=st.integers(1, 7), data=st.data())
@@ -90,7 +90,7 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
     source = List(30)
     page = await source.walk()
     assert (len(page.data), page.has_more, page.next_cursor) == (10, True, "fca_9")
-    assert [dict(asked) for asked in source.asked] == [{"limit": None}]
+    assert [dict(params) for params in source.requests] == [{"limit": None}]
 
 
 async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
@@ -100,9 +100,9 @@ async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
     async def fetch(params: Mapping[str, Any]) -> Page[Account]:
         return Page(data=accounts)
 
-    found = await Paginator(fetch).collect()
-    assert found == accounts
-    html = found._repr_html_()  # type: ignore[attr-defined]
+    collected = await Paginator(fetch).collect()
+    assert collected == accounts
+    html = collected._repr_html_()  # type: ignore[attr-defined]
     assert "3 Accounts" in html
     assert html.count("<tr>") == 4
 
@@ -117,10 +117,10 @@ async def test_a_walk_fetches_the_largest_pages() -> None:
     """Without a limit a walk sends the fewest requests; a small `max_items` makes a small page."""
     source = List(250)
     assert len(await source.walk().collect()) == 250
-    assert [asked["limit"] for asked in source.asked] == [100, 100, 100]
-    source.asked.clear()
+    assert [params["limit"] for params in source.requests] == [100, 100, 100]
+    source.requests.clear()
     assert len(await source.walk().collect(max_items=3)) == 3
-    assert [asked["limit"] for asked in source.asked] == [3]
+    assert [params["limit"] for params in source.requests] == [3]
 
 
 async def test_pages_are_walked_one_by_one() -> None:
@@ -140,7 +140,7 @@ async def test_one_page_is_fetched_ahead_and_never_more() -> None:
     await anext(walk)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(source.asked) == 2
+    assert len(source.requests) == 2
     await walk.aclose()
 
 
@@ -151,7 +151,7 @@ async def test_without_prefetch_nothing_is_fetched_ahead() -> None:
     await anext(walk)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(source.asked) == 1
+    assert len(source.requests) == 1
     await walk.aclose()
 
 
@@ -165,7 +165,7 @@ async def test_leaving_a_loop_early_leaves_no_task_behind() -> None:
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert source.under_way == 0
-    assert len(source.asked) <= 2
+    assert len(source.requests) <= 2
 
 
 async def test_a_cancelled_consumer_cancels_its_request() -> None:
@@ -175,7 +175,7 @@ async def test_a_cancelled_consumer_cancels_its_request() -> None:
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
         page = await source.fetch(params)
-        if len(source.asked) == 2:
+        if len(source.requests) == 2:
             source.under_way += 1
             try:
                 hang.set()
@@ -241,32 +241,32 @@ async def test_an_error_after_the_end_is_not_reported(
 )
 async def test_a_list_without_progress_is_an_error(page: Page[Item]) -> None:
     """list-loop: a repeated cursor or an empty page with has_more ends the walk."""
-    asked: list[Mapping[str, Any]] = []
+    requests: list[Mapping[str, Any]] = []
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
-        asked.append(params)
-        return Page(data=[Item("fca_1")], has_more=True) if len(asked) == 1 else page
+        requests.append(params)
+        return Page(data=[Item("fca_1")], has_more=True) if len(requests) == 1 else page
 
     walk: Paginator[Item] = Paginator(fetch)
     with pytest.raises(PaginationError) as caught:
         await walk.collect()
     assert caught.value.cursor == "fca_1"
-    assert len(asked) == 2
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize("length", [2, 3, 7])
 async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
     """list-loop: the walk ends after a few rounds, whatever the length of the circle."""
-    asked = 0
+    requests = 0
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
-        nonlocal asked
-        asked += 1
-        return Page(data=[Item(f"fca_{asked % length}")], has_more=True)
+        nonlocal requests
+        requests += 1
+        return Page(data=[Item(f"fca_{requests % length}")], has_more=True)
 
     with pytest.raises(PaginationError, match="earlier one ended"):
         await Paginator(fetch).collect()
-    assert asked <= 4 * length
+    assert requests <= 4 * length
 
 
 async def test_a_long_walk_neither_recurses_nor_grows() -> None:
@@ -275,7 +275,7 @@ async def test_a_long_walk_neither_recurses_nor_grows() -> None:
     count = 0
     async for _ in source.walk(limit=1):
         count += 1
-    assert (count, len(source.asked)) == (2000, 2000)
+    assert (count, len(source.requests)) == (2000, 2000)
 
 
 @pytest.mark.parametrize(

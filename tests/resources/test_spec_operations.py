@@ -49,12 +49,12 @@ NESTED: dict[tuple[str, str], Any] = {
 
 def ours() -> dict[tuple[str, str], Operation[Any]]:
     """Return fcasync's operations by method and route."""
-    found: dict[tuple[str, str], Operation[Any]] = {}
+    operations: dict[tuple[str, str], Operation[Any]] = {}
     for module in (accounts, sessions, transactions):
         for value in vars(module).values():
             if isinstance(value, Operation):
-                found[value.method, value.route] = value
-    return found
+                operations[value.method, value.route] = value
+    return operations
 
 
 def published() -> Iterator[tuple[str, str, dict[str, Any]]]:
