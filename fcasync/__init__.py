@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        # Everything is imported when the first name is used: pytest imports the package wherever
-        # it is installed, for the plugin's sake, and should not wait for aiohttp to do so.
+        # Everything is imported when the first name is used: pytest imports the package for its
+        # plugin in every run, and should not have to wait for aiohttp.
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
         exports = import_module("fcasync._exports")

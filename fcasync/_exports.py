@@ -1,4 +1,4 @@
-"""What ``import fcasync`` offers; the package imports it when the first name is used."""
+"""The public names of ``fcasync``; imported when the first of them is used."""
 
 from fcasync import errors, models
 from fcasync._facts.public import show_as

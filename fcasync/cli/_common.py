@@ -1,4 +1,4 @@
-"""What all commands share: connection options, the client they open, exit codes."""
+"""The parts that all commands share: connection options, the client, and exit codes."""
 
 import asyncio
 import os
