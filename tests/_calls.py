@@ -28,7 +28,8 @@ POST: Operation[Any] = Operation(
 
 
 def options(base_url: str = "http://127.0.0.1:1", **changes: Any) -> Options:
-    settings = {"timeout": 30.0, "deadline": 90.0, "retry": RetryPolicy()} | changes
+    settings: dict[str, Any] = {"timeout": 30.0, "deadline": 90.0, "retry": RetryPolicy()}
+    settings |= changes
     return Options(api_key=checks.api_key(KEY), base_url=base_url, **settings)
 
 

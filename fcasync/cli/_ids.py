@@ -13,11 +13,11 @@ import orjson
 from fcasync.cli._common import Failure
 
 CHUNK = 1000
-"""Lines read at a time, in a thread: a slow pipe must not hold up the loop."""
+"""The number of lines that a thread reads at once: a slow pipe must not block the loop."""
 
 
 async def read_ids(name: str) -> AsyncIterator[str]:
-    """Yield the ids in file *name* (``-`` is standard input), one a line; blank lines are skipped.
+    """Yield the ids in file *name*, one per line; ``-`` is standard input, blank lines are skipped.
 
     A line that begins with ``{`` is JSON with the id in ``id`` or ``account_id``.
 
@@ -36,7 +36,7 @@ async def read_ids(name: str) -> AsyncIterator[str]:
 
 def _open(name: str) -> TextIO:
     try:
-        # A line of other bytes is an id that is refused: one outcome, not the end of the job.
+        # A line that is not UTF-8 becomes an id that is refused: the job goes on.
         return Path(name).open(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise Failure(f"cannot read {name}: {error.strerror}") from error
@@ -53,7 +53,7 @@ def _id(text: str, where: str) -> str:
         row = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Failure(f"{where}: not JSON: {error}") from error
-    found = row.get("account_id") or row.get("id")
-    if not isinstance(found, str):
+    account_id = row.get("account_id") or row.get("id")
+    if not isinstance(account_id, str):
         raise Failure(f"{where}: neither 'id' nor 'account_id' in this line")
-    return found
+    return account_id

@@ -48,7 +48,7 @@ OUTCOME_COLUMNS = (
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Which accounts to refresh; just one of the ways is used."""
+    """Which accounts to refresh; exactly one of the ways to name them is used."""
 
     ids: tuple[str, ...]
     file: str | None
@@ -57,42 +57,42 @@ class Source:
     failed_only: bool
 
     def check(self) -> None:
-        """Refuse no source, and more than one."""
+        """Check that there is exactly one source."""
         if sum(map(bool, (self.ids, self.file, self.everything, self.failed_only))) != 1:
-            raise click.UsageError("give account ids, or --from FILE, or --all, or --failed-only")
+            raise click.UsageError(
+                "choose exactly one of: account ids, --from FILE, --all, --failed-only"
+            )
         if self.failed_only and not self.journal:
-            raise click.UsageError("--failed-only reads the failures from --journal")
+            raise click.UsageError("--failed-only needs --journal, which holds the failures")
 
     def accounts(self, client: Client) -> Iterable[str] | AsyncIterable[str | Account]:
-        """Return the accounts, read only as fast as they are worked off."""
+        """Return the accounts, consumed only as fast as they are processed."""
         if self.file is not None:
             return read_ids(self.file)
         if self.failed_only and self.journal:
             outcomes = read_journal(self.journal)
-            # A list, for the job cannot open a journal that is still being read.
+            # A list, because the job cannot open a journal that is still being read.
             return [outcome.account_id for outcome in outcomes if outcome.status == "failed"]
         return client.accounts.list() if self.everything else self.ids
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
 @click.argument("ids", nargs=-1, metavar="[IDS]...")
+@click.option("--from", "file", metavar="FILE", help="File of ids or JSON lines (- for stdin).")
+@click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
 @click.option(
-    "--from", "file", metavar="FILE", help="Ids, or JSON with an id, one a line; - is stdin."
-)
-@click.option("--all", "everything", is_flag=True, help="Every account that the key can see.")
-@click.option(
-    "--failed-only", is_flag=True, help="Once more those that failed, as --journal knows."
+    "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
 )
 @features_option("balance", "ownership", "transactions")
-@click.option("--journal", metavar="FILE", help="Where to remember what is done, to resume.")
-@click.option("--max-rate", type=POSITIVE, metavar="R", help="Requests a second, at most.")
+@click.option("--journal", metavar="FILE", help="Journal file; makes the job resumable.")
+@click.option("--max-rate", type=POSITIVE, metavar="R", help="Maximum requests per second.")
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
     metavar="N",
-    help="Requests at the same time, at most.",
+    help="Maximum requests in flight.",
 )
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
@@ -101,7 +101,7 @@ class Source:
     default=900.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for each bank.",
+    help="Maximum time to wait for each bank.",
 )
 @output_option
 @connection_options
@@ -118,8 +118,8 @@ async def refresh(
 ) -> int:
     """Refresh any number of accounts, each exactly once.
 
-    With --journal the job can be stopped, or killed, at any moment: the same command goes on where
-    it was. --output json, jsonl and csv print the outcome of every account.
+    With --journal, the job can be stopped or killed at any moment: run the same command again to
+    resume it. With --output json, jsonl or csv, the outcome of every account is printed.
     """
     source = Source(
         ids=ids, file=file, everything=everything, journal=journal, failed_only=failed_only
@@ -135,7 +135,7 @@ async def refresh(
                 await _print_outcomes(run, output)
         except asyncio.CancelledError as stop:
             raise Failure(_how_to_resume(job.report, journal), INTERRUPTED) from stop
-    # The results own stdout; where there are none to print, the summary is the result.
+    # Results go to stdout; without results to print, the summary is the result.
     click.echo(str(job.report), err=output != "table")
     return SOME_FAILED if job.report.by_status()["failed"] else OK
 
@@ -148,7 +148,7 @@ async def _print_outcomes(run: BulkRun, output: str) -> None:
 
 
 class _Failures:
-    """What stands for the outcomes in front of the summary: the first that failed, on stderr."""
+    """The first failed outcomes, printed on stderr before the summary instead of all outcomes."""
 
     SHOWN = 10
 
@@ -165,7 +165,7 @@ class _Failures:
 
     def close(self) -> None:
         if more := self._count - len(self._sentences):
-            self._sentences.append(f"{more} more failed; --output jsonl tells about each account")
+            self._sentences.append(f"{more} more failed; use --output jsonl to see every account")
         for sentence in self._sentences:
             click.echo(f"fcasync: {sentence}", err=True)
 
@@ -182,12 +182,12 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _stop_on_signals() -> None:
-    """End on SIGTERM as on Ctrl-C: what is finished is written, then the job stops."""
+    """Stop on SIGTERM as on Ctrl-C: finished accounts are saved before the job stops."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def stop() -> None:
-        # A second Ctrl-C, even after the loop, would tear the orderly end, which is short, apart.
+        # A second Ctrl-C, even after the loop has ended, would interrupt the short shutdown.
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         for number in numbers:
             loop.remove_signal_handler(number)
@@ -203,20 +203,20 @@ def _stop_on_signals() -> None:
 def _how_to_resume(report: Report, journal: str | None) -> str:
     stopped = f"stopped with {report.total} done"
     if journal is None:
-        return f"{stopped}; without --journal a new run begins from the start"
+        return f"{stopped}; without --journal a new run starts over"
     words = sys.argv[1:]
     kept = _without_key(words)
-    key = "" if kept == words else ", giving --api-key again,"
-    return f"{stopped}; resume{key} with: {shlex.join([*_program(), *kept])}"
+    key = "" if kept == words else " (with --api-key)"
+    return f"{stopped}; to resume, run{key}: {shlex.join([*_program(), *kept])}"
 
 
 def _program() -> list[str]:
-    """Return the words that start this command, as they were typed."""
+    """Return the words that start this command, as the user typed them."""
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    found = shutil.which(script.name)
-    return [script.name if found and script.samefile(found) else str(script)]
+    on_path = shutil.which(script.name)
+    return [script.name if on_path and script.samefile(on_path) else str(script)]
 
 
 def _without_key(arguments: list[str]) -> list[str]:

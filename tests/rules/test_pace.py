@@ -300,7 +300,7 @@ def test_a_job_that_met_no_limit_leaves_none_behind() -> None:
     pace.unlearn()
     assert pace.rate == START_RATE
     pace.unlearn()
-    assert (pace.rate, pace.reserve(0.0), pace.reserve(0.0)) == (None, 0.0, 0.0)
+    assert [pace.rate, pace.reserve(0.0), pace.reserve(0.0)] == [None, 0.0, 0.0]
     pace.learn(100)
     probe(pace, 0.0, refused=3, accepted=20)
     pace.unlearn()

@@ -26,12 +26,13 @@ class Driver:
     Attributes:
         now: The real time that the next request happens at.
         effects: The effects of all requests so far.
+        reply: The reply to the latest request.
     """
 
     world: World
     now: float = START
     effects: list[Emit] = attrs.Factory(list)
-    reply: Reply | None = None
+    reply: Reply = attrs.field(init=False)
 
     def send(
         self,

@@ -31,7 +31,7 @@ from fcasync.errors import (
     ProtocolError,
 )
 from tests._calls import GET, POST
-from tests._server import Server, drip, http, reset, serving, stall
+from tests._server import Behaviour, Server, drip, http, reset, serving, stall
 
 pytestmark = pytest.mark.usefixtures("path")
 
@@ -470,8 +470,9 @@ def _child(transport: AiohttpTransport, url: str) -> None:
 
 async def test_no_error_shows_the_key(transport: AiohttpTransport) -> None:
     """repr-leak: neither an error nor what caused it holds the API key."""
-    garbage = [http(b"", "302 Found"), b"nonsense\r\n\r\n", http(b"[")]
-    for behaviour in (*garbage, reset, stall):
+    garbage = http(b"", "302 Found"), b"nonsense\r\n\r\n", http(b"[")
+    behaviours: list[bytes | Behaviour] = [*garbage, reset, stall]
+    for behaviour in behaviours:
         async with serving(behaviour) as server:
             with pytest.raises(FCError) as caught:
                 await send(transport, server, timeout=0.05)

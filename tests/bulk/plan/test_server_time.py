@@ -5,12 +5,12 @@ from email.utils import formatdate
 import pytest
 
 from fcasync.bulk._plan.server_time import ServerTime
-from tests.bulk.plan._model import LocalClock
+from fcasync.testing import FakeClock
 
 SERVER = 1_700_000_000
 
 
-def told(clock: LocalClock) -> ServerTime:
+def told(clock: FakeClock) -> ServerTime:
     time = ServerTime(clock)
     time.observe({"Date": formatdate(SERVER, usegmt=True)})
     return time
@@ -18,33 +18,33 @@ def told(clock: LocalClock) -> ServerTime:
 
 def test_the_date_of_an_answer_is_the_time() -> None:
     """A local clock that is years off does not matter."""
-    clock = LocalClock()
+    clock = FakeClock()
     time = told(clock)
-    clock.pass_(10)
+    clock.advance(10)
     assert (time.earliest(), time.latest()) == (SERVER + 10, SERVER + 10)
 
 
 def test_a_machine_that_slept_has_two_times() -> None:
     """What began is dated as early, what is old is judged as late, as it can have been."""
-    clock = LocalClock()
+    clock = FakeClock()
     time = told(clock)
-    clock.pass_(3600, asleep=True)
+    clock.shift(3600)
     assert (time.earliest(), time.latest()) == (SERVER, SERVER + 3600)
 
 
 def test_a_wall_clock_that_is_set_back_does_not_matter() -> None:
     """The monotonic clock went on."""
-    clock = LocalClock()
+    clock = FakeClock()
     time = told(clock)
-    clock.awake += 60
-    clock.wall -= 86400
+    clock.advance(60)
+    clock.shift(-86400)
     assert (time.earliest(), time.latest()) == (SERVER + 60, SERVER + 60)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": ""}])
 def test_an_answer_without_a_date_says_nothing(headers: dict[str, str]) -> None:
     """The last good date counts on; before the first, the wall clock is all there is."""
-    clock = LocalClock()
+    clock = FakeClock()
     time = ServerTime(clock)
     time.observe(headers)
     assert time.earliest() == int(clock.time())

@@ -9,13 +9,14 @@ from typing import Any
 
 import attrs
 
+from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Response
 from fcasync.bulk._run import BulkRun
 from fcasync.bulk._work.settings import Settings
 from fcasync.errors import APIStatusError, FCError, NotFoundError, RateLimitError
 from fcasync.models import Account, BalanceRefresh, Page
-from tests._virtual import VirtualClock
+from tests._virtual import virtual_clock
 
 Fault = Callable[[str, int], FCError | None]
 
@@ -35,7 +36,7 @@ class FakeWire:
     settle_seconds: float = 0.0
     fails_at_bank: frozenset[str] = frozenset()
     fault: Fault = no_fault
-    clock: VirtualClock = attrs.field(factory=VirtualClock)
+    clock: Clock = attrs.field(factory=virtual_clock)
     pace: Pace = attrs.field(factory=Pace)
     api_key: str = "test 0123"
     stripe_account: str | None = None

@@ -23,6 +23,8 @@ from fcasync.errors import (
     ServerError,
 )
 from fcasync.models import Account, Event, EventData
+from fcasync.testing import FakeClock
+from tests._virtual import EPOCH
 from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeWire, ids
 
@@ -576,9 +578,10 @@ def test_no_rows_of_a_torn_journal_are_sent_blindly(tmp_path: Path) -> None:
     wire = FakeWire(ids(6), pace=fast())
     work_off(wire, wire.ids[:3], journal=path)
     for name in wire.ids[3:5]:  # sent, and then lost with the end of the log
-        wire.executions[name], wire.refreshed_at[name] = 1, wire.clock.offset + 5
+        wire.executions[name], wire.refreshed_at[name] = 1, EPOCH + 5
     FileJournal.open(path, header_of(path)).close(is_complete=False)
-    wire.clock.offset += 30 * 3600
+    assert isinstance(wire.clock, FakeClock)
+    wire.clock.shift(30 * 3600)
     wire.keys.clear()
     _, report = work_off(wire, journal=path)
     assert report.to_dict()["by_reason"] == {"succeeded: had_run": 2}

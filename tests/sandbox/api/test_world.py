@@ -256,6 +256,7 @@ def test_effects_become_events_when_due() -> None:
     api.post(api.url(7, "refresh"), BALANCE)
     (effect,) = api.effects
     event, follow_up = api.world.due(effect, effect.at)
+    assert event is not None
 
     assert START < effect.at <= START + 1
     assert event["type"] == "financial_connections.account.refreshed_balance"
@@ -285,6 +286,7 @@ def test_a_subscription_sends_an_event_a_day_until_it_ends() -> None:
     times = []
     for _ in range(3):
         event, (daily,) = api.world.due(daily, daily.at)
+        assert event is not None
         times.append(event["created"])
     api.now = daily.at - 10
     api.post(api.url(1, "unsubscribe"), feature)

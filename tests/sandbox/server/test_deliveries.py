@@ -10,6 +10,8 @@ from aiohttp import web
 
 from fcasync._facts.signature import header
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._server import deliveries
+from fcasync.testing import FakeClock
 from tests.sandbox.worlds import ACCOUNTS, SESSIONS
 
 
@@ -34,25 +36,6 @@ class Receiver:
                 self.changed.clear()
                 await self.changed.wait()
         return [orjson.loads(body) for body, _ in self.got]
-
-
-class FastClock:
-    """The real time, but waits end at once."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def time(self) -> float:
-        return 1_800_000_000.0 + self.ahead
-
-    monotonic = time
-
-    async def sleep(self, seconds: float) -> None:
-        self.ahead += seconds
-        await asyncio.sleep(0)
-
-    def draw(self) -> float:
-        return 0.5
 
 
 @pytest.fixture
@@ -100,21 +83,17 @@ async def test_a_settled_refresh_is_announced_and_signed(receiver: Receiver) -> 
     assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
 
 
-class MovedClock(FastClock):
-    """A clock that a test moves, while sleepers wait for real (a hundredth of the time)."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
-
-
-async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: Receiver) -> None:
+async def test_an_event_arrives_when_its_clock_was_moved_from_outside(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever moves the clock that the sandbox was given need not tell the sandbox."""
-    clock = MovedClock()
+    monkeypatch.setattr(deliveries, "_LONGEST_NAP", 0.01)
+    clock = FakeClock(paced_by=lambda: 0.0)
     async with Sandbox(
         varied=False, webhook_url=receiver.url, settle_seconds=3600, clock=clock
     ) as sandbox:
         await refresh(sandbox, 0)
-        clock.ahead = 3600.0
+        clock.advance(3600.0)
 
         assert len(await receiver.until(lambda receiver: bool(receiver.got))) == 1
 
@@ -122,7 +101,7 @@ async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: 
 async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
     """Anything but a 2xx is tried again with the same event, up to five times."""
     receiver.answers = [500, 302, 429]
-    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FastClock()) as sandbox:
+    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FakeClock()) as sandbox:
         await refresh(sandbox, 0)
         events = await receiver.until(lambda receiver: len(receiver.got) == 4)
         while not sandbox.deliveries or not sandbox.deliveries[-1]["delivered"]:
@@ -137,7 +116,7 @@ async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
 async def test_an_endpoint_that_is_down_is_given_up() -> None:
     """After five attempts the event is lost, and the list of deliveries says so."""
     async with Sandbox(
-        varied=False, webhook_url="http://127.0.0.1:9/hook", clock=FastClock()
+        varied=False, webhook_url="http://127.0.0.1:9/hook", clock=FakeClock()
     ) as sandbox:
         await refresh(sandbox, 0)
         while len(sandbox.deliveries) < 5:
@@ -151,7 +130,7 @@ async def test_an_endpoint_that_is_down_is_given_up() -> None:
 async def test_events_can_arrive_twice(receiver: Receiver) -> None:
     """A duplicate has the id of the first: a handler can tell."""
     async with Sandbox(
-        varied=False, webhook_url=receiver.url, webhook_duplicates=1.0, clock=FastClock()
+        varied=False, webhook_url=receiver.url, webhook_duplicates=1.0, clock=FakeClock()
     ) as sandbox:
         await refresh(sandbox, 0, 1)
         events = await receiver.until(lambda receiver: len(receiver.got) == 4)
@@ -165,6 +144,7 @@ async def test_events_can_overtake_each_other(receiver: Receiver) -> None:
         varied=False, webhook_url=receiver.url, webhook_reordering=0.5, settle_seconds=3600
     ) as sandbox:
         await refresh(sandbox, *range(12))
+        assert sandbox._webhooks is not None
         queue = [
             entry for entries in sandbox._webhooks._outbox._queues.values() for entry in entries
         ]
@@ -191,7 +171,7 @@ async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
 
 async def test_linking_is_announced(receiver: Receiver) -> None:
     """A linked account is created, and what was prefetched arrives with it."""
-    async with Sandbox(webhook_url=receiver.url, clock=FastClock()) as sandbox:
+    async with Sandbox(webhook_url=receiver.url, clock=FakeClock()) as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.api_key}"}
         form = {
             "account_holder[type]": "customer",

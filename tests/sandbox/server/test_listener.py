@@ -145,7 +145,7 @@ async def test_an_unknown_method_is_a_404(http: Http) -> None:
 
 async def test_it_listens_on_this_machine_only(sandbox: Sandbox) -> None:
     """No other interface answers."""
-    port = urlsplit(sandbox.url).port
+    port = urlsplit(sandbox.url).port or 0
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         assert probe.connect_ex(("127.0.0.2", port)) != 0
@@ -294,7 +294,7 @@ def test_a_threaded_sandbox_runs_once_at_a_time() -> None:
 def test_a_sandbox_that_could_not_start_can_be_started_later() -> None:
     """After a busy port, what it holds can still be read, and it can try again."""
     with Sandbox(threaded=True) as first:
-        port = urlsplit(first.url).port
+        port = urlsplit(first.url).port or 0
         second = Sandbox(port=port, threaded=True)
         with pytest.raises(OSError, match="in use"):
             second.__enter__()
@@ -305,7 +305,7 @@ def test_a_sandbox_that_could_not_start_can_be_started_later() -> None:
 
 async def test_a_busy_port_is_an_error_at_the_start(sandbox: Sandbox) -> None:
     """The port that was asked for, or none."""
-    port = urlsplit(sandbox.url).port
+    port = urlsplit(sandbox.url).port or 0
     with pytest.raises(OSError, match="address already in use"), Sandbox(port=port, threaded=True):
         pass
 

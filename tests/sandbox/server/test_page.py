@@ -55,7 +55,7 @@ def css(browser: Any, selector: str) -> Any:
 
 
 def text(browser: Any, selector: str) -> str:
-    return css(browser, selector).text
+    return str(css(browser, selector).text)
 
 
 def until(browser: Any, true: Callable[[], Any]) -> None:
