@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 import attrs
 import orjson
 
+from fcasync.sandbox._api.calls import Reply
 from fcasync.sandbox._api.faults import Fault
-from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.world import Settings, World

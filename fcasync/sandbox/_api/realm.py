@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 
 from fcasync.sandbox._api import error_bodies
-from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.calls import Reply
+from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.world import Settings, World
 

@@ -38,9 +38,9 @@ def token(size: int, *numbers: int) -> str:
     return "".join(parts)[:size]
 
 
-def request_id(dice: int, number: int) -> str:
-    """Return the id of request *number*, which makes it unique; *dice* make it look the part."""
-    return f"req_{_ten(dice)}{_ten(number)[-4:]}"
+def request_id(seed: int, number: int) -> str:
+    """Return the id of request *number*: the number makes it unique, *seed* looks random."""
+    return f"req_{_ten(seed)}{_ten(number)[-4:]}"
 
 
 def part(index: int, number: int) -> int:

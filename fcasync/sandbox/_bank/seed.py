@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.dice import Salt, mix
 from fcasync.sandbox._bank.ids import Ids
 from fcasync.sandbox._bank.states import AccountState, Refresh
 from fcasync.sandbox._bank.words import PERMISSIONS
@@ -94,7 +94,7 @@ class Seed:
 
     def dice(self, index: int) -> int:
         """Return the number that everything about account *index* follows from."""
-        return mix(self.number, 0xACC0, index)
+        return mix(self.number, Salt.ACCOUNT, index)
 
     def _facts(self, index: int) -> Facts:
         """Return what is fixed about seeded account *index*."""

@@ -6,9 +6,10 @@ found pending is posted from the next refresh on.
 
 from typing import Any
 
-from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.dice import Salt, mix
 from fcasync.sandbox._bank.ids import part
 from fcasync.sandbox._bank.objects import refresh_id
+from fcasync.sandbox._bank.schema import FLAG, TEXT, TIME, obj, one_of, or_null, page_of
 from fcasync.sandbox._bank.seed import Facts, Seed
 
 _PER_REFRESH = 3
@@ -51,12 +52,12 @@ def updated_by(facts: Facts, number: int, good: int) -> int:
 
 
 def _starts_pending(facts: Facts, number: int) -> bool:
-    return mix(facts.dice, 0x7C7, number) % 4 == 0
+    return mix(facts.dice, Salt.PENDING, number) % 4 == 0
 
 
 def transaction(seed: Seed, facts: Facts, number: int, good: int) -> dict[str, Any]:
     """Return transaction *number* of an account, as refresh number *good* left it."""
-    dice = mix(facts.dice, 0x7C8, number)
+    dice = mix(facts.dice, Salt.TRANSACTION, number)
     refresh = updated_by(facts, number, good)
     at = transacted_at(facts, number)
     status = _status(facts, number, good)
@@ -86,3 +87,22 @@ def _status(facts: Facts, number: int, good: int) -> str:
     if _found_by(facts, number) == good:
         return "pending"
     return "void" if number % 5 == 0 else "posted"
+
+
+SCHEMAS = {
+    "transaction": obj(
+        id=TEXT,
+        object=one_of("financial_connections.transaction"),
+        account=TEXT,
+        amount={"type": "integer", "description": "Minor units; negative leaves the account"},
+        currency=TEXT,
+        description=TEXT,
+        livemode=FLAG,
+        status=one_of("pending", "posted", "void"),
+        status_transitions=obj(posted_at=or_null(TIME), void_at=or_null(TIME)),
+        transacted_at=TIME,
+        transaction_refresh=TEXT,
+        updated=TIME,
+    ),
+    "transactions": page_of("transaction"),
+}

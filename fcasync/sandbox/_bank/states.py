@@ -1,6 +1,6 @@
-"""What an account and its refreshes can go through, as tables: ``{state: {event: state}}``.
+"""What an account can go through, as a table ``{state: {event: state}}``, and its refreshes.
 
-A pair that is not in its table raises :class:`Refused`: the operation answers with an error.
+A pair that is not in the table raises :class:`Refused`: the operation answers with an error.
 """
 
 from typing import Any
@@ -24,35 +24,27 @@ ACCOUNT = {
         "reactivate": "active",
         "disconnect": "disconnected",
     },
-    # Nothing comes back from a disconnection; repeating it changes nothing and is no error.
+    # Nothing comes back from a disconnection; repeating it changes nothing and is not an error.
     "disconnected": {"disconnect": "disconnected"},
 }
 
 DAY = 86_400.0
-
-REFRESH = {
-    "none": {"start": "pending"},
-    # Asking again while the bank has not answered joins the refresh under way.
-    "pending": {"start": "pending", "succeed": "succeeded", "fail": "failed"},
-    "succeeded": {"start": "pending"},
-    "failed": {"start": "pending"},
-}
 
 
 class Refused(Exception):
     """The table has no such event in this state."""
 
 
-def after(table: dict[str, dict[str, str]], state: str, event: str) -> str:
-    """Return the state that follows *event* in *state*.
+def after(status: str, event: str) -> str:
+    """Return the status of an account that follows *event* in *status*.
 
     Raises:
-        Refused: The event cannot happen in this state.
+        Refused: The event cannot happen in this status.
     """
     try:
-        return table[state][event]
+        return ACCOUNT[status][event]
     except KeyError:
-        raise Refused(f"{event} in state {state}") from None
+        raise Refused(f"{event} in state {status}") from None
 
 
 @attrs.frozen
@@ -102,7 +94,7 @@ class Refresh:
         if now < self.settles_at(timing):
             return "pending"
         fails = unit(self.dice, self.number, 2) < timing.failure_rate
-        return after(REFRESH, "pending", "fail" if fails else "succeed")
+        return "failed" if fails else "succeeded"
 
     def settled(self, now: float, timing: Timing) -> "Refresh":
         """Return the same refreshes with a success that has happened by *now* written down."""
@@ -111,10 +103,11 @@ class Refresh:
         return attrs.evolve(self, good=self.number, good_at=self.settles_at(timing))
 
     def begun(self, now: float, timing: Timing) -> "Refresh":
-        """Return the refreshes with one more attempt, started *now*; itself if one is pending."""
-        status = self.status(now, timing)
-        after(REFRESH, status, "start")
-        if status == "pending":
+        """Return the refreshes with one more attempt, started *now*; itself if one is pending.
+
+        Asking again while the bank has not answered joins the refresh under way, as at Stripe.
+        """
+        if self.status(now, timing) == "pending":
             return self
         return attrs.evolve(self.settled(now, timing), number=self.number + 1, started=now)
 
@@ -180,5 +173,5 @@ class AccountState:
         Raises:
             Refused: The event cannot happen in this state.
         """
-        status = after(ACCOUNT, self.status, event)
+        status = after(self.status, event)
         return self if status == self.status else attrs.evolve(self, status=status)

@@ -34,8 +34,7 @@ def save(path: Path, realm: Realm) -> None:
         OSError: The file cannot be written.
     """
     worlds = [
-        {"place": place, "name": world.name, **_dump(world)}
-        for place, world in realm.worlds.items()
+        {"place": key, "name": world.name, **_dump(world)} for key, world in realm.worlds.items()
     ]
     told = {"format": FORMAT, "made_with": _identity(realm.settings), "worlds": worlds}
     # mkstemp makes the file 0600 and never follows a link; the rename replaces one.

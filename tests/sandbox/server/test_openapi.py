@@ -12,9 +12,9 @@ import pytest
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.link import link
 from fcasync.sandbox._api.messages import Request
+from fcasync.sandbox._api.operations import OPERATIONS, PREFIX
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.realm import Realm
-from fcasync.sandbox._api.routes import OPERATIONS, PREFIX
 from fcasync.sandbox._api.world import Settings, World
 from fcasync.sandbox._bank.seed import INSTITUTIONS
 from fcasync.sandbox._bank.states import Timing
