@@ -1,3 +1,5 @@
+"""A running sandbox, and plain HTTP to it."""
+
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -36,9 +38,9 @@ class Http:
         method = "GET" if body is None else "POST"
         path = f"/_sandbox/{action}"
         async with self.session.request(method, path, json=body, headers=headers) as answer:
-            told = await answer.json()
-            assert answer.status == 200, told
-            return told
+            data = await answer.json()
+            assert answer.status == 200, data
+            return data
 
     async def account(self, index: int = 0) -> str:
         """Return the path of an account, counted from the newest."""

@@ -15,6 +15,7 @@ import pytest
 
 import fcasync
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._api.faults import KINDS
 
 FAST = fcasync.RetryPolicy(attempts=2, base=0.001, rate_limit_base=0.001)
 
@@ -114,6 +115,11 @@ async def call(client: fcasync.Client, account: fcasync.Account, method: str) ->
 
 def executions_per_key(sandbox: Sandbox) -> Counter[str]:
     return Counter(row["idempotency_key"] for row in sandbox.ledger if row["executed"])
+
+
+def test_every_kind_of_fault_has_a_cell() -> None:
+    """A new kind of fault comes with what the client makes of it."""
+    assert {cell.fault["kind"] for cell in CELLS.values()} == KINDS.keys()
 
 
 @cells

@@ -95,8 +95,8 @@ def _run_once(
     if not is_key(key):
         message = f"An idempotency key has 1 to {LONGEST_KEY} printable ASCII characters."
         raise ApiError(400, message, type="idempotency_error")
-    print_ = fingerprint(operation.method, call.request.path, params)
-    kept = world.keys.find(key, print_, call.now)
+    digest = fingerprint(operation.method, call.request.path, params)
+    kept = world.keys.find(key, digest, call.now)
     if kept is not None:
         headers = {"Idempotent-Replayed": "true", "Original-Request": kept.request_id}
         return Answer(kept.status, kept.body, headers, replayed=True)
@@ -107,7 +107,7 @@ def _run_once(
         kept = Result(result.status, bytes(memoryview(result.body)), call.id)
     # While its answer is held, the request is in flight: its key is in use.
     if kept is not None or call.hold:
-        world.keys.keep(key, print_, call.now, call.now + call.hold, kept)
+        world.keys.keep(key, digest, call.now, call.now + call.hold, kept)
     return answer
 
 

@@ -1,7 +1,7 @@
 """Stripe's idempotency layer (https://docs.stripe.com/api/idempotent_requests).
 
-A result is kept for 24 hours from the first request with its key, whatever its status, and given
-again to every repeat. Refusals before the operation begins (no key, too fast, bad parameters)
+A result is kept for 24 hours from the first request with its key, whatever its status, and sent
+to every repeat. Refusals before the operation begins (no key, too fast, bad parameters)
 are not results and are not kept.
 """
 
@@ -36,8 +36,8 @@ class _Record:
 
 def fingerprint(method: str, path: str, params: dict[str, Any]) -> bytes:
     """Return what must be equal for two requests to be the same request."""
-    told = orjson.dumps([method, path, params], option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(told, digest_size=16).digest()
+    data = orjson.dumps([method, path, params], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 class Keys:
@@ -55,7 +55,7 @@ class Keys:
         twin._records = self._records.copy()
         return twin
 
-    def find(self, key: str, mark: bytes, now: float) -> Result | None:
+    def find(self, key: str, fingerprint: bytes, now: float) -> Result | None:
         """Return the result kept under *key*, or None if it is new or has expired.
 
         Raises:
@@ -64,7 +64,7 @@ class Keys:
         record = self._records.get(key)
         if record is None or now - record.first_used >= LIFETIME:
             return None
-        if record.fingerprint != mark:
+        if record.fingerprint != fingerprint:
             raise error_bodies.ApiError(
                 400,
                 f"The idempotency key '{key}' was first used with other parameters; "
@@ -81,11 +81,11 @@ class Keys:
         return record.result
 
     def keep(
-        self, key: str, mark: bytes, now: float, busy_until: float, result: Result | None
+        self, key: str, fingerprint: bytes, now: float, busy_until: float, result: Result | None
     ) -> None:
-        """Keep *result* (None: nothing came of it), in use until *busy_until*."""
+        """Keep *result* (None: there was no result), in use until *busy_until*."""
         self._records.pop(key, None)
-        self._records[key] = _Record(mark, now, busy_until, result)
+        self._records[key] = _Record(fingerprint, now, busy_until, result)
         self._forget(now)
 
     def _forget(self, now: float) -> None:
@@ -105,9 +105,9 @@ class Keys:
 
     def load(self, rows: list[list[Any]]) -> None:
         """Take over what :meth:`dump` returned."""
-        for key, mark, first_used, status, body, request_id in rows:
+        for key, digest, first_used, status, body, request_id in rows:
             result = Result(status, body.encode(), request_id)
-            self._records[key] = _Record(bytes.fromhex(mark), first_used, 0.0, result)
+            self._records[key] = _Record(bytes.fromhex(digest), first_used, 0.0, result)
 
 
 def _dump(result: Result | None) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ NAMES = (
     "request_id",
     "fault",
 )
-"""What a row tells; `number` is 1-based, `time` the world's Unix time."""
+"""The fields of a row: `number` is 1-based, `time` the world's Unix time."""
 
 Row = dict[str, Any]
 
@@ -78,8 +78,8 @@ class Ledger:
             "executions": self._executions,
         }
 
-    def load(self, told: dict[str, Any]) -> None:
+    def load(self, data: dict[str, Any]) -> None:
         """Take over what :meth:`dump` returned."""
-        self.requests = int(told["requests"])
-        self._rows.extend(tuple(row) for row in told["rows"])
-        self._executions = {name: dict(counts) for name, counts in told["executions"].items()}
+        self.requests = int(data["requests"])
+        self._rows.extend(tuple(row) for row in data["rows"])
+        self._executions = {name: dict(counts) for name, counts in data["executions"].items()}

@@ -38,7 +38,7 @@ class Text:
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
         if not isinstance(value, str):
-            raise error_bodies.invalid("Invalid string: a nested value was given", name)
+            raise error_bodies.invalid("Invalid string: a nested value was sent", name)
         if not value:
             raise error_bodies.empty(name)
         if len(value) > _LONGEST:
@@ -77,8 +77,8 @@ class Choice:
         """Return the string."""
         text = Text().read(value, name)
         if text not in self.options:
-            known = ", ".join(self.options)
-            raise error_bodies.invalid(f"Invalid {name}: must be one of {known}", name)
+            options = ", ".join(self.options)
+            raise error_bodies.invalid(f"Invalid {name}: must be one of {options}", name)
         return text
 
 
@@ -180,7 +180,7 @@ class Holder(Object):
         if kind is not None and kind not in named:
             raise error_bodies.missing(f"{name}[{kind}]")
         if len(named) > 1:
-            message = "Only one of customer and account can be given."
+            message = "Only one of customer and account can be sent."
             raise error_bodies.invalid(message, f"{name}[account]")
         return holder
 

@@ -30,23 +30,23 @@ PRESETS = {
 }
 
 
-def rate_limit(given: "RateLimit | str | float | None") -> RateLimit:
-    """Return the limits that *given* names: a preset, a total rate, or None for no limit.
+def rate_limit(limit: "RateLimit | str | float | None") -> RateLimit:
+    """Return the limits that *limit* names: a preset, a total rate, or None for no limit.
 
     Raises:
         ValueError: The preset is unknown, or the rate is not above 0.
     """
-    if given is None:
+    if limit is None:
         return RateLimit()
-    if isinstance(given, RateLimit):
-        return given
-    if isinstance(given, str):
-        if given not in PRESETS:
-            raise ValueError(f"rate_limit={given!r} is no preset; use {' or '.join(PRESETS)}")
-        return PRESETS[given]
-    if not given > 0:
-        raise ValueError(f"rate_limit={given!r} must be above 0")
-    return RateLimit(rate=float(given))
+    if isinstance(limit, RateLimit):
+        return limit
+    if isinstance(limit, str):
+        if limit not in PRESETS:
+            raise ValueError(f"rate_limit={limit!r} is not a preset; use {' or '.join(PRESETS)}")
+        return PRESETS[limit]
+    if not limit > 0:
+        raise ValueError(f"rate_limit={limit!r} must be above 0")
+    return RateLimit(rate=float(limit))
 
 
 @attrs.frozen

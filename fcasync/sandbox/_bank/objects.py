@@ -40,7 +40,7 @@ def account(
         "object": "financial_connections.account",
         "account_holder": facts.holder,
         "account_numbers": _numbers(facts),
-        "balance": _balance(facts, balance) if balance.good else None,
+        "balance": _balance(facts, balance) if balance.last_success else None,
         "balance_refresh": _refresh(balance, now, timing),
         "category": facts.category,
         "created": facts.created,
@@ -48,7 +48,7 @@ def account(
         "institution_name": facts.institution,
         "last4": facts.last4,
         "livemode": False,
-        "ownership": ownership_id(seed, facts, ownership) if ownership.good else None,
+        "ownership": ownership_id(seed, facts, ownership) if ownership.last_success else None,
         "ownership_refresh": _refresh(ownership, now, timing),
         "permissions": facts.permissions,
         "status": state.status,
@@ -86,11 +86,15 @@ def _numbers(facts: Facts) -> list[dict[str, Any]] | None:
 
 def _balance(facts: Facts, refresh: Refresh) -> dict[str, Any]:
     # Strictly rising, so that a refreshed balance always differs from the one before.
-    current = facts.dice % 900_000 + 1000 * refresh.good + mix(facts.dice, refresh.good) % 1000
-    body = {"as_of": int(refresh.good_at), "current": {"usd": current}}
+    current = (
+        facts.seed % 900_000
+        + 1000 * refresh.last_success
+        + mix(facts.seed, refresh.last_success) % 1000
+    )
+    body = {"as_of": int(refresh.last_success_at), "current": {"usd": current}}
     if facts.category == "credit":
         return {**body, "credit": {"used": {"usd": current}}, "type": "credit"}
-    return {**body, "cash": {"available": {"usd": current - facts.dice % 97}}, "type": "cash"}
+    return {**body, "cash": {"available": {"usd": current - facts.seed % 97}}, "type": "cash"}
 
 
 def _refresh(refresh: Refresh, now: float, timing: Timing) -> dict[str, Any] | None:
@@ -121,8 +125,8 @@ def refresh_id(seed: Seed, index: int, number: int) -> str:
 
 
 def ownership_id(seed: Seed, facts: Facts, refresh: Refresh) -> str:
-    """Return the id of what the latest successful ownership refresh found."""
-    return seed.ownership_ids.encode(part(facts.index, refresh.good))
+    """Return the id of what the latest successful ownership refresh brought."""
+    return seed.ownership_ids.encode(part(facts.index, refresh.last_success))
 
 
 def _refresh_schema(**more: Schema) -> Schema:

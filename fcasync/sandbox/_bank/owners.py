@@ -14,28 +14,28 @@ _STREETS = ("Alder Way", "Harbor Street", "Mill Lane", "Orchard Road")
 
 
 def owners(seed: Seed, facts: Facts, number: int, refreshed_at: float) -> list[dict[str, Any]]:
-    """Return the owners that ownership refresh *number* found: one to three."""
+    """Return the owners that ownership refresh *number* brought: one to three."""
     return [
         _owner(seed, facts, number, position, int(refreshed_at))
-        for position in range(1 + facts.dice % 3)
+        for position in range(1 + facts.seed % 3)
     ]
 
 
 def _owner(
     seed: Seed, facts: Facts, number: int, position: int, refreshed_at: int
 ) -> dict[str, Any]:
-    dice = mix(facts.dice, Salt.OWNER, position)
-    name = _NAMES[dice % len(_NAMES)]
+    own_seed = mix(facts.seed, Salt.OWNER, position)
+    name = _NAMES[own_seed % len(_NAMES)]
     mailbox = name.split()[0].lower().replace("ë", "e")
-    address = f"{dice % 900 + 1} {_STREETS[dice % len(_STREETS)]}, Springfield, USA"
+    address = f"{own_seed % 900 + 1} {_STREETS[own_seed % len(_STREETS)]}, Springfield, USA"
     return {
         "id": seed.owner_ids.encode(part(facts.index, number << 2 | position)),
         "object": "financial_connections.account_owner",
-        "email": f"{mailbox}.{dice % 1000}@example.com" if dice % 5 else None,
+        "email": f"{mailbox}.{own_seed % 1000}@example.com" if own_seed % 5 else None,
         "name": name,
         "ownership": seed.ownership_ids.encode(part(facts.index, number)),
-        "phone": f"+1 555-01{dice % 100:02}" if dice % 3 else None,
-        "raw_address": address if dice % 4 else None,
+        "phone": f"+1 555-01{own_seed % 100:02}" if own_seed % 3 else None,
+        "raw_address": address if own_seed % 4 else None,
         "refreshed_at": refreshed_at,
     }
 

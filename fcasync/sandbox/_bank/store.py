@@ -108,7 +108,7 @@ class Store:
         if not (number and index < self.total):
             return None
         refresh = self.state(index, now).ownership.settled(now, self.timing)
-        return (index, number, refresh.good_at) if number <= refresh.good else None
+        return (index, number, refresh.last_success_at) if number <= refresh.last_success else None
 
 
 def window(

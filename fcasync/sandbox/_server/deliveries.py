@@ -21,7 +21,7 @@ _ATTEMPTS = 5
 _FIRST_WAIT = 1.0  # seconds; doubles with every attempt
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _AT_ONCE = 8
-_LONGEST_NAP = 0.5  # seconds; the clock may be one that a test moves, and tells no one
+_LONGEST_NAP = 0.5  # seconds; the clock may be one that a test moves, without waking anybody
 _DETOUR = 2.0  # seconds by which a reordered event is late
 _LONGEST = 1000
 
@@ -85,8 +85,8 @@ class Webhooks:
         self._woken.set()
 
     def _lateness(self, effect: Emit) -> float:
-        dice = number_of(f"{effect.type} {effect.account} {effect.at}")
-        return _DETOUR if unit(dice, 1) < self._target.reordering else 0.0
+        seed = number_of(f"{effect.type} {effect.account} {effect.at}")
+        return _DETOUR if unit(seed, 1) < self._target.reordering else 0.0
 
     async def run(self) -> None:
         """Deliver until cancelled."""

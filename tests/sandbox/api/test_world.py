@@ -1,4 +1,7 @@
+"""A world as a function: time, limits, faults, ledger and events."""
+
 import copy
+import pickle
 from itertools import pairwise
 from typing import Any
 
@@ -6,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcasync.sandbox._api.faults import Fault, fault
+from fcasync.sandbox._api.faults import KINDS, Fault, fault
 from fcasync.sandbox._api.rates import PRESETS, RateLimit, rate_limit
 from fcasync.sandbox._api.world import Settings, World
 from tests.sandbox.worlds import ACCOUNTS, START, Driver, driver
@@ -23,23 +26,23 @@ STEPS = st.lists(
 
 
 def perform(api: Driver, steps: list[tuple[str, int, str | None]]) -> list[Any]:
-    told = []
+    answers = []
     for verb, index, key in steps:
         feature = "balance" if verb == "refresh" else "transactions"
         params = [] if verb == "disconnect" else [("features[]", feature)]
         if verb == "wait":
             api.now += index
         elif verb == "read":
-            told.append(api.send("GET", api.url(index)))
+            answers.append(api.send("GET", api.url(index)))
         else:
-            told.append(api.send("POST", api.url(index, verb), params, key=key))
-    return told
+            answers.append(api.send("POST", api.url(index, verb), params, key=key))
+    return answers
 
 
 @settings(max_examples=50)
 @given(steps=STEPS)
 def test_the_same_requests_get_the_same_replies(steps: list[tuple[str, int, str | None]]) -> None:
-    """A world is a function: what happened once happens again, faults and dice included."""
+    """A world is a function: what happened once happens again, faults and chance included."""
     fault = Fault(kind="status", probability=0.3)
     one, two = driver(fault, seed=4), driver(fault, seed=4)
 
@@ -55,10 +58,10 @@ def test_a_copy_goes_its_own_way(steps: list[Any], more: list[Any]) -> None:
     perform(api, steps)
     fork = Driver(copy.deepcopy(api.world), api.now)
     rows = api.world.ledger.rows
-    told = perform(fork, more)
+    answers = perform(fork, more)
 
     assert api.world.ledger.rows == rows
-    assert perform(api, more) == told
+    assert perform(api, more) == answers
 
 
 @settings(max_examples=60)
@@ -95,7 +98,7 @@ def test_a_million_accounts_take_no_room() -> None:
     assert api.world.store.changed == {}
 
 
-def test_the_date_header_tells_the_worlds_time() -> None:
+def test_the_date_header_has_the_worlds_time() -> None:
     """Clients that measure ages by the server's clock see what `advance` has done."""
     api = driver()
     api.world.advance(90_000)
@@ -185,7 +188,7 @@ def test_the_first_matching_fault_strikes() -> None:
 
 
 def test_a_probable_fault_strikes_its_share() -> None:
-    """The dice are fair, and follow from the seed."""
+    """Chance is fair, and follows from the seed."""
     api = driver(Fault(kind="status", probability=0.3), seed=1)
 
     assert 250 < statuses(api, 1000).count(500) < 350
@@ -203,7 +206,7 @@ def test_an_executed_5xx_has_its_effect(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         ({}, "kind"),
         ([], "object"),
@@ -223,10 +226,21 @@ def test_an_executed_5xx_has_its_effect(status: int) -> None:
         ({"kind": "status", "headers": {"A": 1}}, "strings"),
     ],
 )
-def test_a_fault_that_means_nothing_is_refused(data: Any, told: str) -> None:
+def test_a_fault_that_means_nothing_is_refused(data: Any, message: str) -> None:
     """A mistyped script fails when it is read, and says what is wrong."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         fault(data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_is_the_same_however_it_is_made(kind: str) -> None:
+    """Copied, pickled, read from JSON: its kind decides its class, and it prints as a Fault."""
+    made = Fault(kind=kind, operation="list", times=2)
+
+    assert type(made) is KINDS[kind]
+    assert made == fault({"kind": kind, "operation": "list", "times": 2})
+    assert made == pickle.loads(pickle.dumps(made)) == copy.deepcopy(made)
+    assert repr(made).startswith(f"Fault(operation='list', kind='{kind}'")
 
 
 def test_a_status_fault_can_carry_headers() -> None:
@@ -255,7 +269,7 @@ def test_effects_become_events_when_due() -> None:
     api = driver(varied=False)
     api.post(api.url(7, "refresh"), BALANCE)
     (effect,) = api.effects
-    event, follow_up = api.world.due(effect, effect.at)
+    event, follow_up = api.due(effect, effect.at)
 
     assert START < effect.at <= START + 1
     assert event["type"] == "financial_connections.account.refreshed_balance"
@@ -264,16 +278,16 @@ def test_effects_become_events_when_due() -> None:
     assert follow_up == ()
 
 
-def test_an_event_tells_the_connected_account_it_happened_on() -> None:
-    """Events of a key's own account name none."""
+def test_an_event_names_the_connected_account_it_happened_on() -> None:
+    """Events of a key's own account do not name one."""
     own, connected = driver(varied=False), Driver(World(Settings(varied=False), "acct_1/acct_2"))
-    told = []
+    accounts = []
     for api in (own, connected):
         api.post(api.url(1, "disconnect"))
         event, _ = api.world.due(api.effects[0], api.now)
-        told.append(event and event.get("account"))
+        accounts.append(event and event.get("account"))
 
-    assert told == [None, "acct_2"]
+    assert accounts == [None, "acct_2"]
 
 
 def test_a_subscription_sends_an_event_a_day_until_it_ends() -> None:
@@ -284,7 +298,7 @@ def test_a_subscription_sends_an_event_a_day_until_it_ends() -> None:
     daily = api.effects[-1]
     times = []
     for _ in range(3):
-        event, (daily,) = api.world.due(daily, daily.at)
+        event, (daily,) = api.due(daily, daily.at)
         times.append(event["created"])
     api.now = daily.at - 10
     api.post(api.url(1, "unsubscribe"), feature)

@@ -33,7 +33,7 @@ def test_a_disconnected_account_stays_so(events: list[str]) -> None:
 def test_a_refresh_is_pending_until_it_settles(waits: list[float], failure_rate: float) -> None:
     """A new attempt is pending until it settles, and a pending one is not started twice."""
     timing = Timing(failure_rate=failure_rate)
-    refresh, now = Refresh(dice=3), 0.0
+    refresh, now = Refresh(seed=3), 0.0
     for wait in waits:
         status = refresh.status(now, timing)
         begun = refresh.begun(now, timing)
@@ -47,7 +47,7 @@ def test_a_refresh_is_pending_until_it_settles(waits: list[float], failure_rate:
 def test_an_outcome_is_final(started: float, failure_rate: float) -> None:
     """Looking later, or writing a success down, never changes how a refresh ended."""
     timing = Timing(failure_rate=failure_rate)
-    refresh = Refresh(dice=11).begun(started, timing)
+    refresh = Refresh(seed=11).begun(started, timing)
     end = started + timing.settle_seconds
     expected = "failed" if failure_rate else "succeeded"
 

@@ -6,7 +6,6 @@ import gzip
 import json
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -22,9 +21,13 @@ def basic(user: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:".encode()).decode()
 
 
+def port_of(sandbox: Sandbox) -> int:
+    return int(sandbox.url.rpartition(":")[2])
+
+
 async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
     """Send bytes, and return the status line and the JSON that come back."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(sandbox.url).port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(sandbox))
     writer.write(request)
     answer = await asyncio.wait_for(reader.read(), 10)
     writer.close()
@@ -35,7 +38,7 @@ async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "message"),
     [
         ("", "No API key"),
         ("Bearer", "No API key"),
@@ -48,12 +51,12 @@ async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
         (basic("rk_live_123456789"), "Live key refused"),
     ],
 )
-async def test_a_bad_credential_is_401(http: Http, header: str, told: str) -> None:
-    """sandbox-exposed: no key, no test key, or a live key: refused, and the key is not repeated."""
+async def test_a_bad_credential_is_401(http: Http, header: str, message: str) -> None:
+    """No key, a live key, or anything but a test key is refused, and the key is not repeated."""
     status, body, _ = await http.send("GET", ACCOUNTS, headers={"Authorization": header})
 
     assert status == 401
-    assert told in body["error"]["message"]
+    assert message in body["error"]["message"]
     assert "123456789" not in body["error"]["message"]
     assert http.sandbox.ledger[-1]["status"] == 401
 
@@ -88,10 +91,10 @@ async def test_both_list_forms_and_both_spellings_of_brackets_arrive(http: Http)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for index, body in enumerate(bodies):
         account = await http.account(index)
-        status, told, _ = await http.send(
+        status, answer, _ = await http.send(
             "POST", f"{account}/refresh", data=body.encode(), headers=headers
         )
-        assert (status, told["balance_refresh"]["status"]) == (200, "pending")
+        assert (status, answer["balance_refresh"]["status"]) == (200, "pending")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +129,8 @@ async def test_even_a_broken_request_gets_json(sandbox: Sandbox, request_bytes: 
 )
 async def test_raw_bytes_in_a_header_do_no_harm(http: Http, header: str) -> None:
     """What is not text is refused, and neither the answer nor the ledger chokes on it."""
-    known = {"Authorization": f"Bearer {http.sandbox.api_key}"}
-    lines = {"Host": "localhost", "Content-Length": "0", "Connection": "close", **known}
+    authorization = {"Authorization": f"Bearer {http.sandbox.api_key}"}
+    lines = {"Host": "localhost", "Content-Length": "0", "Connection": "close", **authorization}
     head = "".join(f"{name}: {value}\r\n" for name, value in (lines | {header: "é\xff"}).items())
     path = (await http.account()) + "/disconnect"
     status, _ = await raw(http.sandbox, f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
@@ -145,7 +148,7 @@ async def test_an_unknown_method_is_a_404(http: Http) -> None:
 
 async def test_it_listens_on_this_machine_only(sandbox: Sandbox) -> None:
     """No other interface answers."""
-    port = urlsplit(sandbox.url).port
+    port = port_of(sandbox)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         assert probe.connect_ex(("127.0.0.2", port)) != 0
@@ -173,7 +176,7 @@ async def test_a_reset_is_a_reset(http: Http) -> None:
 
 
 async def test_false_answers_arrive_as_scripted(http: Http) -> None:
-    """Garbage is no JSON, a redirect leads elsewhere, a bomb grows a thousandfold."""
+    """Garbage is not JSON, a redirect leads elsewhere, a bomb grows a thousandfold."""
     http.sandbox.add_faults(*({"kind": kind, "times": 1} for kind in ("garbage", "redirect")))
     async with http.session.get(ACCOUNTS) as answer:
         assert answer.content_type == "text/html"
@@ -266,8 +269,8 @@ def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
         {"webhook_url": "http:///hook"},
     ],
 )
-def test_a_sandbox_refuses_nonsense(wrong: dict[str, Any]) -> None:
-    """Arguments are judged when the sandbox is made."""
+def test_a_sandbox_refuses_bad_arguments(wrong: dict[str, Any]) -> None:
+    """Arguments are checked when the sandbox is made."""
     with pytest.raises(ValueError, match=next(iter(wrong))) as refused:
         Sandbox(**wrong)
 
@@ -294,18 +297,18 @@ def test_a_threaded_sandbox_runs_once_at_a_time() -> None:
 def test_a_sandbox_that_could_not_start_can_be_started_later() -> None:
     """After a busy port, what it holds can still be read, and it can try again."""
     with Sandbox(threaded=True) as first:
-        port = urlsplit(first.url).port
+        port = port_of(first)
         second = Sandbox(port=port, threaded=True)
         with pytest.raises(OSError, match="in use"):
             second.__enter__()
         assert second.ledger == []
     with second:
-        assert urlsplit(second.url).port == port
+        assert port_of(second) == port
 
 
 async def test_a_busy_port_is_an_error_at_the_start(sandbox: Sandbox) -> None:
     """The port that was asked for, or none."""
-    port = urlsplit(sandbox.url).port
+    port = port_of(sandbox)
     with pytest.raises(OSError, match="address already in use"), Sandbox(port=port, threaded=True):
         pass
 

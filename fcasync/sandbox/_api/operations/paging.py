@@ -20,7 +20,7 @@ def cursors(
         ApiError: Both were sent, or one names no item.
     """
     if "starting_after" in params and "ending_before" in params:
-        message = "Only one of starting_after and ending_before can be given."
+        message = "Only one of starting_after and ending_before can be sent."
         raise error_bodies.invalid(message, "ending_before")
     positions: dict[str, int | None] = {"starting_after": None, "ending_before": None}
     for name in positions.keys() & params.keys():

@@ -38,24 +38,24 @@ def list_transactions(store: Store, call: Input) -> Done:
     index = store.index(params["account"])
     if index is None:
         raise error_bodies.no_such("account", params["account"], "account")
-    facts, good = store.facts(index), store.transactions(index, call.now).good
-    if not good:
+    facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
+    if not last_success:
         message = "This account has had no successful transaction refresh yet."
         code = "financial_connections_no_successful_transaction_refresh"
         raise error_bodies.invalid(message, "account", code)
     earliest = _refreshed_after(store, index, params)
     numbers = [
         number
-        for number in range(statement.count(facts, good) - 1, -1, -1)
+        for number in range(statement.count(facts, last_success) - 1, -1, -1)
         if _within(statement.transacted_at(facts, number), params.get("transacted_at"))
-        and statement.updated_by(facts, number, good) > earliest
+        and statement.updated_by(facts, number, last_success) > earliest
     ]
 
     def locate(text: str) -> int | None:
         return _part_of(index, store.seed.transaction_ids.decode(text))
 
     chosen, more = window(numbers, params, *cursors(params, locate, "transaction"))
-    data = [statement.transaction(store.seed, facts, number, good) for number in chosen]
+    data = [statement.transaction(store.seed, facts, number, last_success) for number in chosen]
     return Done(objects.page(_URL, data, more))
 
 
@@ -87,7 +87,7 @@ def retrieve_transaction(store: Store, call: Input) -> Done:
     code = store.seed.transaction_ids.decode(call.target)
     index, number = (store.total, 0) if code is None else parted(code)
     if index < store.total:
-        facts, good = store.facts(index), store.transactions(index, call.now).good
-        if number < statement.count(facts, good):
-            return Done(statement.transaction(store.seed, facts, number, good))
+        facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
+        if number < statement.count(facts, last_success):
+            return Done(statement.transaction(store.seed, facts, number, last_success))
     raise error_bodies.no_such("transaction", call.target, "transaction", status=404)

@@ -89,7 +89,7 @@ async function drawAccounts(total) {
 
 function faultItem(fault, index) {
   const share = fault.probability < 1 ? ` ${Math.round(fault.probability * 100)} %` : "";
-  const status = fault.kind === "status" ? ` ${fault.status ?? 500}` : "";
+  const status = kinds[fault.kind].includes("status") ? ` ${fault.status ?? 500}` : "";
   const end = element("button", { type: "button", className: "small" }, "End");
   end.dataset.fault = index;
   const where = fault.operation === "*" ? "everywhere" : fault.operation;
@@ -179,8 +179,8 @@ async function listChoices() {
   const options = (names) => names.map((name) => element("option", { value: name }, name === "*" ? "everywhere" : name));
   const choices = await ask("choices");
   kinds = choices.kinds;
-  byId("kind").append(...options(Object.keys(kinds)));
-  byId("operation").append(...options(choices.operations));
+  byId("kind").replaceChildren(...options(Object.keys(kinds)));
+  byId("operation").replaceChildren(...options(choices.operations));
 }
 
 function listen() {
