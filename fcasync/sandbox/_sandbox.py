@@ -60,8 +60,8 @@ class Sandbox(Controls):
         """Configure a sandbox; it starts when it is entered.
 
         Args:
-            accounts: How many accounts each world starts with, up to 2**27; a million cost no
-                memory.
+            accounts: How many accounts each world starts with, up to 2**27; a million take
+                no memory.
             seed: Decides everything that looks like chance; below 2**64.
             port: 0 takes a free one. Only 127.0.0.1 is listened on.
             api_key: The key of the main world; by default one that follows from the seed.
@@ -79,7 +79,7 @@ class Sandbox(Controls):
             webhook_reordering: The share of events that younger ones overtake.
             state: A file that is read at the start, if it exists, and written at the end.
             threaded: Whether to serve on a thread of its own.
-            clock: Gives the real time, and sleeps through holds.
+            clock: Gives the real time, and sleeps while answers are held.
 
         Raises:
             ValueError: An argument is out of range.

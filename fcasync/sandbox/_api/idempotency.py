@@ -29,9 +29,12 @@ class Result:
 @attrs.frozen
 class _Record:
     fingerprint: bytes
+    """Of the request that used the key first."""
     first_used: float
     busy_until: float
+    """When that request has been answered; until then the key is in use."""
     result: Result | None
+    """None if the request ended without a result."""
 
 
 def fingerprint(method: str, path: str, params: dict[str, Any]) -> bytes:
@@ -45,6 +48,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
+        """By key, in the order of first use, so that the oldest are at the front."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -59,7 +63,7 @@ class Keys:
         """Return the result kept under *key*, or None if it is new or has expired.
 
         Raises:
-            ApiError: The key belongs to another request, or its request is still under way.
+            ApiError: The key belongs to another request, or its request is still in progress.
         """
         record = self._records.get(key)
         if record is None or now - record.first_used >= LIFETIME:
@@ -74,7 +78,7 @@ class Keys:
         if now < record.busy_until:
             raise error_bodies.ApiError(
                 409,
-                f"Another request with the idempotency key '{key}' is still under way.",
+                f"Another request with the idempotency key '{key}' is still in progress.",
                 type="idempotency_error",
                 code="idempotency_key_in_use",
             )

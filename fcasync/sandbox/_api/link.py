@@ -54,7 +54,7 @@ def link(
     """Link the accounts at *picks* (positions in :func:`offers`), and fill the session with them.
 
     Raises:
-        ApiError: Nothing was picked, or what the session does not allow; or it is filled.
+        ApiError: The session is filled already, or does not allow this choice.
     """
     offered = offers(session)
     most = session.params.get("limits", {}).get("accounts") or len(offered)

@@ -1,4 +1,4 @@
-"""Rate limits: token buckets per account and per endpoint, and a limit on requests at once.
+"""Rate limits: token buckets per account and per endpoint, and a limit on requests in flight.
 
 Stripe documents 100 requests a second in live mode, 25 in a sandbox and 25 per endpoint, and
 names the exhausted limit in ``Stripe-Rate-Limited-Reason``
@@ -21,7 +21,7 @@ class RateLimit:
     endpoint: float | None = None
     """Each operation on its own."""
     concurrency: int | None = None
-    """Requests under way at the same time; only those that a fault or `latency` holds overlap."""
+    """Requests in flight at the same time; only those that a fault or `latency` holds overlap."""
 
 
 PRESETS = {
@@ -67,7 +67,9 @@ class Limiter:
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
         self._buckets: dict[str, _Bucket] = {}
+        """By operation; the one for all of them together has an empty name."""
         self._ends: list[float] = []
+        """A heap of the times at which the requests in flight end."""
 
     def copy(self) -> "Limiter":
         """Return a limiter that changes on its own from here on."""
@@ -98,6 +100,6 @@ class Limiter:
         self._buckets.update(taken)
 
     def occupy(self, until: float) -> None:
-        """Count a request as under way until then."""
+        """Count a request as in flight until then."""
         if self.limit.concurrency is not None:
             heapq.heappush(self._ends, until)

@@ -97,7 +97,7 @@ class World:
         """Whether a reset has replaced this world: its events are not sent any more."""
 
     def copy(self) -> "World":
-        """Return a world that goes its own way from here on; its cost is that of what changed."""
+        """Return a world that changes on its own from here on; it costs as much as what changed."""
         twin = World(self.settings, self.name)
         for part in ("store", "keys", "limiter", "faults", "ledger"):
             setattr(twin, part, getattr(self, part).copy())

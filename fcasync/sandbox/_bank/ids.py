@@ -93,7 +93,7 @@ class Ids:
         return f"{self.prefix}1{hidden}{self._stamp}{_ten(mix(self._salt, index))[2:]}"
 
     def decode(self, text: str) -> int | None:
-        """Return the index that *text* stands for, or None if it is no id of this family."""
+        """Return the index that *text* stands for, or None if it is not an id of this family."""
         start = len(self.prefix) + 1
         hidden = text[start : start + _INDEX_SIZE]
         if not hidden.isalnum() or not hidden.isascii():

@@ -105,7 +105,7 @@ class Refresh:
     def begun(self, now: float, timing: Timing) -> "Refresh":
         """Return the refreshes with one more attempt, started *now*; itself if one is pending.
 
-        Asking again while the bank has not answered joins the refresh under way, as at Stripe.
+        Asking again while the bank has not answered joins the pending refresh, as at Stripe.
         """
         if self.status(now, timing) == "pending":
             return self

@@ -85,7 +85,7 @@ def _described(operation: Operation) -> Schema:
 
 
 def _controlled(method: str, path: str, action: Action) -> Schema:
-    """Describe one action of the control plane; it needs no key."""
+    """Describe one action of the control plane, which works without a key too."""
     described: Schema = {
         "operationId": f"{method.lower()}_{path.rpartition('/')[2]}",
         "summary": action.summary,

@@ -58,7 +58,8 @@ def load(path: Path, realm: Realm) -> None:
     """Take over the worlds that :func:`save` wrote; a file that does not exist has none.
 
     Raises:
-        StateError: The file is someone else's, is no state, or was made with another seed.
+        StateError: The file belongs to another user, is not a sandbox state, or was made with
+            another seed.
         OSError: It cannot be read.
     """
     try:

@@ -67,7 +67,7 @@ class Fault:
             every repeat gets it again. By default 500 is kept (as Stripe does with errors from
             inside the API) and the others are not (they come from in front of it).
         probability: The share of matching requests that it strikes, in [0, 1].
-        times: How often it strikes before it is used up; None for no end.
+        times: How often it strikes before it is used up; None means always.
         seconds: Length of ``delay`` and ``drip``, in real seconds.
         headers: Headers added to a ``status`` or ``redirect`` answer, such as ``Retry-After``.
 

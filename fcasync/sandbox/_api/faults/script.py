@@ -73,7 +73,7 @@ class FaultBook:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._left: list[tuple[Fault, int | None]] = [(fault, fault.times) for fault in faults]
-        """Each fault with the strikes that it has left, None for no end; tried in this order."""
+        """Each fault with the strikes that it has left, None for always; tried in this order."""
 
     def copy(self) -> "FaultBook":
         """Return a book that changes on its own from here on."""

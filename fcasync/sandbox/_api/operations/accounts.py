@@ -101,7 +101,7 @@ def list_owners(store: Store, call: Input) -> Done:
 
 @operation("refresh", "POST", "accounts/{account}/refresh", params=_FEATURES, returns="account")
 def refresh(store: Store, call: Input) -> Done:
-    """Start refreshing features of an account; one under way is joined, not started again."""
+    """Start refreshing features of an account; a pending one is joined, not started again."""
     index = _index(store, call.target)
     features = call.params["features"]
     state = _moved(store.state(index, call.now), "refresh", call.target)
@@ -183,7 +183,7 @@ def subscribe(store: Store, call: Input) -> Done:
     returns="account",
 )
 def unsubscribe(store: Store, call: Input) -> Done:
-    """End a subscription; harmless where there is none."""
+    """End a subscription; without one, nothing changes."""
     index = _index(store, call.target)
     before = _moved(store.state(index, call.now), "unsubscribe", call.target)
     state = attrs.evolve(before, subscriptions=(), daily=None)

@@ -13,11 +13,11 @@ def cursors(
 
     Args:
         params: The checked parameters of a list operation.
-        locate: Returns the position of the item with this id, or None if there is none.
+        locate: Returns the position of the item with this id, or None for an unknown id.
         what: The kind of item, for the error.
 
     Raises:
-        ApiError: Both were sent, or one names no item.
+        ApiError: Both were sent, or one is not the id of an item.
     """
     if "starting_after" in params and "ending_before" in params:
         message = "Only one of starting_after and ending_before can be sent."
