@@ -52,7 +52,7 @@ async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
     ],
 )
 async def test_a_bad_credential_is_401(http: Http, header: str, message: str) -> None:
-    """No key, a live key, or anything but a test key is refused, and the key is not repeated."""
+    """sandbox-exposed: anything but a test key is refused, and the key is not repeated."""
     status, body, _ = await http.send("GET", ACCOUNTS, headers={"Authorization": header})
 
     assert status == 401
