@@ -75,6 +75,10 @@ class Driver:
         assert status == 200, body
         return body
 
+    def statuses(self, count: int, path: str = ACCOUNTS) -> list[int]:
+        """Return the statuses of *count* GETs."""
+        return [self.send("GET", path)[0] for _ in range(count)]
+
     def account_id(self, index: int) -> str:
         """Return the id of account number *index*."""
         return self.world.store.seed.account_ids.encode(index)

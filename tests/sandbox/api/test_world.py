@@ -1,7 +1,6 @@
-"""A world as a function: time, limits, faults, ledger and events."""
+"""A world as a function: time, ledger and events."""
 
 import copy
-import pickle
 from itertools import pairwise
 from typing import Any
 
@@ -9,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcasync.sandbox._api.faults import KINDS, Fault, fault
-from fcasync.sandbox._api.rates import PRESETS, RateLimit, rate_limit
+from fcasync.sandbox._api.faults import Fault
+from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.world import Settings, World
 from tests.sandbox.worlds import ACCOUNTS, START, Driver, driver
 
@@ -112,144 +111,6 @@ def test_the_clock_moves_forward_and_not_out_of_sight(seconds: float) -> None:
     """Time never runs backwards, and a hundred years are enough."""
     with pytest.raises(ValueError, match="advance"):
         driver().world.advance(seconds)
-
-
-def statuses(api: Driver, count: int, path: str = ACCOUNTS) -> list[int]:
-    return [api.send("GET", path)[0] for _ in range(count)]
-
-
-def test_the_total_rate_is_a_bucket_of_one_second() -> None:
-    """A second's worth may come at once; the bucket refills at its rate."""
-    api = driver(rate_limit=RateLimit(rate=5))
-
-    assert statuses(api, 7) == [200] * 5 + [429] * 2
-    assert api.reply.headers["Stripe-Rate-Limited-Reason"] == "global-rate"
-    api.now += 0.4
-    assert statuses(api, 3) == [200, 200, 429]
-    api.now += 100
-    assert statuses(api, 7) == [200] * 5 + [429] * 2
-
-
-def test_each_endpoint_has_its_own_bucket() -> None:
-    """One exhausted operation leaves the others alone, and takes nothing from the total."""
-    api = driver(rate_limit=RateLimit(rate=5, endpoint=2))
-
-    assert statuses(api, 4) == [200, 200, 429, 429]
-    assert api.reply.headers["Stripe-Rate-Limited-Reason"] == "endpoint-rate"
-    assert statuses(api, 2, api.url(1)) == [200, 200]
-
-
-def test_held_requests_take_up_concurrency() -> None:
-    """Requests that have not been answered count; the limit frees as they are."""
-    api = driver(Fault(kind="delay", seconds=2, times=2), rate_limit=RateLimit(concurrency=2))
-
-    assert statuses(api, 3) == [200, 200, 429]
-    assert api.reply.headers["Stripe-Rate-Limited-Reason"] == "global-concurrency"
-    api.now += 2
-    assert statuses(api, 3) == [200, 200, 200]
-
-
-def test_a_limited_request_has_no_effect_and_keeps_no_result() -> None:
-    """429 comes before everything else: the same key works a second later."""
-    api = driver(rate_limit=RateLimit(rate=1), varied=False)
-    api.get(ACCOUNTS)
-    assert api.send("POST", api.url(1, "refresh"), [BALANCE], key="k")[0] == 429
-    api.now += 1
-
-    assert api.send("POST", api.url(1, "refresh"), [BALANCE], key="k")[0] == 200
-    assert "Idempotent-Replayed" not in api.reply.headers
-
-
-def test_limits_can_be_named() -> None:
-    """Stripe's documented limits have names; a number is a total rate."""
-    assert rate_limit("live") == PRESETS["live"] == RateLimit(rate=100, endpoint=25)
-    assert rate_limit("sandbox") == RateLimit(rate=25, endpoint=25)
-    assert rate_limit(7) == RateLimit(rate=7)
-    assert rate_limit(None) == RateLimit()
-    for wrong in (0, -1, "fast"):
-        with pytest.raises(ValueError, match="rate_limit"):
-            rate_limit(wrong)
-
-
-def test_a_fault_strikes_as_often_as_it_may() -> None:
-    """`times` counts strikes at the named operation only."""
-    api = driver(Fault(operation="retrieve", kind="status", status=503, times=2))
-
-    assert statuses(api, 2) == [200, 200]
-    assert statuses(api, 4, api.url(1)) == [503, 503, 200, 200]
-    assert api.world.faults.in_force == []
-
-
-def test_the_first_matching_fault_strikes() -> None:
-    """Faults are tried in order; one request suffers from one."""
-    api = driver(Fault(kind="status", status=500, times=1), Fault(kind="status", status=502))
-
-    assert statuses(api, 3) == [500, 502, 502]
-
-
-def test_a_probable_fault_strikes_its_share() -> None:
-    """Chance is fair, and follows from the seed."""
-    api = driver(Fault(kind="status", probability=0.3), seed=1)
-
-    assert 250 < statuses(api, 1000).count(500) < 350
-
-
-@pytest.mark.parametrize("status", [500, 502, 503])
-def test_an_executed_5xx_has_its_effect(status: int) -> None:
-    """The answer lies: the refresh has started, and the ledger knows."""
-    api = driver(Fault(kind="status", status=status, executed=True, times=1), varied=False)
-    assert api.send("POST", api.url(1, "refresh"), [BALANCE])[0] == status
-    row = api.world.ledger.rows[-1]
-
-    assert (row["executed"], row["status"], row["fault"]) == (True, status, "status")
-    assert api.get(api.url(1))["balance_refresh"]["status"] == "pending"
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ({}, "kind"),
-        ([], "object"),
-        ({"kind": "flood"}, "flood"),
-        ({"kind": "status", "status": 200}, "200"),
-        ({"kind": "status", "status": 0}, "400"),
-        ({"kind": "status", "status": "500"}, "type"),
-        ({"kind": "status", "status": True}, "type"),
-        ({"kind": "redirect", "status": 200}, "200"),
-        ({"kind": "delay", "seconds": -1}, "seconds"),
-        ({"kind": "delay", "probability": 2}, "probability"),
-        ({"kind": "delay", "times": 0}, "times"),
-        ({"kind": "delay", "operation": "pay"}, "pay"),
-        ({"kind": "delay", "colour": "red"}, "colour"),
-        ({"kind": "reset_before", "executed": True}, "reset_after"),
-        ({"kind": "status", "headers": {"A\r\nB": "x"}}, "header"),
-        ({"kind": "status", "headers": {"A": 1}}, "strings"),
-    ],
-)
-def test_a_fault_that_means_nothing_is_refused(data: Any, message: str) -> None:
-    """A mistyped script fails when it is read, and says what is wrong."""
-    with pytest.raises(ValueError, match=message):
-        fault(data)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_fault_is_the_same_however_it_is_made(kind: str) -> None:
-    """Copied, pickled, read from JSON: its kind decides its class, and it prints as a Fault."""
-    made = Fault(kind=kind, operation="list", times=2)
-
-    assert type(made) is KINDS[kind]
-    assert made == fault({"kind": kind, "operation": "list", "times": 2})
-    assert made == pickle.loads(pickle.dumps(made)) == copy.deepcopy(made)
-    assert repr(made).startswith(f"Fault(operation='list', kind='{kind}'")
-
-
-def test_a_status_fault_can_carry_headers() -> None:
-    """Retry-After and Stripe-Should-Retry can be rehearsed."""
-    api = driver(fault({"kind": "status", "status": 429, "headers": {"Retry-After": "2"}}))
-    statuses(api, 1)
-
-    assert api.reply.headers["Retry-After"] == "2"
-    assert api.reply.headers["Stripe-Rate-Limited-Reason"] == "global-rate"
 
 
 def test_the_ledger_forgets_rows_but_not_executions() -> None:
