@@ -20,6 +20,8 @@ class Call:
     """``req_...``, for the Request-Id header."""
     seed: int
     """Decides what is left to chance about this request."""
+    key: str | None = None
+    """The idempotency key that was sent."""
     operation: Operation | None = None
     """None until the route is known, and for a URL that the API does not have."""
     target: str = ""
@@ -28,12 +30,6 @@ class Call:
     """What goes wrong with it."""
     hold: float = 0.0
     """Real seconds for which the answer is held."""
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key that was sent."""
-        key = self.request.headers.get("idempotency-key")
-        return key and error_bodies.plain(key)
 
     @property
     def account(self) -> str | None:

@@ -16,9 +16,9 @@ addition.
 *Space* is arithmetic. Ids can be read back to numbers, and account number *i* is a function of the
 seed. Only what differs from the seed is held.
 
-*A request* passes the gates of ``gates``, in Stripe's order; the first that refuses answers:
+*A request* passes these gates in Stripe's order (``gates``); the first that refuses answers:
 
-    headers -> route -> rate limit -> fault -> idempotency key -> parameters -> operation
+    API key -> route -> version -> rate limit -> fault -> idempotency key -> parameters -> operation
 
 Whatever the operation answers, errors included, is the result of the key, and repeats get it
 until 24 hours have passed. What an earlier gate answers is not kept. A fault stands where a
@@ -36,7 +36,7 @@ import attrs
 
 from fcasync.sandbox._api import gates
 from fcasync.sandbox._api.calls import Call, Reply
-from fcasync.sandbox._api.error_bodies import ApiError
+from fcasync.sandbox._api.error_bodies import ApiError, plain
 from fcasync.sandbox._api.faults import Fault, FaultBook
 from fcasync.sandbox._api.idempotency import Keys
 from fcasync.sandbox._api.ledger import LONGEST, Ledger
@@ -179,7 +179,8 @@ class World:
     def _open(self, request: Request, now: float) -> Call:
         number = self.ledger.requests
         seed = mix(self.store.seed.number, Salt.REQUEST, number)
-        return Call(request, self.now(now), request_id(seed, number), seed)
+        key = request.headers.get("idempotency-key")
+        return Call(request, self.now(now), request_id(seed, number), seed, key and plain(key))
 
     def _close(self, call: Call, answer: Answer) -> Reply:
         """Enter *call* in the ledger, and return its answer with the headers of every reply."""
