@@ -18,7 +18,8 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 async def send(request: web.BaseRequest, reply: Reply, clock: Clock) -> web.StreamResponse:
     """Send *reply* the way its fault does, and return what aiohttp wants to have."""
     wire = Socket(request, clock)
-    await reply.fault.send(wire, reply, reply.hold)
+    with contextlib.suppress(ConnectionError):  # the client left: nobody is there to hear of it
+        await reply.fault.send(wire, reply, reply.hold)
     return wire.response
 
 
@@ -49,13 +50,15 @@ class Socket:
         self.response = web.StreamResponse(status=answer.status, headers=answer.headers)
         self.response.content_type = JSON
         self.response.content_length = len(answer.body)
-        with contextlib.suppress(ConnectionError):
-            await self.response.prepare(self._request)
+        await self.response.prepare(self._request)
 
     async def write(self, data: bytes) -> None:
-        """Send part of the body that was begun; nothing happens if the client is gone."""
-        with contextlib.suppress(ConnectionError):
-            await self.response.write(data)
+        """Send part of the body that was begun.
+
+        Raises:
+            ConnectionError: The client is gone.
+        """
+        await self.response.write(data)
 
     async def sleep(self, seconds: float) -> None:
         """Wait as long as the clock takes for *seconds*."""

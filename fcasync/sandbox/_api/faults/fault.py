@@ -29,10 +29,18 @@ class Wire(Protocol):
         """Answer with *body* as a whole."""
 
     async def begin(self, answer: Answer) -> None:
-        """Send the status line and headers of *answer*, Content-Length included."""
+        """Send the status line and headers of *answer*, Content-Length included.
+
+        Raises:
+            ConnectionError: The client is gone; a fault lets it through, and so ends.
+        """
 
     async def write(self, data: bytes) -> None:
-        """Send part of the body that was begun; nothing happens if the client is gone."""
+        """Send part of the body that was begun.
+
+        Raises:
+            ConnectionError: The client is gone; a fault lets it through, and so ends.
+        """
 
     async def sleep(self, seconds: float) -> None:
         """Wait; *seconds* are real ones."""
