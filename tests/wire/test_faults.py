@@ -16,6 +16,7 @@ import pytest
 
 import fcasync
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._api.faults import KINDS
 
 pytestmark = pytest.mark.usefixtures("path")
 
@@ -122,6 +123,11 @@ async def call(client: fcasync.Client, account: fcasync.Account, method: str) ->
 
 def executions_per_key(sandbox: Sandbox) -> Counter[str]:
     return Counter(row["idempotency_key"] for row in sandbox.ledger if row["executed"])
+
+
+def test_every_kind_of_fault_has_a_cell() -> None:
+    """A new kind of fault comes with what the client makes of it."""
+    assert {cell.fault["kind"] for cell in CELLS.values()} == KINDS.keys()
 
 
 @cells
