@@ -47,6 +47,8 @@ class Report:
     """What a job has done. Counts cover all its runs; the other figures only this one."""
 
     operation: str
+    past_tense: str
+    """The operation as the report says it: ``refreshed``."""
     counts: dict[tuple[str, str | None], int]
     """Accounts by status and reason."""
     unfinished: int
@@ -85,7 +87,9 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON."""
-        data = attrs.asdict(self, filter=lambda field, _: field.name != "counts")
+        data = attrs.asdict(
+            self, filter=lambda field, _: field.name not in ("counts", "past_tense")
+        )
         reasons = {
             f"{status}: {reason}": count for (status, reason), count in self._reasons() if reason
         }
@@ -107,7 +111,7 @@ class Report:
         found = self.by_status()
         succeeded, failed = found.pop("succeeded"), found.pop("failed")
         of = f"{succeeded} of {self.total + self.unfinished} accounts"
-        lines = [(_PAST[self.operation], of + self._why("succeeded"))]
+        lines = [(self.past_tense, of + self._why("succeeded"))]
         lines += [(name, f"{count}{self._why(name)}") for name, count in found.items() if count]
         lines.append(("failed", f"{failed}{self._why('failed')}"))
         if self.unfinished:
@@ -130,14 +134,6 @@ class Report:
             return "rate limit not met"
         about = "" if self.limit is None else f" about {self.limit:.0f} requests/s"
         return f"rate limit{about} met {self.rate_limited} times"
-
-
-_PAST = {
-    "refresh": "refreshed",
-    "subscribe": "subscribed",
-    "unsubscribe": "unsubscribed",
-    "disconnect": "disconnected",
-}
 
 
 def duration(seconds: float, digits: int = 0) -> str:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk._journal.sqlite import FileJournal, Header, Journal, NoJournal
+from fcasync.bulk._journal.header import Header
+from fcasync.bulk._journal.journal import Journal, NoJournal
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, sources
-from fcasync.bulk._work.network import Wire
+from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.work import Work
@@ -45,13 +47,13 @@ class BulkRun:
     """
 
     def __init__(
-        self, wire: Wire, source: Any, settings: Settings, *, progress: bool = False
+        self, network: Network, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
         sources.check(source)
         self._bar = bar.make() if progress else None
         self._drawing: asyncio.Task[None] | None = None
-        self._wire = wire
-        self._clock = wire.clock
+        self._network = network
+        self._clock = network.clock
         self._source = source
         self._settings = settings
         self._tally = Tally(Counter(), 0.0)
@@ -70,7 +72,7 @@ class BulkRun:
         journal = await self._open(server_time.earliest())
         self._tally = Tally(journal.counts(), self._clock.monotonic())
         self._work = Work(
-            self._wire,
+            self._network,
             self._source,
             self._settings,
             journal=journal,
@@ -80,7 +82,7 @@ class BulkRun:
         self._main = asyncio.create_task(self._work.run())
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
-            name = self._settings.operation
+            name = self._settings.verb.name
             self._drawing = asyncio.create_task(bar.draw(self._bar, name, self._now))
         return self
 
@@ -158,14 +160,14 @@ class BulkRun:
 
     def _now(self) -> Progress:
         now = self._ended_at or self._clock.monotonic()
-        limit, total = self._wire.pace.limit, sources.length(self._source)
+        limit, total = self._network.pace.limit, sources.length(self._source)
         return self._tally.progress(now, limit=limit, total=total)
 
     @property
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
-        return self._tally.report(now, self._settings.operation, self._wire.pace.limit)
+        return self._tally.report(now, self._settings.verb, self._network.pace.limit)
 
     async def _server_time(self) -> ServerTime:
         """Ask the server for the time, with the smallest request there is."""
@@ -182,7 +184,7 @@ class BulkRun:
 
     async def _date(self) -> Mapping[str, str]:
         try:
-            return (await self._wire.list_page(None, 1)).headers
+            return (await self._network.list_page(None, 1)).headers
         except AuthenticationError:
             raise
         except APIStatusError as error:
@@ -199,13 +201,13 @@ class BulkRun:
             raise
 
     def _open_journal(self, created: int) -> Journal:
-        settings, wire = self._settings, self._wire
+        settings, network = self._settings, self._network
         header = Header(
-            operation=settings.operation,
+            operation=settings.verb.name,
             features=",".join(settings.features),
-            api_key=wire.api_key,
-            stripe_account=wire.stripe_account,
-            stripe_version=wire.stripe_version,
+            api_key=network.api_key,
+            stripe_account=network.stripe_account,
+            stripe_version=network.stripe_version,
             created=created,
         )
         path = settings.journal

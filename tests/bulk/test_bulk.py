@@ -66,7 +66,7 @@ async def test_the_other_operations(sandbox: Sandbox, client: Client) -> None:
     assert report.to_dict()["by_reason"] == {"skipped: disconnected": 12}
 
 
-async def test_a_wrong_key_is_told_on_entering(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_wrong_key_is_raised_on_entering(sandbox: Sandbox, tmp_path: Path) -> None:
     """Before a journal is made, and before the source is read."""
     sandbox.add_faults({"kind": "status", "status": 401})
     journal = tmp_path / "job.sqlite"
@@ -109,7 +109,7 @@ def test_the_order_of_features_does_not_make_another_job() -> None:
     assert {run._settings.features for run in runs} == {("balance", "ownership")}
 
 
-def test_a_fingerprint_tells_keys_apart_and_nothing_else() -> None:
+def test_a_fingerprint_distinguishes_keys_and_reveals_nothing() -> None:
     """It names the mode, and holds no part of the key."""
     test, other, live = (fingerprint(key) for key in (KEY, KEY + "x", KEY.replace("test", "live")))
     assert test.startswith("test ")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 
 from fcasync._facts.clock import Clock
-from fcasync.bulk._journal.sqlite import Journal
+from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._plan.task import Row
 
 BATCH = 64

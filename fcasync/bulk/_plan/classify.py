@@ -1,6 +1,6 @@
 """Errors as events of the plan."""
 
-from fcasync.bulk._plan.task import Broken, Denied, Event, Limited, Lost, Refused, Unseen
+from fcasync.bulk._plan.events import Broken, Denied, Event, Limited, Lost, Refused, Unseen
 from fcasync.errors import (
     APIStatusError,
     AuthenticationError,

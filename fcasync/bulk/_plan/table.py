@@ -40,38 +40,37 @@ one that it knows since its row. Their intents are dated back, and all of the ab
 from collections.abc import Callable
 
 from fcasync.bulk._outcome import OutcomeStatus
-from fcasync.bulk._plan.keys import idempotency_key
-from fcasync.bulk._plan.task import (
+from fcasync.bulk._plan.commands import (
     Abort,
-    Accepted,
-    Admitted,
-    Broken,
     Command,
-    Denied,
-    Due,
     Enqueue,
     EnqueueAfter,
     EnqueueFirst,
-    Event,
     Finish,
     Forget,
-    Job,
-    Limited,
     Look,
-    Lost,
-    Now,
-    Refused,
-    Row,
-    Seen,
     Send,
     Settle,
-    State,
     Store,
-    Task,
+    Wait,
+)
+from fcasync.bulk._plan.events import (
+    Accepted,
+    Admitted,
+    Broken,
+    Denied,
+    Due,
+    Event,
+    Limited,
+    Lost,
+    Refused,
+    Seen,
     TimedOut,
     Unseen,
 )
-from fcasync.bulk._plan.verdicts import Verdict, has_run, is_under_way, precheck, settled
+from fcasync.bulk._plan.keys import idempotency_key
+from fcasync.bulk._plan.task import Job, Now, Row, State, Task
+from fcasync.bulk._plan.verdicts import Verdict, settled
 from fcasync.errors import APIStatusError, FCError, IdempotencyError
 
 KEY_LIFETIME = 23 * 3600
@@ -86,19 +85,22 @@ MAX_STRIKES = 12
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 
-Handler = Callable[[Job, Task, "Event", Now], Command]
-
 
 def step(job: Job, task: Task, event: Event, now: Now) -> Command:
-    """Take note of *event* in *task* and return what to do next; None means nothing.
+    """Take note of *event* in *task* and return what to do next.
 
     Raises:
-        AssertionError: The event cannot happen in the task's state; the caller is broken.
+        AssertionError: The event cannot happen in the task's state, or led to a state that the
+            table does not name; the caller or the plan is broken.
     """
-    handler = TABLE[task.state].get(type(event))
-    if handler is None:
-        raise AssertionError(f"{type(event).__name__} cannot happen to a task in {task.state}")
-    return handler(job, task, event, now)
+    before = task.state
+    if type(event) not in TABLE[before]:
+        raise AssertionError(f"{type(event).__name__} cannot happen to a task in {before}")
+    decide, targets = TABLE[before][type(event)]
+    command = decide(job, task, event, now)
+    if task.state not in targets:
+        raise AssertionError(f"{type(event).__name__} does not lead from {before} to {task.state}")
+    return command
 
 
 def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
@@ -129,7 +131,7 @@ def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
 def _begin(job: Job, task: Task, now: Now) -> Command:
     if task.is_suspect and _may_have_run(job, task):
         return _open(task)
-    if task.account is not None and is_under_way(job.operation, job.features, task.account):
+    if task.account is not None and job.verb.is_under_way(job.features, task.account):
         return _accept(job, task, "already_pending")
     return _judge(job, task, now) or _open(task)
 
@@ -137,14 +139,14 @@ def _begin(job: Job, task: Task, now: Now) -> Command:
 def _may_have_run(job: Job, task: Task) -> bool:
     since = task.sent_at - CLOCK_SLACK
     account = task.account
-    return account is None or has_run(job.operation, job.features, account, since)
+    return account is None or job.verb.has_run(job.features, account, since)
 
 
-def _judge(job: Job, task: Task, now: Now) -> Command:
+def _judge(job: Job, task: Task, now: Now) -> Finish | None:
     """Finish at once if the account at hand says that nothing can be done."""
     if task.account is None:
         return None
-    verdict = precheck(job.operation, job.features, task.account, now.earliest)
+    verdict = job.verb.precheck(job.features, task.account, now.earliest)
     return None if verdict is None else _finish(task, verdict)
 
 
@@ -160,7 +162,7 @@ def _due(job: Job, task: Task, event: Due, now: Now) -> Command:
         return Look()
     task.state = State.SENDING
     return Send(
-        idempotency_key(job.id, task.account_id, job.operation, job.features, task.generation)
+        idempotency_key(job.id, task.account_id, job.verb.name, job.features, task.generation)
     )
 
 
@@ -263,7 +265,7 @@ def _again(task: Task, error: FCError, now: Now) -> Command:
 def _settling(job: Job, task: Task, event: Seen, now: Now) -> Command:
     verdict = settled(job.features, event.account)
     if verdict is None:
-        return None
+        return Wait()
     task.account = event.account
     return _finish(task, verdict)
 
@@ -277,7 +279,7 @@ def _fail(task: Task, error: FCError | None, reason: str, *, is_certain: bool = 
     return _finish(task, Verdict(OutcomeStatus.FAILED, reason))
 
 
-def _finish(task: Task, verdict: Verdict) -> Command:
+def _finish(task: Task, verdict: Verdict) -> Finish:
     task.state, task.verdict = State.DONE, verdict
     if verdict.status is not OutcomeStatus.FAILED:
         task.error = None
@@ -291,24 +293,30 @@ def _word(error: FCError) -> str:
     return type(error).__name__
 
 
-TABLE: dict[State, dict[type, Callable[..., Command]]] = {
-    State.NEW: {Admitted: _admitted},
-    State.OPEN: {Due: _due},
-    State.SENDING: {
-        Accepted: _accepted,
-        Limited: _limited,
-        Lost: _lost,
-        Broken: _broken,
-        Refused: _refused,
-        Denied: _denied,
+NEW, OPEN, SENDING, LOOKING, SETTLING, DONE = State
+
+TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
+    # state: {event: (what decides, the states that it may lead to)}
+    NEW: {Admitted: (_admitted, {OPEN, SETTLING, DONE})},
+    OPEN: {Due: (_due, {SENDING, LOOKING})},
+    SENDING: {
+        Accepted: (_accepted, {SETTLING, DONE}),
+        Limited: (_limited, {OPEN}),
+        Lost: (_lost, {OPEN, DONE}),
+        Broken: (_broken, {OPEN, LOOKING, DONE}),
+        Refused: (_refused, {DONE}),
+        Denied: (_denied, {OPEN}),
     },
-    State.LOOKING: {
-        Due: _look_again,
-        Seen: _seen,
-        Unseen: _unseen,
-        Refused: _not_there,
-        Denied: _denied,
+    LOOKING: {
+        Due: (_look_again, {LOOKING}),
+        Seen: (_seen, {OPEN, SETTLING, DONE}),
+        Unseen: (_unseen, {LOOKING, DONE}),
+        Refused: (_not_there, {DONE}),
+        Denied: (_denied, {OPEN}),
     },
-    State.SETTLING: {Seen: _settling, TimedOut: _timed_out},
-    State.DONE: {},
+    SETTLING: {
+        Seen: (_settling, {SETTLING, DONE}),
+        TimedOut: (_timed_out, {DONE}),
+    },
+    DONE: {},
 }

@@ -11,7 +11,7 @@ from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE
 
 
-class Wire(Protocol):
+class Network(Protocol):
     """The network, as a run sees it. Everything raises what the client's calls raise."""
 
     clock: Clock
@@ -32,8 +32,8 @@ class Wire(Protocol):
         """Fetch one page of all accounts, with the client's retries."""
 
 
-class EngineWire:
-    """The wire of a client."""
+class EngineNetwork:
+    """The network of a client."""
 
     def __init__(
         self,

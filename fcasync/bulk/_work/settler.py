@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import attrs
 
-from fcasync.bulk._plan.task import Event, Seen, Task, TimedOut
-from fcasync.bulk._work.network import Wire
+from fcasync.bulk._plan.events import Event, Seen, TimedOut
+from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work.network import Network
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
 from fcasync.models import Account
 from fcasync.resources._polling import FIRST_POLL, LONGEST_POLL, POLL_GROWTH
@@ -36,8 +37,10 @@ class Settler:
     walked when that promises to take fewer requests than asking one by one.
     """
 
-    def __init__(self, wire: Wire, timeout: float, step: Callable[[Task, Event], None]) -> None:
-        self._wire = wire
+    def __init__(
+        self, network: Network, timeout: float, step: Callable[[Task, Event], None]
+    ) -> None:
+        self._network = network
         self._timeout = timeout
         self._step = step
         self._waiters: dict[str, _Waiter] = {}
@@ -50,7 +53,7 @@ class Settler:
 
     def add(self, task: Task) -> None:
         """Wait for *task*, which has just been accepted."""
-        now = self._wire.clock.monotonic()
+        now = self._network.clock.monotonic()
         poll_at = now + self._jittered(FIRST_POLL)
         self._waiters[task.account_id] = _Waiter(task, now + self._timeout, poll_at)
         task.account = None  # as many may be waiting as are accepted in 15 minutes: keep them small
@@ -74,7 +77,7 @@ class Settler:
         Raises:
             AuthenticationError, PermissionDeniedError: The key is bad.
         """
-        clock = self._wire.clock
+        clock = self._network.clock
         while True:
             if not self._waiters:
                 self._news.clear()
@@ -99,7 +102,7 @@ class Settler:
         async with asyncio.TaskGroup() as group:
             for account_id in left:
                 group.create_task(self._retrieve(account_id, gate))
-        now = self._wire.clock.monotonic()
+        now = self._network.clock.monotonic()
         for waiter in due:
             waiter.interval = min(waiter.interval * POLL_GROWTH, LONGEST_POLL)
             waiter.poll_at = now + self._jittered(waiter.interval)
@@ -109,7 +112,7 @@ class Settler:
         cursor: str | None = None
         for number in range(1, budget + 1):
             try:
-                page = (await self._wire.list_page(cursor, PAGE)).value
+                page = (await self._network.list_page(cursor, PAGE)).value
             except FCError as error:
                 _raise_if_denied(error)
                 return
@@ -127,12 +130,12 @@ class Settler:
             if account_id not in self._waiters:
                 return  # a webhook was faster
             try:
-                self.see((await self._wire.retrieve(account_id)).value)
+                self.see((await self._network.retrieve(account_id)).value)
             except FCError as error:
                 _raise_if_denied(error)
 
     def _jittered(self, interval: float) -> float:
-        return interval * (0.5 + self._wire.clock.draw() / 2)
+        return interval * (0.5 + self._network.clock.draw() / 2)
 
 
 def _raise_if_denied(error: FCError) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
 
 
@@ -75,10 +76,11 @@ class Tally:
             eta=left / rate if left is not None and rate > 0 else None,
         )
 
-    def report(self, now: float, operation: str, limit: float | None) -> Report:
+    def report(self, now: float, verb: Verb, limit: float | None) -> Report:
         """Return what was done until *now*."""
         return Report(
-            operation=operation,
+            operation=verb.name,
+            past_tense=verb.past_tense,
             counts={key: n for key, n in self.counts.items() if n},
             unfinished=self.unfinished,
             resumed=self.resumed,

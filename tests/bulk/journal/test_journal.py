@@ -6,6 +6,7 @@ import random
 import signal
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -14,7 +15,8 @@ import pytest
 from fcasync import errors
 from fcasync.bulk import read_journal
 from fcasync.bulk._journal import stored_errors
-from fcasync.bulk._journal.sqlite import FileJournal, Header
+from fcasync.bulk._journal.header import Header
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.task import Row
 from fcasync.errors import APITimeoutError, InvalidRequestError, JournalError, ServerError
 
@@ -192,9 +194,9 @@ def unusual(path: Path, kind: str) -> None:
         ("folder", "not a regular file"),
         ("readable", "mode 0600"),
         ("empty", "is empty"),
-        ("text", "damaged or no journal"),
-        ("short", "damaged or no journal"),
-        ("other database", "damaged or no journal"),
+        ("text", "damaged or not a journal"),
+        ("short", "damaged or not a journal"),
+        ("other database", "damaged or not a journal"),
         ("log only", "is missing"),
     ],
 )
@@ -217,7 +219,7 @@ def test_another_users_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPat
         FileJournal.open(path, HEADER)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """A path into nowhere is the caller's mistake, said at once."""
     with pytest.raises(JournalError, match="cannot write"):
         FileJournal.open(tmp_path / "nowhere" / "job.sqlite", HEADER)
@@ -276,21 +278,22 @@ def test_damage_is_noticed_or_harmless(
         assert found is None or set(found.values()) <= {"open", "succeeded"}
 
 
-def test_every_row_and_the_header_have_a_checksum(path: Path) -> None:
-    """What SQLite itself would not notice is noticed."""
-    for change in (
-        "UPDATE task SET status = 'succeeded' WHERE rowid_like",
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE task SET status = 'succeeded' WHERE status = 'failed'",
         "UPDATE task SET sent_at = sent_at + 1",
         "DELETE FROM task WHERE status = 'failed'",
         "UPDATE job SET created = created + 1",
-    ):
-        path.unlink(missing_ok=True)
-        make(path, 3, "failed")
-        with sqlite3.connect(path) as database:
-            database.execute(change.replace("WHERE rowid_like", "WHERE status = 'failed'"))
-        database.close()
-        with pytest.raises(JournalError, match="damaged"):
-            FileJournal.open(path, HEADER)
+    ],
+)
+def test_every_row_and_the_header_have_a_checksum(path: Path, change: str) -> None:
+    """What SQLite itself would not notice is noticed."""
+    make(path, 3, "failed")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(change)
+    with pytest.raises(JournalError, match="damaged"):
+        FileJournal.open(path, HEADER)
 
 
 def test_a_log_that_was_lost_is_noticed(path: Path) -> None:

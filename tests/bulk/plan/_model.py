@@ -16,34 +16,21 @@ from fcasync._rules.request import Answer, Operation, Options, build
 from fcasync._rules.retry import RetryPolicy
 from fcasync.bulk._journal.rows import row_of
 from fcasync.bulk._plan.classify import after_looking, after_sending
+from fcasync.bulk._plan.commands import Command, EnqueueAfter, Finish, Look, Send, Store, Wait
+from fcasync.bulk._plan.events import Accepted, Admitted, Due, Event, Seen
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import step
-from fcasync.bulk._plan.task import (
-    Accepted,
-    Admitted,
-    Command,
-    Due,
-    EnqueueAfter,
-    Event,
-    Finish,
-    Job,
-    Look,
-    Now,
-    Row,
-    Seen,
-    Send,
-    Store,
-    Task,
-)
+from fcasync.bulk._plan.task import Job, Now, Row, Task
+from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.errors import APIConnectionError, APITimeoutError, FCError
 from fcasync.models import Account
-from fcasync.resources.accounts import REFRESH, RETRIEVE
+from fcasync.resources.accounts import RETRIEVE
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.world import Request, Settings, World
 from fcasync.sandbox._bank.states import Timing
 from tests._virtual import EPOCH
 
-JOB = Job(id="0123456789abcdef", operation="refresh", features=("balance",))
+JOB = Job(id="0123456789abcdef", verb=REFRESH, features=("balance",))
 OPTIONS = Options(
     api_key=Secret("sk_test_model"),
     base_url="http://127.0.0.1",
@@ -94,7 +81,7 @@ class History:
     row: Row | None = None
     task: Task | None = None
     time: ServerTime | None = None
-    command: Command = None
+    command: Command = attrs.field(factory=Wait)
 
     @classmethod
     def begin(cls) -> "History":
@@ -156,18 +143,18 @@ class History:
 
     def send(self, key: str, fault: Fault | None) -> Event:
         try:
-            account, headers = self.over_the_wire(REFRESH, key, fault)
+            account, headers = self.over_the_network(REFRESH.operation, key, fault)
         except FCError as error:
             return after_sending(error)
         return Accepted(account, is_replay(headers))
 
     def look(self, fault: Fault | None) -> Event:
         try:
-            return Seen(self.over_the_wire(RETRIEVE, None, fault)[0])
+            return Seen(self.over_the_network(RETRIEVE, None, fault)[0])
         except FCError as error:
             return after_looking(error)
 
-    def over_the_wire(
+    def over_the_network(
         self, operation: Operation[Account], key: str | None, fault: Fault | None
     ) -> tuple[Account, Any]:
         params = {"features": ["balance"]} if key else None

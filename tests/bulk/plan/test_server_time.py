@@ -10,7 +10,7 @@ from tests.bulk.plan._model import LocalClock
 SERVER = 1_700_000_000
 
 
-def told(clock: LocalClock) -> ServerTime:
+def observing(clock: LocalClock) -> ServerTime:
     time = ServerTime(clock)
     time.observe({"Date": formatdate(SERVER, usegmt=True)})
     return time
@@ -19,7 +19,7 @@ def told(clock: LocalClock) -> ServerTime:
 def test_the_date_of_an_answer_is_the_time() -> None:
     """A local clock that is years off does not matter."""
     clock = LocalClock()
-    time = told(clock)
+    time = observing(clock)
     clock.pass_(10)
     assert (time.earliest(), time.latest()) == (SERVER + 10, SERVER + 10)
 
@@ -27,7 +27,7 @@ def test_the_date_of_an_answer_is_the_time() -> None:
 def test_a_machine_that_slept_has_two_times() -> None:
     """What began is dated as early, what is old is judged as late, as it can have been."""
     clock = LocalClock()
-    time = told(clock)
+    time = observing(clock)
     clock.pass_(3600, asleep=True)
     assert (time.earliest(), time.latest()) == (SERVER, SERVER + 3600)
 
@@ -35,7 +35,7 @@ def test_a_machine_that_slept_has_two_times() -> None:
 def test_a_wall_clock_that_is_set_back_does_not_matter() -> None:
     """The monotonic clock went on."""
     clock = LocalClock()
-    time = told(clock)
+    time = observing(clock)
     clock.awake += 60
     clock.wall -= 86400
     assert (time.earliest(), time.latest()) == (SERVER + 60, SERVER + 60)
@@ -48,6 +48,6 @@ def test_an_answer_without_a_date_says_nothing(headers: dict[str, str]) -> None:
     time = ServerTime(clock)
     time.observe(headers)
     assert time.earliest() == int(clock.time())
-    time = told(clock)
+    time = observing(clock)
     time.observe(headers)
     assert time.earliest() == SERVER

@@ -11,6 +11,7 @@ import attrs
 
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Response
+from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
 from fcasync.bulk._work.settings import Settings
 from fcasync.errors import APIStatusError, FCError, NotFoundError, RateLimitError
@@ -25,7 +26,7 @@ def no_fault(account_id: str, attempt: int) -> FCError | None:
 
 
 @attrs.define(slots=False)
-class FakeWire:
+class FakeNetwork:
     """Accounts whose balances can be refreshed, behind a token bucket."""
 
     ids: list[str]
@@ -138,7 +139,7 @@ class FakeWire:
 
     def run(self, source: Any = None, **settings: Any) -> BulkRun:
         """Return a refresh of the balances of *source*; by default, of all accounts."""
-        facts = {"operation": "refresh", "features": ("balance",), **settings}
+        facts = {"verb": REFRESH, "features": ("balance",), **settings}
         return BulkRun(self, self.ids if source is None else source, Settings(**facts))
 
 
