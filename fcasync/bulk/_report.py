@@ -12,24 +12,24 @@ from fcasync.bulk._outcome import OutcomeStatus
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a run is."""
+    """How far a run has come."""
 
     done: int
     """Accounts with an outcome, those of earlier runs included."""
     failed: int
     """How many of those have failed."""
     in_flight: int
-    """Requests on their way."""
+    """Requests in flight."""
     waiting: int
     """Accounts that were read from the source and have no outcome yet."""
     total: int | None
-    """Accounts in the source; None as long as that is unknown: it has no length and no end yet."""
+    """Accounts in the source; None while unknown: the source has no length and no end yet."""
     rate: float
     """Outcomes a second, over the last ten seconds or so."""
     limit: float | None
     """The rate limit as learnt so far, in requests a second; None before the first 429."""
     eta: float | None
-    """Seconds until the end at this rate; None if that cannot be said."""
+    """Seconds until the end at this rate; None if unknown."""
 
     def __str__(self) -> str:
         of = "" if self.total is None else f" of {self.total}"
@@ -62,11 +62,11 @@ class Report:
     rate_limited: int
     """Answers with status 429."""
     replays: int
-    """Requests that Stripe recognized by their key, so that nothing was done twice."""
+    """Requests that Stripe recognized by their key and answered without doing anything twice."""
     elapsed: float
     """Seconds."""
     limit: float | None
-    """The rate limit as learnt, in requests a second; None if it was never met."""
+    """The rate limit as learnt, in requests a second; None if there were no 429s."""
 
     @property
     def total(self) -> int:
@@ -131,9 +131,9 @@ class Report:
 
     def _limit(self) -> str:
         if self.limit is None and not self.rate_limited:
-            return "rate limit not met"
+            return "no 429s"
         about = "" if self.limit is None else f" about {self.limit:.0f} requests/s"
-        return f"rate limit{about} met {self.rate_limited} times"
+        return f"{self.rate_limited} 429s, rate limit{about or ' unknown'}"
 
 
 def duration(seconds: float, digits: int = 0) -> str:

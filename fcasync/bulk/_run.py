@@ -2,37 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk._journal.header import Header
-from fcasync.bulk._journal.journal import Journal, NoJournal
-from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._report import Progress, Report
-from fcasync.bulk._work import bar, sources
+from fcasync.bulk._work import bar, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.work import Work
-from fcasync.errors import (
-    APIConnectionError,
-    APIStatusError,
-    AuthenticationError,
-    InvalidArgumentError,
-    JournalError,
-    ProtocolError,
-)
+from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
-
-PATIENCE = (1.0, 4.0)
-"""Seconds to wait for a network that is down when a run begins, each after the client's retries."""
 
 
 class BulkRun:
-    """A bulk job at work.
+    """A running bulk job.
 
     ::
 
@@ -68,8 +54,9 @@ class BulkRun:
     async def __aenter__(self) -> Self:
         if self._work is not None:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
-        server_time = await self._server_time()
-        journal = await self._open(server_time.earliest())
+        server_time = await start.server_time(self._network)
+        created = server_time.earliest()
+        journal = await start.open_journal(self._network, self._settings, created)
         self._tally = Tally(journal.counts(), self._clock.monotonic())
         self._work = Work(
             self._network,
@@ -134,7 +121,7 @@ class BulkRun:
             raise error
 
     async def finish(self) -> Report:
-        """Work everything off without looking at the outcomes, and return the report."""
+        """Process everything without looking at the outcomes, and return the report."""
         async for _ in self:
             pass
         return self.report
@@ -155,7 +142,7 @@ class BulkRun:
 
     @property
     def progress(self) -> Progress:
-        """How far the run is; may be asked at any time."""
+        """How far the run has come; may be read at any time."""
         return self._now()
 
     def _now(self) -> Progress:
@@ -168,51 +155,3 @@ class BulkRun:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
         return self._tally.report(now, self._settings.verb, self._network.pace.limit)
-
-    async def _server_time(self) -> ServerTime:
-        """Ask the server for the time, with the smallest request there is."""
-        server_time = ServerTime(self._clock)
-        for wait in PATIENCE:
-            try:
-                server_time.observe(await self._date())
-            except (APIConnectionError, ProtocolError):
-                await self._clock.sleep(wait)
-            else:
-                return server_time
-        server_time.observe(await self._date())
-        return server_time
-
-    async def _date(self) -> Mapping[str, str]:
-        try:
-            return (await self._network.list_page(None, 1)).headers
-        except AuthenticationError:
-            raise
-        except APIStatusError as error:
-            # A key may be allowed to refresh and not to list; this answer has a date as well.
-            return error.headers
-
-    async def _open(self, created: int) -> Journal:
-        opening = asyncio.create_task(asyncio.to_thread(self._open_journal, created))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # A thread cannot be cancelled, and what it opens must not stay locked.
-            (await opening).close(is_complete=True)
-            raise
-
-    def _open_journal(self, created: int) -> Journal:
-        settings, network = self._settings, self._network
-        header = Header(
-            operation=settings.verb.name,
-            features=",".join(settings.features),
-            api_key=network.api_key,
-            stripe_account=network.stripe_account,
-            stripe_version=network.stripe_version,
-            created=created,
-        )
-        path = settings.journal
-        if path is None:
-            return NoJournal(header)
-        if not settings.resume and path.exists():
-            raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
-        return FileJournal.open(path, header)

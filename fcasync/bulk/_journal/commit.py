@@ -12,9 +12,9 @@ from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._plan.task import Row
 
 BATCH = 64
-"""Writes that are worth a commit of their own."""
+"""As many writes are committed without waiting for more."""
 LONGEST_DELAY = 0.05
-"""Seconds a write waits for company."""
+"""Longest time that a write waits for others, in seconds."""
 
 
 @attrs.frozen
@@ -25,9 +25,9 @@ class _Write:
 
 
 class GroupCommit:
-    """Brings rows to disk in a thread of its own, and says when they are there.
+    """Writes rows to disk in a thread of its own, and calls back when they are there.
 
-    While one batch is on its way to the disk the next one gathers, so batches grow with the load.
+    While one batch is being written the next one gathers, so batches grow with the load.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -55,7 +55,7 @@ class GroupCommit:
             self._enough.set()
 
     async def run(self) -> None:
-        """Commit what is put in, until cancelled.
+        """Commit what is queued, until cancelled.
 
         Raises:
             JournalError: The disk is full, or failed.

@@ -1,4 +1,4 @@
-"""Which files may be a journal: a regular file of this user that nobody else can read."""
+"""Which files can be a journal: a regular file that only its owner can read."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ def check(path: Path) -> bool:
     """Return whether there is a journal at *path*.
 
     Raises:
-        JournalError: What is there cannot be one, or must not be used.
+        JournalError: The file cannot be a journal, or must not be used.
     """
     is_there = _check_one(path)
     sides = [side for side in _sides(path) if _check_one(side)]

@@ -7,23 +7,24 @@ from fcasync._facts.clock import Clock
 
 
 class ServerTime:
-    """What time it is at Stripe, by the ``Date`` of its latest answer and our own clocks.
+    """The time at Stripe, from the ``Date`` of its latest response and our own clocks.
 
-    A local clock alone would not do: it may be wrong by years, and jump. But between two answers
-    only local clocks run. The monotonic one stops while a machine sleeps, the wall clock may be
-    set; so there are two estimates, and each use takes the one whose error does no harm.
+    A local clock alone would not do: it may be wrong by years, and may jump. But between two
+    responses only local clocks run. The monotonic clock stops while a machine sleeps, and the wall
+    clock can be set; so there are two estimates, and each use takes the one whose error is
+    harmless.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._text: str | None = None
-        # Until the first answer there is nothing better than the wall clock.
+        # Until the first response there is nothing better than the wall clock.
         self._take(clock.time())
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take over the ``Date`` of an answer that has just come, if it has one."""
+        """Take over the ``Date`` of a response that has just arrived, if it has one."""
         text = headers.get("Date")
-        # Many answers a second have the same date; the first of them says all there is to know.
+        # Many responses a second have the same date; the first of them says all there is to know.
         if text is None or text == self._text:
             return
         try:

@@ -19,7 +19,7 @@ WORTH_A_WALK = 20
 SINGLES = 16
 """GETs at a time."""
 CAPACITY = 100_000
-"""Accounts that may be settling at once; the source is not read further until there is room."""
+"""Most accounts that may be settling at once; the source is not read further until one settles."""
 
 
 @attrs.define
@@ -33,8 +33,8 @@ class _Waiter:
 class Settler:
     """Polls the accounts that Stripe has accepted until none of their refreshes is pending.
 
-    A page of the list shows 100 accounts, but also those that nobody waits for; so the list is
-    walked when that promises to take fewer requests than asking one by one.
+    A page of the list shows 100 accounts, also some that no task waits for; so the list is walked
+    when that should take fewer requests than fetching accounts one by one.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Settler:
         self._waiters.pop(task.account_id, None)
 
     def see(self, account: Account) -> bool:
-        """Take note of an account as it is now; return whether anybody waits for it."""
+        """Take note of an account as it is now; return whether a task was waiting for it."""
         waiter = self._waiters.get(account.id)
         if waiter is None:
             return False

@@ -336,7 +336,7 @@ def test_reading_needs_a_journal(path: Path) -> None:
 @pytest.mark.parametrize("text", ["{}", "[]", '{"class": "SystemExit", "message": "x"}'])
 def test_only_our_own_errors_are_loaded(text: str) -> None:
     """A journal cannot name any other class."""
-    with pytest.raises(ValueError, match="no error of fcasync"):
+    with pytest.raises(ValueError, match="not an error of fcasync"):
         stored_errors.load(text)
 
 

@@ -551,7 +551,7 @@ def test_a_report_reads_well() -> None:
         "failed        0",
         "requests      10 (0 retries, 0 replays)",
         f"elapsed       {report.elapsed:.1f} s",
-        f"rate          {report.rate:.1f} accounts/s, rate limit not met",
+        f"rate          {report.rate:.1f} accounts/s, no 429s",
     ]
     assert "10 accounts" in report._repr_html_()
     assert report.to_dict()["by_status"]["succeeded"] == 10
