@@ -12,8 +12,11 @@ from fcasync.models import Account
 class OutcomeStatus(StrEnum):
     """How an account of a bulk job ended."""
 
+    ACCEPTED = "accepted"
+    """Stripe accepted the refresh and the bank has not answered yet: a refresh without
+    ``wait=True``. ``outcome.account`` still holds the old balance."""
     SUCCEEDED = "succeeded"
-    """Stripe carried out the operation; with ``wait=True`` the bank has answered as well."""
+    """Stripe carried out the operation; of a refresh, the bank has answered as well."""
     FAILED = "failed"
     """It was refused, could not be confirmed, or (``wait=True``) the bank reported a failure."""
     SKIPPED = "skipped"
@@ -42,3 +45,7 @@ class Outcome:
     """Whether Stripe answered with the stored result of an earlier request of this job."""
     available_at: datetime | None = None
     """When a deferred account can be refreshed (UTC)."""
+    again: bool = False
+    """Whether an earlier run finished it, and may have handed it out already."""
+    stripe_account: str | None = None
+    """The connected account it belongs to; None for the job's own."""

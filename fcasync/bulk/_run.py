@@ -1,20 +1,25 @@
 """A bulk job as its caller sees it: enter it, iterate over its outcomes, read its report."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
+from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.bulk._work.work import Work
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
+
+logger = logging.getLogger("fcasync")
 
 
 class BulkRun:
@@ -28,36 +33,44 @@ class BulkRun:
         print(run.report)
 
     Outcomes come as they finish, each after it is on disk. The source is read only as fast as
-    outcomes are taken. Leaving the block early, by ``break``, an error or cancellation, stops the
-    run; so does a kill. The same call with the same journal then goes on where it stopped.
+    outcomes are taken. Asking for the next outcome, or leaving the block in good order,
+    acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
+    cancellation, is handed out again by the next run, with ``outcome.again`` set.
+
+    Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
+    The same call with the same journal then goes on where it stopped.
     """
 
     def __init__(
         self, network: Network, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
         sources.check(source)
-        self._bar = bar.make() if progress else None
-        self._drawing: asyncio.Task[None] | None = None
-        self._network = network
-        self._clock = network.clock
+        self._network, self._clock = network, network.clock
         self._source = source
         self._settings = settings
+        self._bar = bar.make() if progress else None
+        self._drawing: asyncio.Task[None] | None = None  # keeps the bar up to date
         self._tally = Tally(Counter(), 0.0)
-        self._work: Work | None = None
-        self._main: asyncio.Task[None] | None = None
-        self._ended_at: float | None = None
+        self._was_entered = False
+        self._is_stopping = False  # stop() was called
+        self._work: Work | None = None  # None before the block is entered
+        self._main: asyncio.Task[None] | None = None  # runs the work
+        self._ended_at: float | None = None  # when the block was left; monotonic
 
     def __repr__(self) -> str:
         tally = self._tally
-        return f"<BulkRun {tally.done} done, {tally.failed} failed, {tally.unfinished} waiting>"
+        failed = tally.count("failed")
+        return f"<BulkRun {tally.done} done, {failed} failed, {tally.unfinished} waiting>"
 
     async def __aenter__(self) -> Self:
-        if self._work is not None:
+        if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
+        self._was_entered = True
         server_time = await start.server_time(self._network)
         created = server_time.earliest()
         journal = await start.open_journal(self._network, self._settings, created)
-        self._tally = Tally(journal.counts(), self._clock.monotonic())
+        self._tally = start.tally(journal, self._settings, self._clock.monotonic())
+        self._log_start(journal)
         self._work = Work(
             self._network,
             self._source,
@@ -66,7 +79,7 @@ class BulkRun:
             tally=self._tally,
             server_time=server_time,
         )
-        self._main = asyncio.create_task(self._work.run())
+        self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
             name = self._settings.verb.name
@@ -81,16 +94,19 @@ class BulkRun:
     ) -> None:
         assert self._main is not None  # noqa: S101 - entered
         assert self._work is not None  # noqa: S101 - entered
+        self._is_stopping = self._is_stopping or not self._main.done()
         tasks = [self._main] + ([self._drawing] if self._drawing else [])
         try:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await until_done(tasks)
         finally:
             self._ended_at = self._clock.monotonic()
-            self._work.close()
-        if exc_type is None:
-            self._raise_failure()
+            self._work.close(acknowledge=exc_type is None)
+            self._log_end()
+        error = None if self._main.cancelled() else self._main.exception()
+        if exc_type is None and error is not None:
+            raise error
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
         return self
@@ -111,14 +127,23 @@ class BulkRun:
         return outcome
 
     def _raise_failure(self) -> None:
-        main = self._main
-        if (
-            main is not None
-            and main.done()
-            and not main.cancelled()
-            and (error := main.exception())
-        ):
+        if self._main is None or not self._main.done():
+            return
+        if self._main.cancelled():
+            if not self._is_stopping:
+                raise RuntimeError("the run was cancelled from outside; the same call resumes it")
+        elif error := self._main.exception():
             raise error
+
+    def stop(self) -> None:
+        """Stop in good order: nothing more is sent, and what is finished is still handed out.
+
+        Iteration ends after that; the same call with the same journal goes on from there. May be
+        called at any time, also from a signal handler of the loop.
+        """
+        if self._main is not None and not self._main.done() and not self._is_stopping:
+            self._is_stopping = True
+            self._main.cancel()
 
     async def finish(self) -> Report:
         """Process everything without looking at the outcomes, and return the report."""
@@ -129,8 +154,11 @@ class BulkRun:
     def observe(self, event: Any) -> bool:
         """Take note of a webhook event, so that its account need not be polled (``wait=True``).
 
+        It never raises; a repeated event, one that came late, and one that is not about an
+        account change nothing.
+
         Args:
-            event: A :class:`fcasync.Event`; one that is not about an account is ignored.
+            event: A :class:`fcasync.Event`.
 
         Returns:
             Whether the run was waiting for the account.
@@ -146,12 +174,33 @@ class BulkRun:
         return self._now()
 
     def _now(self) -> Progress:
-        now = self._ended_at or self._clock.monotonic()
-        limit, total = self._network.pace.limit, sources.length(self._source)
-        return self._tally.progress(now, limit=limit, total=total)
+        return self._tally.progress(
+            self._ended_at or self._clock.monotonic(),
+            limit=self._network.pace.limit,
+            ceiling=self._settings.max_rate,
+            total=sources.length(self._source),
+            settling=0 if self._work is None else self._work.settling,
+        )
 
     @property
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
         return self._tally.report(now, self._settings.verb, self._network.pace.limit)
+
+    def _log_start(self, journal: Journal) -> None:
+        name, tally = self._settings.verb.name, self._tally
+        where = self._settings.journal or "no journal"
+        if tally.found_finished:
+            logger.info("bulk %s found its job finished (%s)", name, where)
+        elif tally.done or tally.unfinished:
+            logger.info("bulk %s resumes with %d done (%s)", name, tally.done, where)
+        else:
+            logger.info("bulk %s starts (%s)", name, where)
+
+    def _log_end(self) -> None:
+        tally, name = self._tally, self._settings.verb.name
+        how = "finished" if tally.finished_at is not None else "stopped"
+        counts = ", ".join(f"{n} {word}" for word, n in self.report.by_status().items() if n)
+        counts = counts or "nothing done"
+        logger.info("bulk %s %s: %s; %d requests", name, how, counts, tally.requests)

@@ -157,13 +157,17 @@ def test_progress_reads_well() -> None:
     progress = Progress(
         done=480,
         failed=3,
+        skipped=5,
+        requests=492,
         in_flight=17,
         waiting=40,
+        settling=30,
         total=1000,
         rate=24.87,
         limit=25.3,
         eta=20.9,
     )
     assert str(progress) == (
-        "480 of 1000 done, 3 failed, 17 in flight, 24.9/s, limit about 25/s, 21 s left"
+        "480 of 1000 done, 3 failed, 5 skipped, sent 492, waiting for banks 30, "
+        "24.9 requests/s, limit about 25/s, 21 s left"
     )

@@ -87,7 +87,7 @@ def test_ids_in_a_file_may_be_anything(sandbox: Sandbox, tmp_path: Path) -> None
     base = ("refresh", "--from", str(ids), "--features", "balance", "--output", "csv")
     result = fcasync(*base, *connection(sandbox))
     lines = result.stdout.splitlines()
-    assert any(line.startswith(f"{good},succeeded") for line in lines)
+    assert any(line.startswith(f"{good},accepted") for line in lines)
     assert [line.split(",")[1:3] for line in lines if "failed" in line] == [
         ["failed", "invalid_id"]
     ]
@@ -100,7 +100,7 @@ def test_json_lines_are_one_per_account(sandbox: Sandbox) -> None:
     result = fcasync(*arguments, *connection(sandbox))
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert sorted(row["account_id"] for row in rows) == sorted(ids)
-    assert {row["status"] for row in rows} == {"succeeded"}
+    assert {row["status"] for row in rows} == {"accepted"}
     assert "3 of 3 accounts" in result.stderr
 
 
@@ -277,7 +277,7 @@ def test_a_bare_sandbox_does_not_swallow_the_next_word() -> None:
     """`--sandbox fca_x` embeds the default sandbox and refreshes fca_x."""
     result = fcasync("refresh", "--sandbox", "fca_x", "--features", "balance")
     assert result.exit_code == 1
-    assert "0 of 1 accounts" in result.stdout
+    assert "0 of 1 account" in result.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -24,6 +24,20 @@ class Header:
     """The server's Unix time."""
 
 
+@attrs.frozen(kw_only=True)
+class Standing:
+    """How far the job of a journal has come; it changes while the header does not."""
+
+    is_whole: bool = True
+    """Whether the last run closed the journal."""
+    rows: int = 0
+    """Accounts in it."""
+    acknowledged: int = 0
+    """Number of the last outcome that the caller has certainly seen."""
+    finished_at: int | None = None
+    """The server's Unix time at which nothing was left to do."""
+
+
 _COMPARED = {
     "operation": "operation",
     "features": "features",

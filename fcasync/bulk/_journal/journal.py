@@ -1,4 +1,4 @@
-"""What a run needs of its memory, and a memory that keeps nothing."""
+"""What a run needs of its memory."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,32 +14,23 @@ class Journal(Protocol):
     header: Header
     was_cut_short: bool
     """Whether some run never closed it: something may be missing that nobody can see."""
+    last_seq: int
+    """Number of the last outcome of earlier runs."""
+    finished_at: int | None
+    """The server's Unix time at which an earlier run found nothing left to do."""
 
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
+    def commit(
+        self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
+    ) -> dict[tuple[str, str], Row]:
         """Write *rows*, and those of *admitted* that are new; return the rest as they are known."""
 
     def counts(self) -> Counter[tuple[str, str | None]]:
         """Return how many accounts there are of each status and reason."""
 
-    def close(self, *, is_complete: bool) -> None:
+    def unacknowledged(self) -> list[Row]:
+        """Return the outcomes that the caller has perhaps not seen, in their order."""
+
+    def close(
+        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
+    ) -> None:
         """Close it, with a note that nothing is missing at its end if it *is_complete*."""
-
-
-class NoJournal:
-    """For a job that nobody means to resume."""
-
-    was_cut_short = False
-
-    def __init__(self, header: Header) -> None:
-        self.header = header
-
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
-        """Forget everything."""
-        return {}
-
-    def counts(self) -> Counter[tuple[str, str | None]]:
-        """Return nothing."""
-        return Counter()
-
-    def close(self, *, is_complete: bool) -> None:
-        """Do nothing."""

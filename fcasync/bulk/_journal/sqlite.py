@@ -8,27 +8,25 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 import attrs
 import orjson
 
-from fcasync.bulk._journal import files, statements
+from fcasync.bulk._journal import cells, contents, files, format_1, statements
 from fcasync.bulk._journal.connections import (
+    OPTIONS,
     as_journal_errors,
     open_for_reading,
     open_for_writing,
 )
-from fcasync.bulk._journal.header import Header, compare
-from fcasync.bulk._journal.statements import APPLICATION_ID, COLUMNS, FORMAT
+from fcasync.bulk._journal.header import Header, Standing, compare
 from fcasync.bulk._plan.task import Row
 from fcasync.errors import JournalError
 
-_IS_CERTAIN, _REPLAYED = COLUMNS.index("is_certain"), COLUMNS.index("replayed")
-_read = attrgetter(*COLUMNS)
+BATCH = 1000
+"""Rows that are rewritten at a time when a journal is brought to the present format."""
 
 
 class FileJournal:
@@ -38,7 +36,11 @@ class FileJournal:
         self.path = path
         self.was_cut_short = was_cut_short
         self._database = database
-        self.header, _, self._rows = _read_header(database)
+        if contents.version(database) == format_1.FORMAT:
+            self._upgrade()
+        self.header, self._standing = contents.read_job(database)
+        self.finished_at = self._standing.finished_at
+        (self.last_seq,) = database.execute(statements.LAST_OUTCOME).fetchone()
         with self._transaction():
             self._mark(is_whole=False)
         # Into the file itself: if the log beside it were lost, its loss must be noticed.
@@ -53,73 +55,143 @@ class FileJournal:
         """
         with as_journal_errors(path):
             if not files.check(path):
-                _create(path, header)
+                _publish(path, header)
             with closing(open_for_reading(path)) as database:
-                _verify(database)
-                found, is_whole, _ = _read_header(database)
+                contents.verify(database)
+                found, standing = contents.read_job(database)
             compare(path, found, header)
             database = open_for_writing(path)
             try:
-                return cls(path, database, was_cut_short=not is_whole)
+                return cls(path, database, was_cut_short=not standing.is_whole)
             except BaseException:
                 database.close()
                 raise
 
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
+    def commit(
+        self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
+    ) -> dict[tuple[str, str], Row]:
         """Write *rows*, and those of *admitted* that are new; return the rest as they are known.
+
+        Args:
+            admitted: Accounts that were read from the source.
+            rows: What became of accounts.
+            acknowledged: Number of the last outcome that the caller has certainly seen.
 
         Raises:
             JournalError: The disk is full, or failed; nothing of it was written.
         """
         with as_journal_errors(self.path), self._transaction():
-            known = self._find([row.account_id for row in admitted]) if admitted else {}
-            new = {row.account_id: row for row in admitted if row.account_id not in known}
-            self._write([*new.values(), *rows], added=len(new))
+            known = self._find([row.key for row in admitted]) if admitted else {}
+            new = {row.key: row for row in admitted if row.key not in known}
+            self._write([*new.values(), *rows])
+            self._note(len(new), acknowledged)
         return known
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        before = getattr(self, "_standing", None)
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._database.execute("COMMIT")
         except BaseException:
             self._database.rollback()
+            if before is not None:
+                self._standing = before
             raise
 
-    def _find(self, ids: list[str]) -> dict[str, Row]:
-        asked = orjson.dumps(ids).decode()
+    def _find(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        asked = orjson.dumps(keys).decode()
         (found,) = self._database.execute(statements.FIND_TASKS, (asked,)).fetchone()
-        return {values[0]: _row(values) for values in orjson.loads(found)}
+        rows = [cells.to_row(values) for values in orjson.loads(found)]
+        return {row.key: row for row in rows}
 
-    def _write(self, rows: list[Row], added: int) -> None:
-        if rows:
-            cells = orjson.dumps([_cells(row) for row in rows]).decode()
-            self._database.execute(statements.WRITE_TASKS, (cells,))
-        if added:
-            self._rows += added
-            self._mark(is_whole=False)
+    def _write(self, rows: Iterable[Row]) -> None:
+        values = [cells.of_row(row) for row in rows]
+        if values:
+            self._database.execute(statements.WRITE_TASKS, (orjson.dumps(values).decode(),))
 
-    def _mark(self, *, is_whole: bool) -> None:
-        marks = (int(is_whole), self._rows)
-        checksum = _sum((*attrs.astuple(self.header), *marks))
-        self._database.execute(statements.MARK_JOB, (*marks, checksum))
+    def _note(self, added: int, acknowledged: int) -> None:
+        before = self._standing
+        after = attrs.evolve(
+            before,
+            rows=before.rows + added,
+            acknowledged=max(acknowledged, before.acknowledged),
+            finished_at=None,
+        )
+        if after != before:
+            self._mark(**attrs.asdict(after))
+
+    def _mark(self, **changes: int | bool | None) -> None:
+        self._standing = attrs.evolve(self._standing, **changes)  # type: ignore[arg-type]
+        marks = cells.of_job(self.header, self._standing)[len(statements.HEADER) :]
+        self._database.execute(statements.MARK_JOB, marks)
+
+    def _upgrade(self) -> None:
+        """Bring a journal of the first format to the present one, all or nothing."""
+        with self._transaction():
+            header, standing = contents.read_job(self._database)
+            for statement in (*format_1.SET_ASIDE, *statements.CREATE):
+                self._database.execute(statement)
+            self._database.execute(statements.BEGIN_JOB, cells.of_job(header, standing))
+            rows = map(format_1.to_row, self._database.execute(format_1.READ_SET_ASIDE))
+            while batch := list(islice(rows, BATCH)):
+                self._write(batch)
+            for statement in format_1.DROP:
+                self._database.execute(statement)
 
     def counts(self) -> Counter[tuple[str, str | None]]:
         """Return how many accounts there are of each status and reason."""
         found = self._database.execute(statements.COUNT_TASKS)
         return Counter({(status, reason): count for status, reason, count in found})
 
-    def close(self, *, is_complete: bool) -> None:
-        """Close it, with a note that nothing is missing at its end if it *is_complete*."""
+    def unacknowledged(self) -> list[Row]:
+        """Return the outcomes that the caller has perhaps not seen, in their order."""
+        after = (self._standing.acknowledged,)
+        found = self._database.execute(statements.READ_OUTCOMES_AFTER, after)
+        return [cells.to_row(values) for values in found]
+
+    def close(
+        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
+    ) -> None:
+        """Close it.
+
+        Args:
+            is_complete: Whether nothing is missing at its end.
+            acknowledged: Number of the last outcome that the caller has certainly seen.
+            finished_at: The server's Unix time if nothing is left to do.
+        """
         with as_journal_errors(self.path):
             try:
-                if is_complete and not self.was_cut_short:
+                if is_complete:
                     with self._transaction():
-                        self._mark(is_whole=True)
+                        self._mark(
+                            is_whole=not self.was_cut_short,
+                            acknowledged=max(acknowledged, self._standing.acknowledged),
+                            finished_at=finished_at,
+                        )
             finally:
                 self._database.close()
                 files.tidy(self.path)
+
+
+class ScratchJournal(FileJournal):
+    """The memory of a job that nobody means to resume: it goes when it is closed.
+
+    SQLite keeps it in memory while it is small, and else in a temporary file without a name.
+    """
+
+    def __init__(self, header: Header) -> None:
+        database = sqlite3.connect("", **OPTIONS)
+        database.execute("PRAGMA synchronous = OFF")
+        _create(database, header)
+        super().__init__(Path("the temporary journal"), database, was_cut_short=False)
+
+    def close(
+        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
+    ) -> None:
+        """Forget everything."""
+        self._database.close()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -128,74 +200,42 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         JournalError: There is none, or it is in use, damaged or not ours.
     """
+    with _reading(path) as database:
+        yield from contents.read_rows(database)
+
+
+def read_job(path: Path) -> tuple[Header, Standing]:
+    """Return what the journal at *path* is for, and how far its job has come.
+
+    Raises:
+        JournalError: There is none, or it is in use, damaged or not ours.
+    """
+    with _reading(path) as database:
+        return contents.read_job(database)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     with as_journal_errors(path):
         if not files.check(path):
             raise JournalError(f"{path} does not exist", path=str(path))
         with closing(open_for_reading(path)) as database:
-            _verify(database)
-            for values in database.execute(statements.READ_TASKS):
-                yield _row(values)
+            contents.verify(database)
+            yield database
 
 
-def _create(path: Path, header: Header) -> None:
+def _publish(path: Path, header: Header) -> None:
     built = files.new(path)
     try:
         with closing(sqlite3.connect(built, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(statements.CREATE)
-            values = (*attrs.astuple(header), 1, 0)
-            database.execute(statements.BEGIN_JOB, (*values, _sum(values)))
+            _create(database, header)
         files.publish(built, path)
     finally:
         built.unlink(missing_ok=True)
 
 
-def _verify(database: sqlite3.Connection) -> None:
-    """Read the whole file once.
-
-    Raises:
-        ValueError: Something in it is not as it was written.
-    """
-    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", FORMAT)):
-        (found,) = database.execute(f"PRAGMA {pragma}").fetchone()
-        if found != expected:
-            raise ValueError(f"its {pragma} is {found}, not {expected}")
-    (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-    if verdict != "ok":
-        raise ValueError(verdict)
-    _, _, expected = _read_header(database)
-    count = 0
-    for values in database.execute(statements.READ_TASKS):
-        if values[-1] != _sum(values[:-1]):
-            raise ValueError(f"the row of {values[0]!r} is not as it was written")
-        count += 1
-    if count != expected:
-        raise ValueError(f"it has {count} rows where there should be {expected}")
-
-
-def _read_header(database: sqlite3.Connection) -> tuple[Header, bool, int]:
-    found = database.execute(statements.READ_JOB).fetchall()
-    if len(found) != 1 or found[0][-1] != _sum(found[0][:-1]):
-        raise ValueError("its description of the job is not as it was written")
-    *values, is_whole, rows, _ = found[0]
-    names = [field.name for field in attrs.fields(Header)]
-    return Header(**dict(zip(names, values, strict=True))), bool(is_whole), rows
-
-
-def _sum(values: Iterable[Any]) -> int:
-    return crc32(orjson.dumps(list(values)))
-
-
-def _cells(row: Row) -> list[Any]:
-    # On the way of every account, twice: much faster than attrs.astuple.
-    values = list(_read(row))
-    values[_IS_CERTAIN], values[_REPLAYED] = int(row.is_certain), int(row.replayed)
-    values.append(_sum(values))
-    return values
-
-
-def _row(values: Sequence[Any]) -> Row:
-    known = dict(zip(COLUMNS, values, strict=False))
-    known["is_certain"] = bool(known["is_certain"])
-    known["replayed"] = bool(known["replayed"])
-    return Row(**known)
+def _create(database: sqlite3.Connection, header: Header) -> None:
+    for statement in statements.CREATE:
+        database.execute(statement)
+    database.execute(statements.BEGIN_JOB, cells.of_job(header, Standing()))

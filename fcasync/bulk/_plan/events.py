@@ -40,6 +40,8 @@ class Lost:
     """No response, or one that does not say whether the request was carried out."""
 
     error: FCError
+    is_outage: bool = False
+    """Whether no request at all has been answered well for some time."""
 
 
 @attrs.frozen
@@ -48,6 +50,8 @@ class Broken:
 
     error: FCError
     replayed: bool
+    is_outage: bool = False
+    """Whether no request at all has been answered well for some time."""
 
 
 @attrs.frozen

@@ -1,9 +1,13 @@
 """The server's time, known to within a second and a round trip."""
 
+import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from fcasync._facts.clock import Clock
+
+NOISE = 60.0
+"""A date that is this much too early, in seconds, may be that of a response that took long."""
 
 
 class ServerTime:
@@ -17,22 +21,41 @@ class ServerTime:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._text: str | None = None
+        self._text: str | None = None  # the latest date, as it came
+        self._ahead = -math.inf  # how far the server's clock is ahead of the monotonic one, at most
         # Until the first response there is nothing better than the wall clock.
         self._take(clock.time())
 
-    def observe(self, headers: Mapping[str, str]) -> None:
-        """Take over the ``Date`` of a response that has just arrived, if it has one."""
+    @property
+    def is_known(self) -> bool:
+        """Whether the server has said what time it is."""
+        return self._text is not None
+
+    def observe(self, headers: Mapping[str, str]) -> float:
+        """Take over the ``Date`` of a response that has just arrived, if it is Stripe's.
+
+        Returns:
+            The seconds by which the server's clock turns out to have been set back; 0.0 otherwise.
+        """
         text = headers.get("Date")
         # Many responses a second have the same date; the first of them says all there is to know.
-        if text is None or text == self._text:
-            return
+        if text is None or text == self._text or not is_stripes(headers):
+            return 0.0
         try:
             date = parsedate_to_datetime(text).timestamp()
         except (ValueError, OverflowError):
-            return
+            return 0.0
         self._text = text
         self._take(date)
+        return self._set_back(date - self._monotonic)
+
+    def _set_back(self, ahead: float) -> float:
+        back = self._ahead - ahead
+        if back > NOISE:
+            self._ahead = ahead
+            return back
+        self._ahead = max(self._ahead, ahead)
+        return 0.0
 
     def _take(self, server: float) -> None:
         self._server = server
@@ -47,3 +70,9 @@ class ServerTime:
         """Return the latest time that it can be: for judging how old something is."""
         waited = self._clock.monotonic() - self._monotonic
         return self._server + max(waited, self._clock.time() - self._wall)
+
+
+def is_stripes(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is the API's own, and not the error page of something between."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" and "Request-Id" in headers

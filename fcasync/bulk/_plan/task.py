@@ -18,6 +18,8 @@ class Job:
     verb: Verb
     features: tuple[str, ...]
     """Sorted, so that another order is the same job."""
+    seq: int = 0
+    """Number of the last outcome of earlier runs; this run gives higher ones."""
     wait: bool = False
     retry_failed: bool = False
 
@@ -33,6 +35,8 @@ class State(Enum):
     """A request with the key of its generation is in flight."""
     LOOKING = "looking"
     """Only the account itself can show whether the request was carried out."""
+    JUDGING = "judging"
+    """Stripe refused it; the account itself shows how it ends."""
     SETTLING = "settling"
     """Stripe accepted it; the bank has not answered."""
     DONE = "done"
@@ -44,7 +48,8 @@ class Task:
 
     account_id: str
     sent_at: int
-    """The server's Unix time at which the key of this generation may first have been sent."""
+    """The server's Unix time at which the key of this generation may first have been sent; once
+    accepted, the time at which the refresh that is waited for was attempted at the earliest."""
     account: Account | None = None
     is_suspect: bool = False
     """Whether the journal may have lost what it knew of it."""
@@ -61,6 +66,8 @@ class Task:
     verdict: Verdict | None = None
     """How it ended."""
     error: FCError | None = None
+    refusal: FCError | None = None
+    """The 4xx that answered the request."""
     replayed: bool = False
     is_certain: bool = True
     """Whether, if it failed, nothing of it can have been carried out."""
@@ -72,7 +79,7 @@ class Row:
 
     account_id: str
     status: str
-    """``open``, ``accepted``, or the status of its outcome."""
+    """``open``, ``settling``, or the status of its outcome."""
     generation: int
     sent_at: int
     is_certain: bool = True
@@ -82,6 +89,15 @@ class Row:
     error: str | None = None
     """JSON, see :func:`fcasync.bulk._journal.stored_errors.dump`."""
     available_at: int | None = None
+    seq: int = 0
+    """Outcomes are numbered from 1 in the order in which they are finished; 0 for none."""
+    stripe_account: str = ""
+    """The connected account that it belongs to; empty for the job's own."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all other rows of the journal."""
+        return self.stripe_account, self.account_id
 
 
 @attrs.frozen

@@ -15,6 +15,10 @@ def _never(features: Sequence[str], account: Account) -> bool:
     return False
 
 
+def _as_sent(features: Sequence[str], account: Account, sent_at: int) -> int:
+    return sent_at
+
+
 @attrs.frozen(kw_only=True)
 class Verb:
     """One operation, and how an account shows what becomes of it."""
@@ -30,6 +34,11 @@ class Verb:
     carried out, not before that time if it leaves a time behind."""
     is_under_way: Callable[[Sequence[str], Account], bool] = _never
     """Whether somebody else's request is doing the same already."""
+    began: Callable[[Sequence[str], Account, int], int] = _as_sent
+    """Given features, the account as accepted and the time of sending: the Unix time that an
+    account must show, or a later one, to show what came of it."""
+    settled: Callable[[Sequence[str], Account, float], Verdict | None] = verdicts.at_once
+    """Given features, account and that time: how it ended at the bank; None if not known yet."""
 
     @property
     def name(self) -> str:
@@ -43,6 +52,8 @@ REFRESH = Verb(
     precheck=verdicts.not_refreshable,
     has_run=verdicts.was_attempted,
     is_under_way=verdicts.is_refreshing,
+    began=verdicts.refresh_began,
+    settled=verdicts.refresh_settled,
 )
 SUBSCRIBE = Verb(
     operation=accounts.SUBSCRIBE,

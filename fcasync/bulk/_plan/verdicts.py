@@ -12,6 +12,8 @@ from fcasync.resources._polling import REFRESH_FIELDS, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
+CLOCK_SLACK = 300
+"""Dates of one server may differ by this much, in seconds."""
 
 
 @attrs.frozen
@@ -21,6 +23,11 @@ class Verdict:
     status: OutcomeStatus
     reason: str | None = None
     available_at: datetime | None = None
+
+    @classmethod
+    def too_early(cls, opens: datetime) -> "Verdict":
+        """Return that a refresh is possible only when it *opens*."""
+        return cls(OutcomeStatus.DEFERRED, "too_early", opens)
 
 
 def disconnected(features: Sequence[str], account: Account, now: float) -> Verdict | None:
@@ -54,14 +61,42 @@ def was_attempted(features: Sequence[str], account: Account, since: float) -> bo
     return all(_attempted_at(account, feature) >= since for feature in features)
 
 
-def settled(features: Sequence[str], account: Account) -> Verdict | None:
-    """Return how the refresh of *features* ended at the bank, or None if one is still pending."""
-    if pending(account, features):
+def refresh_began(features: Sequence[str], account: Account, sent_at: int) -> int:
+    """Return the Unix time before which the refresh that *account* shows as accepted cannot be.
+
+    Args:
+        features: What is refreshed.
+        account: As Stripe showed it when it accepted the refresh.
+        sent_at: When the refresh was asked for.
+    """
+    attempted = min((_attempted_at(account, name) for name in _known(features)), default=0.0)
+    if is_refreshing(features, account) or attempted >= sent_at - CLOCK_SLACK:
+        return int(attempted)
+    return sent_at - CLOCK_SLACK
+
+
+def refresh_settled(features: Sequence[str], account: Account, since: float) -> Verdict | None:
+    """Return how the refresh of *features* ended at the bank, or None if *account* cannot show it.
+
+    It cannot while one is pending, and not if one was last attempted before *since*.
+    """
+    known = _known(features)
+    if pending(account, known) or not was_attempted(known, account, since):
         return None
-    failed = [name for name in features if _refresh_status(account, name) == "failed"]
+    failed = [name for name in known if _refresh_status(account, name) == "failed"]
     if failed:
         return Verdict(OutcomeStatus.FAILED, f"{'_and_'.join(failed)}_refresh_failed")
     return Verdict(OutcomeStatus.SUCCEEDED)
+
+
+def at_once(features: Sequence[str], account: Account, since: float) -> Verdict | None:
+    """Return that the operation has succeeded: no bank takes part in it."""
+    return Verdict(OutcomeStatus.SUCCEEDED)
+
+
+def _known(features: Sequence[str]) -> list[str]:
+    """Return those of *features* whose refresh an account shows; Stripe may add others."""
+    return [name for name in features if name in REFRESH_FIELDS]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:
@@ -74,7 +109,7 @@ def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict
     opens = [when for name in features if (when := _opens_at(account, name))]
     if not opens or max(opens) <= datetime.fromtimestamp(now, UTC):
         return None
-    return Verdict(OutcomeStatus.DEFERRED, "too_early", max(opens))
+    return Verdict.too_early(max(opens))
 
 
 def _refresh_of(account: Account, feature: str) -> Any:

@@ -1,5 +1,6 @@
 """From the source into the journal."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from fcasync.bulk._work import sources
 from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.settler import CAPACITY, Settler
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.turns import Turns
 from fcasync.bulk._work.window import Live, Place, Window
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
@@ -65,13 +67,28 @@ class Reader:
 
         Raises:
             Exception: What the source raised.
+            RuntimeError: It raised CancelledError of its own.
         """
+        try:
+            await self._read()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError(
+                "the source raised CancelledError, though nothing cancelled the run"
+            ) from error
+        self._tally.end_of_source()
+
+    async def _read(self) -> None:
+        turns = Turns()
         async for item in sources.read(self._source):
+            # A source that is not asynchronous may name for ever what is in work already.
+            await turns.step()
             place = await self._window.enter()
             while len(self._settler) >= CAPACITY:
                 await self._clock.sleep(1.0)
             self._take(item, place)
-        self._tally.source_is_read = True
 
     def _take(self, item: object, place: Place) -> None:
         try:
@@ -96,8 +113,8 @@ class Reader:
             error=error,
             reason="invalid_id",
         )
-        self._tally.finish(outcome, self._clock.monotonic())
-        self._outbox.put(outcome, place)
+        self._tally.finish(outcome)
+        self._outbox.put(outcome, place=place)
 
     def _admitted(self, task: Task, row: Row | None) -> None:
         self._tally.arriving -= 1

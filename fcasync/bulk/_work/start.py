@@ -1,20 +1,23 @@
 """Before a run begins: the server's time, and the journal."""
 
 import asyncio
-from collections.abc import Mapping
 
+from fcasync.bulk._journal.connections import as_journal_errors
 from fcasync.bulk._journal.header import Header
-from fcasync.bulk._journal.journal import Journal, NoJournal
-from fcasync.bulk._journal.sqlite import FileJournal
+from fcasync.bulk._journal.journal import Journal
+from fcasync.bulk._journal.sqlite import FileJournal, ScratchJournal
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
+from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
     AuthenticationError,
     JournalError,
     ProtocolError,
+    ServerError,
 )
 
 PATIENCE = (1.0, 4.0)
@@ -30,23 +33,45 @@ async def server_time(network: Network) -> ServerTime:
     time = ServerTime(network.clock)
     for wait in PATIENCE:
         try:
-            time.observe(await _date(network))
-        except (APIConnectionError, ProtocolError):
+            await _ask(network, time)
+        except (APIConnectionError, ProtocolError, ServerError):
             await network.clock.sleep(wait)
         else:
             return time
-    time.observe(await _date(network))
+    await _ask(network, time)
     return time
 
 
-async def _date(network: Network) -> Mapping[str, str]:
+async def _ask(network: Network, time: ServerTime) -> None:
     try:
-        return (await network.list_page(None, 1)).headers
+        response = await network.list_page(None, 1)
     except AuthenticationError:
         raise
     except APIStatusError as error:
         # A key may be allowed to refresh and not to list; this response has a date as well.
-        return error.headers
+        time.observe(error.headers)
+        if not time.is_known:
+            raise
+    else:
+        time.observe(response.headers)
+        if not time.is_known:
+            raise ProtocolError("a response without Date or Request-Id; is this Stripe's API?")
+
+
+def tally(journal: Journal, settings: Settings, now: float) -> Tally:
+    """Return the counters of a run that begins *now*, with what earlier runs have done."""
+    counts = journal.counts()
+    reopens = {"deferred"}
+    if settings.retry_failed:
+        reopens.add("failed")
+    if settings.wait:
+        reopens |= {"accepted", "pending"}
+    tally = Tally(counts, now, frozenset(reopens))
+    is_left = any(n for (status, _), n in counts.items() if status in reopens)
+    tally.found_finished = journal.finished_at is not None and not is_left
+    if tally.found_finished:
+        tally.finished_at = journal.finished_at
+    return tally
 
 
 async def open_journal(network: Network, settings: Settings, created: int) -> Journal:
@@ -65,17 +90,20 @@ async def open_journal(network: Network, settings: Settings, created: int) -> Jo
     )
     opening = asyncio.create_task(asyncio.to_thread(_open, settings, header))
     try:
-        return await asyncio.shield(opening)
+        await until_done([opening])
     except asyncio.CancelledError:
         # A thread cannot be cancelled, and what it opens must not stay locked.
-        (await opening).close(is_complete=True)
+        if opening.exception() is None:
+            opening.result().close(is_complete=True)
         raise
+    return opening.result()
 
 
 def _open(settings: Settings, header: Header) -> Journal:
     path = settings.journal
     if path is None:
-        return NoJournal(header)
-    if not settings.resume and path.exists():
-        raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
+        return ScratchJournal(header)
+    with as_journal_errors(path):
+        if not settings.resume and path.exists():
+            raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
     return FileJournal.open(path, header)

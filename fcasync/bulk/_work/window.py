@@ -48,6 +48,10 @@ class Live:
         self._entries[task.account_id] = task, place
         self._is_empty.clear()
 
+    def tasks(self) -> list[Task]:
+        """Return all tasks in work."""
+        return [task for task, _ in self._entries.values()]
+
     def place(self, task: Task) -> Place:
         """Return the place of *task*."""
         return self._entries[task.account_id][1]

@@ -10,13 +10,13 @@ What is to be done about an account is decided by `_plan`; here its commands are
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, assert_never
 
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.journal import Journal
-from fcasync.bulk._journal.rows import outcome_of, row_of
+from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.commands import (
     Abort,
@@ -34,8 +34,8 @@ from fcasync.bulk._plan.commands import (
 )
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._plan.table import step
-from fcasync.bulk._plan.task import Job, Now, Task
+from fcasync.bulk._plan.table import date_back, step
+from fcasync.bulk._plan.task import Job, Now, State, Task
 from fcasync.bulk._work.dispatcher import Dispatcher
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
@@ -61,18 +61,19 @@ class Work:
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
-        self._tally = tally
-        self._time = server_time
+        self._journal, self._tally, self._time = journal, tally, server_time
         self._job = Job(
             id=journal.header.id,
             verb=settings.verb,
             features=settings.features,
+            seq=journal.last_seq,
             wait=settings.wait,
             retry_failed=settings.retry_failed,
         )
+        self._failure: Exception | None = None  # what ended the run
         self._live = Live()
-        self._outbox = Outbox()
         self._commit = GroupCommit(journal, network.clock)
+        self._outbox = Outbox(self._commit, journal.last_seq)
         self._settler = Settler(network, settings.wait_timeout, self._step)
         self._dispatcher = Dispatcher(
             network,
@@ -80,8 +81,8 @@ class Work:
             decide=self._decide,
             step=self._step,
             start=self._start,
+            observe=self._observe,
             tally=tally,
-            server_time=server_time,
         )
         began, is_suspect = journal.header.created, journal.was_cut_short
         self._reader = Reader(
@@ -99,37 +100,74 @@ class Work:
             is_suspect=is_suspect,
         )
 
+    @property
+    def settling(self) -> int:
+        """Accounts that wait for their banks."""
+        return len(self._settler)
+
     async def run(self) -> None:
         """Work until the source is at its end and every account has an outcome.
+
+        What an earlier run finished and perhaps did not show comes first.
 
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
+        for row in self._journal.unacknowledged():
+            path = str(getattr(self._journal, "path", ""))
+            self._outbox.put(outcome_of_row(row, path, again=True), row.seq)
+        if self._tally.found_finished:
+            self._commit.finished_at = self._tally.finished_at
+            return
         self._network.pace.learn()
+        try:
+            await self._run_rooms()
+        finally:
+            self._network.pace.unlearn()
+            self._settler.close()
+            # An orderly end hands out what is finished, whatever it was that ended the run.
+            await self._commit.flush()
+        if self._failure is not None:
+            raise self._failure
+        self._commit.finished_at = self._tally.finished_at = self._time.earliest()
+
+    async def _run_rooms(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 rooms = (self._commit, self._dispatcher, self._settler)
-                tasks = [group.create_task(room.run()) for room in rooms]
-                await self._reader.run()
+                tasks = [group.create_task(self._guarded(room.run)) for room in rooms]
+                await self._guarded(self._reader.run)
                 await self._live.empty()
                 for task in tasks:
                     task.cancel()
-        except BaseExceptionGroup as errors:
-            # One of them ended the run; what the others met on the way out is of no interest.
-            raise _first(errors) from None
-        finally:
-            self._network.pace.unlearn()
+        except BaseExceptionGroup:
+            # The first failure ended the run; what the others met on the way out does not matter.
+            if self._failure is None:
+                raise
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._group.create_task(work)
+    async def _guarded(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        try:
+            await work(*args)
+        except Exception as error:
+            self._failure = self._failure or error
+            raise
+
+    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        self._group.create_task(self._guarded(work, *args))
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""
         self._outbox.end()
 
-    def close(self) -> None:
-        """Bring to disk what is finished, and close the journal."""
+    def close(self, *, acknowledge: bool) -> None:
+        """Bring to disk what is finished, and close the journal.
+
+        Args:
+            acknowledge: Whether the caller has done with the outcome that it was handed last.
+        """
+        if acknowledge:
+            self._outbox.acknowledge()
         self._commit.close()
 
     async def next_outcome(self) -> Outcome | None:
@@ -137,7 +175,7 @@ class Work:
         return await self._outbox.take()
 
     def see(self, account: Account) -> bool:
-        """Take note of an account as it is now; return whether anybody waited for it."""
+        """Take note of an account as it is now; return whether a task was waiting for it."""
         return self._settler.see(account)
 
     def _step(self, task: Task, event: Event) -> None:
@@ -150,10 +188,22 @@ class Work:
         now = Now(self._time.earliest(), self._time.latest(), self._clock.draw())
         return step(self._job, task, event, now)
 
+    def _observe(self, headers: Mapping[str, str]) -> None:
+        back = self._time.observe(headers)
+        if not back:
+            return
+        for task in self._live.tasks():
+            date_back(task, back)
+            if task.state not in (State.NEW, State.DONE):
+                self._commit.store(row_of(task), lambda _: None)
+
     def _carry_out(self, task: Task, command: Command) -> None:  # noqa: C901 - one row per command
         match command:
             case Finish():
-                self._commit.store(row_of(task), partial(self._finished, task))
+                # Whoever is finished waits no more, even though the disk may take its time.
+                self._settler.remove(task)
+                seq = self._outbox.number()
+                self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
             case Enqueue():
                 self._dispatcher.enqueue(task)
             case EnqueueFirst():
@@ -178,13 +228,7 @@ class Work:
             case _:
                 assert_never(command)
 
-    def _finished(self, task: Task, _: object) -> None:
-        self._settler.remove(task)
+    def _finished(self, task: Task, seq: int, _: object) -> None:
         outcome = outcome_of(task)
-        self._tally.finish(outcome, self._clock.monotonic())
-        self._outbox.put(outcome, self._live.remove(task))
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+        self._tally.finish(outcome)
+        self._outbox.put(outcome, seq, self._live.remove(task))

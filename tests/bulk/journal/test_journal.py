@@ -85,7 +85,7 @@ def test_what_is_committed_is_known_again(path: Path) -> None:
 
     journal = FileJournal.open(path, HEADER)
     known = journal.commit([row(1), row(2), row(3)], [])
-    assert known == {full.account_id: full, row(2).account_id: row(2)}
+    assert known == {full.key: full, row(2).key: row(2)}
     assert journal.counts() == {("failed", "unconfirmed"): 1, ("open", None): 2}
     assert not journal.was_cut_short
     journal.close(is_complete=True)
@@ -237,7 +237,7 @@ def survivors(path: Path) -> dict[str, str] | None:
     found = journal.commit([row(number) for number in range(ROWS)], [])
     assert journal.was_cut_short or len(found) == ROWS
     journal.close(is_complete=True)
-    return {account_id: row.status for account_id, row in found.items()}
+    return {row.account_id: row.status for row in found.values()}
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +314,7 @@ def test_outcomes_can_be_read_back(path: Path) -> None:
         row(2, "failed"), error=stored_errors.dump(failure), reason="account_closed"
     )
     deferred = attrs.evolve(row(3, "deferred"), available_at=1_760_003_600)
-    journal.commit([row(1), failed, deferred, row(4, "accepted")], [])
+    journal.commit([row(1), failed, deferred, row(4, "settling")], [])
     journal.close(is_complete=True)
     found = {outcome.status: outcome for outcome in read_journal(path)}
     assert set(found) == {"failed", "deferred"}

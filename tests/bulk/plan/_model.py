@@ -5,6 +5,7 @@ task and its knowledge of the time; killing it leaves only the row in the journa
 """
 
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Any
 
 import attrs
@@ -19,7 +20,7 @@ from fcasync.bulk._plan.classify import after_looking, after_sending
 from fcasync.bulk._plan.commands import Command, EnqueueAfter, Finish, Look, Send, Store, Wait
 from fcasync.bulk._plan.events import Accepted, Admitted, Due, Event, Seen
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._plan.table import step
+from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Job, Now, Row, Task
 from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.errors import APIConnectionError, APITimeoutError, FCError
@@ -45,6 +46,15 @@ def new_world() -> World:
     """Return a world in which every execution counts: no refresh joins or blocks another one."""
     timing = Timing(settle_seconds=0.0, refresh_cooldown=0.0)
     return World(Settings(accounts=1, varied=False, timing=timing))
+
+
+def dated(unix: float) -> dict[str, str]:
+    """Return the headers of a response of Stripe's at that time."""
+    return {
+        "Date": formatdate(unix, usegmt=True),
+        "Content-Type": "application/json",
+        "Request-Id": "req_model",
+    }
 
 
 @attrs.define
@@ -82,6 +92,8 @@ class History:
     task: Task | None = None
     time: ServerTime | None = None
     command: Command = attrs.field(factory=Wait)
+    server_ahead: float = 0.0
+    """How far the server's clock is ahead of the true time."""
 
     @classmethod
     def begin(cls) -> "History":
@@ -97,13 +109,14 @@ class History:
         if self.task is not None and self.time is not None:
             twin.task = attrs.evolve(self.task)
             twin.time = ServerTime(clock)
-            for name in ("_server", "_monotonic", "_wall"):
+            for name in ("_server", "_monotonic", "_wall", "_text", "_ahead"):
                 setattr(twin.time, name, getattr(self.time, name))
         return twin
 
     def start(self) -> None:
         """Start a process: it asks for the time, then reads its account from the source."""
         self.time = ServerTime(self.clock)
+        self.time.observe(dated(self.clock.time() + self.server_ahead))
         self.task = Task(self.account_id, self.time.earliest())
         known = self.row
         if known is None:
@@ -162,9 +175,17 @@ class History:
             operation, OPTIONS, object_id=self.account_id, params=params, idempotency_key=key
         )
         answer = self.answer(request.url, request.headers, request.body, fault)
-        assert self.time is not None
-        self.time._take(float(int(self.clock.time())))
+        self.observe()
         return interpret(request, answer), answer.headers
+
+    def observe(self) -> None:
+        """Read the server's clock, as every response lets the process do."""
+        assert self.time is not None
+        assert self.task is not None
+        back = self.time.observe(dated(self.clock.time() + self.server_ahead))
+        if back:
+            date_back(self.task, back)
+            self.row = row_of(self.task)
 
     def answer(self, url: str, headers: Any, body: bytes | None, fault: Fault | None) -> Answer:
         self.clock.pass_(0.1)
@@ -175,7 +196,7 @@ class History:
             self.world.faults.add([fault])
         method = "POST" if body is not None else "GET"
         asked = Request(method, path, body=body or b"", headers=low)
-        reply, _ = self.world.apply(asked, self.clock.time())
+        reply, _ = self.world.apply(asked, self.clock.time() + self.server_ahead)
         if fault is not None and fault.kind in NO_ANSWER:
             error = APITimeoutError if fault.kind == "delay" else APIConnectionError
             raise error("no answer", may_have_executed=True)

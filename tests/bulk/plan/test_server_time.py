@@ -1,18 +1,16 @@
 """The server's time: two estimates, each wrong only in the harmless direction."""
 
-from email.utils import formatdate
-
 import pytest
 
 from fcasync.bulk._plan.server_time import ServerTime
-from tests.bulk.plan._model import LocalClock
+from tests.bulk.plan._model import LocalClock, dated
 
 SERVER = 1_700_000_000
 
 
 def observing(clock: LocalClock) -> ServerTime:
     time = ServerTime(clock)
-    time.observe({"Date": formatdate(SERVER, usegmt=True)})
+    time.observe(dated(SERVER))
     return time
 
 

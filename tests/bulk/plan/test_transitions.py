@@ -5,8 +5,10 @@ import typing
 import pytest
 
 from fcasync.bulk._plan import events as e
-from fcasync.bulk._plan.table import MAX_STRIKES, TABLE, step
+from fcasync.bulk._plan.decisions import KEY_LIFETIME, MAX_STRIKES
+from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Row, State
+from fcasync.errors import NotFoundError
 from tests.bulk.plan.test_plan import (
     BROKEN,
     JOB,
@@ -19,8 +21,10 @@ from tests.bulk.plan.test_plan import (
     task,
 )
 
-NEW, OPEN, SENDING, LOOKING, SETTLING, DONE = State
+NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
+GONE = NotFoundError("no such account", status=404)
 LAST = {"strikes": MAX_STRIKES - 1}
+REFUSAL = {"refusal": REFUSED}
 DAY = 86_400
 PENDING = account(refresh="pending", attempted=5)
 SETTLED = account(refresh="succeeded", attempted=5)
@@ -28,9 +32,10 @@ SETTLED = account(refresh="succeeded", attempted=5)
 CASES: list[tuple[State, State, Job, e.Event, dict[str, typing.Any]]] = [
     # from, to, job, event, what else is true of the task
     (NEW, OPEN, JOB, e.Admitted(None), {}),
-    (NEW, SETTLING, WAITING, e.Admitted(Row("fca_1", "accepted", 0, NOW)), {}),
+    (NEW, SETTLING, WAITING, e.Admitted(Row("fca_1", "settling", 0, NOW)), {}),
     (NEW, DONE, JOB, e.Admitted(None), {"account": account("inactive")}),
     (OPEN, SENDING, JOB, e.Due(), {}),
+    (OPEN, OPEN, JOB, e.Due(), {"sent_at": NOW - KEY_LIFETIME + 30}),
     (OPEN, LOOKING, JOB, e.Due(), {"sent_at": NOW - DAY}),
     (SENDING, SETTLING, WAITING, e.Accepted(PENDING, False), {}),
     (SENDING, DONE, JOB, e.Accepted(PENDING, False), {}),
@@ -40,7 +45,8 @@ CASES: list[tuple[State, State, Job, e.Event, dict[str, typing.Any]]] = [
     (SENDING, OPEN, JOB, e.Broken(BROKEN, False), {}),
     (SENDING, LOOKING, JOB, e.Broken(BROKEN, True), {}),
     (SENDING, DONE, JOB, e.Broken(BROKEN, False), LAST),
-    (SENDING, DONE, JOB, e.Refused(REFUSED), {}),
+    (SENDING, JUDGING, JOB, e.Refused(REFUSED), {}),
+    (SENDING, DONE, JOB, e.Refused(GONE), {}),
     (SENDING, OPEN, JOB, e.Denied(REFUSED), {}),
     (LOOKING, LOOKING, JOB, e.Due(), {}),
     (LOOKING, OPEN, JOB, e.Seen(account()), {}),
@@ -50,6 +56,13 @@ CASES: list[tuple[State, State, Job, e.Event, dict[str, typing.Any]]] = [
     (LOOKING, DONE, JOB, e.Unseen(LOST), LAST),
     (LOOKING, DONE, JOB, e.Refused(REFUSED), {}),
     (LOOKING, OPEN, JOB, e.Denied(REFUSED), {}),
+    (JUDGING, JUDGING, JOB, e.Due(), {}),
+    (JUDGING, SETTLING, WAITING, e.Seen(PENDING), REFUSAL),
+    (JUDGING, DONE, JOB, e.Seen(account("inactive")), REFUSAL),
+    (JUDGING, JUDGING, JOB, e.Unseen(LOST), REFUSAL),
+    (JUDGING, DONE, JOB, e.Unseen(LOST), {**LAST, **REFUSAL}),
+    (JUDGING, DONE, JOB, e.Refused(GONE), REFUSAL),
+    (JUDGING, OPEN, JOB, e.Denied(REFUSED), REFUSAL),
     (SETTLING, SETTLING, WAITING, e.Seen(PENDING), {}),
     (SETTLING, DONE, WAITING, e.Seen(SETTLED), {}),
     (SETTLING, DONE, WAITING, e.TimedOut(), {}),
