@@ -17,7 +17,16 @@ from fcasync._rules.request import Answer, Operation, Options, build
 from fcasync._rules.retry import RetryPolicy
 from fcasync.bulk._journal.rows import row_of
 from fcasync.bulk._plan.classify import after_looking, after_sending
-from fcasync.bulk._plan.commands import Command, EnqueueAfter, Finish, Look, Send, Store, Wait
+from fcasync.bulk._plan.commands import (
+    Command,
+    EnqueueAfter,
+    Finish,
+    Forget,
+    Look,
+    Send,
+    Store,
+    Wait,
+)
 from fcasync.bulk._plan.events import Accepted, Admitted, Due, Event, Seen
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
@@ -40,11 +49,14 @@ OPTIONS = Options(
     retry=RetryPolicy(),
 )
 NO_ANSWER = {"reset_before", "reset_after", "truncate", "delay"}
+ZOMBIE = Fault(kind="reset_before", times=99)
+"""The request arrives only after its sender has given up."""
+Message = tuple[str, Any, bytes | None]
 
 
-def new_world() -> World:
-    """Return a world in which every execution counts: no refresh joins or blocks another one."""
-    timing = Timing(settle_seconds=0.0, refresh_cooldown=0.0)
+def new_world(cooldown: float) -> World:
+    """Return a world in which refreshes settle at once, and block the next one for *cooldown*."""
+    timing = Timing(settle_seconds=0.0, refresh_cooldown=cooldown)
     return World(Settings(accounts=1, varied=False, timing=timing))
 
 
@@ -94,10 +106,13 @@ class History:
     command: Command = attrs.field(factory=Wait)
     server_ahead: float = 0.0
     """How far the server's clock is ahead of the true time."""
+    job: Job = JOB
+    zombies: tuple[Message, ...] = ()
+    """Requests that are still under way, though their sender has given up."""
 
     @classmethod
-    def begin(cls) -> "History":
-        world = new_world()
+    def begin(cls, cooldown: float = 0.0) -> "History":
+        world = new_world(cooldown)
         history = cls(world, LocalClock(), world.store.account(0, EPOCH)["id"])
         history.start()
         return history
@@ -136,7 +151,7 @@ class History:
         assert self.task is not None
         assert self.time is not None
         now = Now(self.time.earliest(), self.time.latest(), self.clock.draw())
-        return step(JOB, self.task, event, now)
+        return step(self.job, self.task, event, now)
 
     def wait_for_turn(self) -> None:
         """Carry out commands until it is the task's turn, or everything is done."""
@@ -153,6 +168,8 @@ class History:
                 self.command = self.step(self.send(key, fault))
             case Look():
                 self.command = self.step(self.look(fault))
+            case later:
+                self.command = later
 
     def send(self, key: str, fault: Fault | None) -> Event:
         try:
@@ -189,6 +206,9 @@ class History:
 
     def answer(self, url: str, headers: Any, body: bytes | None, fault: Fault | None) -> Answer:
         self.clock.pass_(0.1)
+        if fault is ZOMBIE:
+            self.zombies = (*self.zombies, (url, headers, body))
+            raise APITimeoutError("no answer", may_have_executed=True)
         path = url.removeprefix(OPTIONS.base_url)
         low = {name.lower(): value for name, value in headers.items()}
         self.world.faults.clear()
@@ -202,6 +222,27 @@ class History:
             raise error("no answer", may_have_executed=True)
         text = b"<html>" if fault is not None and fault.kind == "garbage" else reply.body
         return Answer(reply.status, CIMultiDict(reply.headers), text)
+
+    def deliver(self) -> None:
+        """Let the requests arrive that are still under way."""
+        late, self.zombies = self.zombies, ()
+        for message in late:
+            self.answer(*message, None)
+
+    def set_clock(self, seconds: float) -> None:
+        """Move the server's clock by *seconds*."""
+        self.server_ahead += seconds
+
+    def retry(self, seconds: float) -> None:
+        """Run the job once more, *seconds* later, with ``retry_failed=True`` and no faults."""
+        self.job = attrs.evolve(self.job, retry_failed=True)
+        self.kill(seconds)
+        for _ in range(30):
+            self.wait_for_turn()
+            if isinstance(self.command, Finish | Forget):
+                return
+            self.exchange(None)
+        raise AssertionError("stuck")
 
     @property
     def executions(self) -> int:
@@ -246,9 +287,19 @@ def _histories(
         return
     for how, seconds in gaps if pauses else ():
         twin = history.fork()
-        twin.kill(seconds) if how == "killed" else twin.sleep(seconds)
+        match how:
+            case "killed":
+                twin.kill(seconds)
+            case "asleep":
+                twin.sleep(seconds)
+            case _:
+                twin.set_clock(seconds)
         words = (*past, f"{how} {seconds}")
         yield from _histories(twin, faults, strikes, gaps, pauses - 1, words)
+    if history.zombies:
+        twin = history.fork()
+        twin.deliver()
+        yield from _histories(twin, faults, strikes, gaps, pauses, (*past, "zombies arrive"))
     for fault in faults if strikes else ():
         twin = history.fork()
         twin.exchange(fault)

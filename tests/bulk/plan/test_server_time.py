@@ -49,3 +49,50 @@ def test_an_answer_without_a_date_says_nothing(headers: dict[str, str]) -> None:
     time = observing(clock)
     time.observe(headers)
     assert time.earliest() == SERVER
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/html"},
+        {"Content-Type": "text/html", "Request-Id": "req_1"},
+        {"Content-Type": "application/json"},
+        {"Request-Id": "req_1"},
+    ],
+)
+def test_only_stripes_own_responses_say_what_time_it_is(headers: dict[str, str]) -> None:
+    """The error page of a proxy has a date as well, by whatever clock."""
+    time = observing(LocalClock())
+    assert time.observe({**headers, "Date": dated(SERVER + 172_800)["Date"]}) == 0.0
+    assert time.earliest() == SERVER
+
+
+def test_a_clock_that_is_set_back_is_noticed_once() -> None:
+    """What was dated by the old clock has to be dated back by as much."""
+    clock = LocalClock()
+    time = observing(clock)
+    clock.pass_(10)
+    assert time.observe(dated(SERVER + 10 - 7200)) == 7200
+    clock.pass_(10)
+    assert time.observe(dated(SERVER + 20 - 7200)) == 0.0
+
+
+def test_many_small_steps_back_add_up() -> None:
+    """What is within the noise is remembered until it is not."""
+    clock = LocalClock()
+    time = observing(clock)
+    steps = []
+    for number in range(1, 11):
+        clock.pass_(10)
+        steps.append(time.observe(dated(SERVER + 10 * number - 50 * number)))
+    assert 440 <= sum(steps) <= 500
+
+
+def test_a_response_that_took_long_sets_nothing_back() -> None:
+    """Its date is that of its beginning; the next one shows that the clock goes on."""
+    clock = LocalClock()
+    time = observing(clock)
+    clock.pass_(40)
+    assert time.observe(dated(SERVER + 5)) == 0.0
+    assert time.observe(dated(SERVER + 40)) == 0.0
+    assert time.earliest() == SERVER + 40
