@@ -135,15 +135,21 @@ class BulkRun:
         elif error := self._main.exception():
             raise error
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
         """Stop in good order: nothing more is sent, and what is finished is still handed out.
 
         Iteration ends after that; the same call with the same journal goes on from there. May be
         called at any time, also from a signal handler of the loop.
+
+        Returns:
+            Whether the run was at work.
         """
-        if self._main is not None and not self._main.done() and not self._is_stopping:
+        if self._main is None or self._main.done():
+            return False
+        if not self._is_stopping:
             self._is_stopping = True
             self._main.cancel()
+        return True
 
     async def finish(self) -> Report:
         """Process everything without looking at the outcomes, and return the report."""

@@ -76,7 +76,7 @@ def test_the_summary_names_what_failed(sandbox: Sandbox) -> None:
     *named, more = result.stderr.splitlines()
     assert len(named) == 10
     assert named[0].startswith("fcasync: fca_nobody")
-    assert more == "fcasync: 2 more failed; --output jsonl tells about each account"
+    assert more == "fcasync: 2 more failed; --output jsonl shows each account"
 
 
 def test_ids_in_a_file_may_be_anything(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -329,7 +329,9 @@ def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("command", ["", "accounts", "refresh", "sandbox", "transactions"])
+@pytest.mark.parametrize(
+    "command", ["", "accounts", "journal", "journal show", "refresh", "sandbox", "transactions"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     """--help works everywhere."""
     result = fcasync(*command.split(), "--help")
