@@ -43,7 +43,8 @@ class Answers:
     """All responses, prepared once."""
 
     def __init__(self) -> None:
-        self.account = answer(json.dumps(data.account(1)).encode())
+        one = answer(json.dumps(data.account(1)).encode())
+        self._account = one.partition(data.account_id(1).encode())
         last = data.account_id(data.PAGE - 1).encode()
         self._more = answer(data.page()).partition(last)
         self._last = answer(data.page(has_more=False)).partition(last)
@@ -51,7 +52,8 @@ class Answers:
     def to(self, request: bytes) -> bytes:
         """Return the response to *request*; only its first line matters."""
         if request.startswith(b"POST"):
-            return self.account
+            # /v1/financial_connections/accounts/{id}/refresh: an answer is about what was asked for
+            return self._account[0] + request.split(b"/", 5)[4] + self._account[2]
         total, after = _TOTAL.search(request), _AFTER.search(request)
         end = (int(after[1]) + 1 if after else 0) + data.PAGE
         parts = self._more if total and end < int(total[1]) else self._last

@@ -64,7 +64,7 @@ async def bulk(job: Job, tally: Tally) -> None:
             ) as run,
         ):
             async for outcome in run:
-                tally.count(outcome.status == "succeeded")
+                tally.count(outcome.status in ("accepted", "succeeded"))
 
 
 async def by_hand(job: Job, tally: Tally) -> None:

@@ -18,7 +18,7 @@ import attrs
 
 START_RATE = 25.0
 """Requests a second to begin with: the lowest limit that Stripe documents."""
-DOUBLINGS = 1.5
+DOUBLINGS = 1.3
 """Doublings a second, in slow start and past the last limit."""
 SLOWEST = 0.5
 """The rate never falls below this, so that a limit that is lifted is noticed."""
@@ -26,7 +26,7 @@ HOLD = 0.1
 """Seconds of silence after a cut: they fill the bucket, also for others on the same key."""
 
 PROBE_SECONDS = 0.1
-PROBE_REQUESTS = 6
+PROBE_REQUESTS = 4
 """A probe lasts for both: shorter ones measure noise."""
 PROBE_PATIENCE = 1.0
 """Seconds that a probe waits for its answers."""
@@ -36,20 +36,20 @@ FEW = 2
 """Fewer refusals than this in slow start are chance: they do not end it."""
 ENOUGH = 4
 """Requests from which a share is worth something."""
-MOSTLY_REFUSED = 0.35
+MOSTLY_REFUSED = 0.4
 """When less than this share was accepted, the share is the limit."""
 PARTLY_REFUSED = 0.6
 """The same for a probe that follows another within REPEATED seconds."""
-REPEATED = 0.8
+REPEATED = 0.6
 LEAST_SHARE = 0.2
 """One probe never cuts the rate below this share of it."""
-UNDER = 0.98
+UNDER = 0.95
 """A measured limit is approached from this share of it."""
-CUT = 0.9
+CUT = 0.89
 """A limit that was just touched. CUBIC's beta for TCP is 0.7; a bucket with a burst forgives."""
 FIRST_CUT = 0.7
 """Slow start overshoots by up to a factor of two, so its end is cut deeper."""
-CLEARLY_PAST = 1.15
+CLEARLY_PAST = 1.12
 """Beyond this multiple of the last limit without a 429, that limit is a thing of the past."""
 SCALE = 0.8
 """CUBIC's C for a limit of 100/s; it is proportional to the limit (RFC 9438 has 0.4)."""

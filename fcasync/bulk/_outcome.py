@@ -12,14 +12,17 @@ from fcasync.models import Account
 class OutcomeStatus(StrEnum):
     """How an account of a bulk job ended."""
 
+    ACCEPTED = "accepted"
+    """Stripe accepted the refresh and the bank has not answered yet: a refresh without
+    ``wait=True``. ``outcome.account`` still holds the old balance."""
     SUCCEEDED = "succeeded"
-    """Stripe carried out the operation; with ``wait=True`` the bank has answered as well."""
+    """Stripe carried out the operation; of a refresh, the bank has answered as well."""
     FAILED = "failed"
-    """It was refused, could not be confirmed, or (``wait=True``) the bank did not answer well."""
+    """It was refused, could not be confirmed, or (``wait=True``) the bank reported a failure."""
     SKIPPED = "skipped"
-    """Nothing was sent: the account as it was handed in cannot take the operation."""
+    """The account cannot take the operation; nothing was done."""
     DEFERRED = "deferred"
-    """Nothing was sent: a refresh is possible again only later. The same job takes it up then."""
+    """A refresh is possible only later; nothing was done. The same job takes it up then."""
     PENDING = "pending"
     """Accepted, but the bank had not answered within ``wait_timeout``."""
 
@@ -35,10 +38,14 @@ class Outcome:
     error: FCError | None = None
     """Why it failed."""
     reason: str | None = None
-    """Why it is not simply succeeded, as a word to count by: Stripe's error code or one of ours."""
+    """A machine-readable reason, for grouping: Stripe's error code or one of fcasync's."""
     attempts: int = 0
-    """Requests sent for it in the run that finished it; waiting for the rate limit is none."""
+    """Requests sent for it in the run that finished it; 429s do not count."""
     replayed: bool = False
     """Whether Stripe answered with the stored result of an earlier request of this job."""
     available_at: datetime | None = None
     """When a deferred account can be refreshed (UTC)."""
+    again: bool = False
+    """Whether an earlier run finished it, and may have handed it out already."""
+    stripe_account: str | None = None
+    """The connected account it belongs to; None for the job's own."""

@@ -1,7 +1,7 @@
 """What a run has done: figures while it lasts, and a report at its end."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -12,29 +12,40 @@ from fcasync.bulk._outcome import OutcomeStatus
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a run is."""
+    """How far a run has come."""
 
     done: int
-    """Accounts with an outcome, those of earlier runs included."""
+    """Accounts with an outcome, those of earlier runs included; it never shrinks."""
     failed: int
     """How many of those have failed."""
+    skipped: int
+    """How many of those were skipped or deferred: nothing was done for them."""
+    requests: int
+    """Requests of the operation that this run has sent."""
     in_flight: int
-    """Requests on their way."""
+    """Requests in flight."""
     waiting: int
     """Accounts that were read from the source and have no outcome yet."""
+    settling: int
+    """How many of those wait for their banks (``wait=True``)."""
     total: int | None
-    """Accounts in the source; None as long as that is unknown: it has no length and no end yet."""
+    """Accounts in the source; None while unknown: the source has no length and no end yet."""
     rate: float
-    """Outcomes a second, over the last ten seconds or so."""
+    """Requests a second, over the last two seconds."""
     limit: float | None
     """The rate limit as learnt so far, in requests a second; None before the first 429."""
     eta: float | None
-    """Seconds until the end at this rate; None if that cannot be said."""
+    """Seconds until everything is sent, at the rate limit as learnt or given; None if unknown."""
 
     def __str__(self) -> str:
-        of = "" if self.total is None else f" of {self.total}"
-        facts = [f"{self.done}{of} done", f"{self.failed} failed", f"{self.in_flight} in flight"]
-        facts.append(f"{self.rate:.1f}/s")
+        of = "?" if self.total is None else self.total
+        facts = [f"{self.done} of {of} done", f"{self.failed} failed"]
+        if self.skipped:
+            facts.append(f"{self.skipped} skipped")
+        facts.append(f"sent {self.requests}")
+        if self.settling:
+            facts.append(f"waiting for banks {self.settling}")
+        facts.append(f"{self.rate:.1f} requests/s")
         if self.limit is not None:
             facts.append(f"limit about {self.limit:.0f}/s")
         if self.eta is not None:
@@ -44,27 +55,37 @@ class Progress:
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What a job has done. Counts cover all its runs; the other figures only this one."""
+    """What a job has done. Counts cover all its runs; the other figures only this one.
+
+    ``report.succeeded``, ``.accepted``, ``.failed``, ``.skipped``, ``.deferred`` and ``.pending``
+    are the numbers of accounts of each status.
+    """
 
     operation: str
+    past_tense: str
+    """The operation as the report says it: ``refreshed``."""
     counts: dict[tuple[str, str | None], int]
     """Accounts by status and reason."""
+    earlier_by_status: dict[str, int]
+    """How many of them an earlier run had finished."""
     unfinished: int
     """Accounts that were read from the source and have no outcome: the same call resumes them."""
-    resumed: int
-    """Accounts that an earlier run had finished."""
     requests: int
     """Requests of the operation, without those that only looked."""
     retries: int
     """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
-    """Answers with status 429."""
+    """Responses with status 429."""
     replays: int
-    """Requests that Stripe recognized by their key, so that nothing was done twice."""
+    """Requests that Stripe recognized by their key and answered without doing anything twice."""
     elapsed: float
     """Seconds."""
     limit: float | None
-    """The rate limit as learnt, in requests a second; None if it was never met."""
+    """The rate limit as learnt, in requests a second; None if there were no 429s."""
+    finished_at: datetime | None = None
+    """When nothing was left to do (UTC, by Stripe's clock); None while something is."""
+    found_finished: bool = False
+    """Whether an earlier run had finished the job, so that this one sent nothing."""
 
     @property
     def total(self) -> int:
@@ -72,9 +93,57 @@ class Report:
         return sum(self.counts.values())
 
     @property
+    def earlier(self) -> int:
+        """Accounts that an earlier run had finished."""
+        return sum(self.earlier_by_status.values())
+
+    @property
+    def resumed(self) -> int:
+        """The same as :attr:`earlier`."""
+        return self.earlier
+
+    @property
+    def now(self) -> int:
+        """Accounts that this run has finished."""
+        return self.total - self.earlier
+
+    @property
     def rate(self) -> float:
         """Outcomes a second in this run."""
-        return (self.total - self.resumed) / self.elapsed if self.elapsed else 0.0
+        return self.now / self.elapsed if self.elapsed else 0.0
+
+    @property
+    def accepted(self) -> int:
+        """Accounts whose refresh Stripe accepted; their banks have not answered."""
+        return self._count("accepted")
+
+    @property
+    def succeeded(self) -> int:
+        """Accounts for which the operation was carried out."""
+        return self._count("succeeded")
+
+    @property
+    def failed(self) -> int:
+        """Accounts that failed."""
+        return self._count("failed")
+
+    @property
+    def skipped(self) -> int:
+        """Accounts that cannot take the operation."""
+        return self._count("skipped")
+
+    @property
+    def deferred(self) -> int:
+        """Accounts that can take the operation only later."""
+        return self._count("deferred")
+
+    @property
+    def pending(self) -> int:
+        """Accounts whose banks took too long."""
+        return self._count("pending")
+
+    def _count(self, wanted: str) -> int:
+        return sum(count for (status, _), count in self.counts.items() if status == wanted)
 
     def by_status(self) -> dict[str, int]:
         """Return the number of accounts of each status, zeros included."""
@@ -85,11 +154,19 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON."""
-        data = attrs.asdict(self, filter=lambda field, _: field.name != "counts")
+        hidden = {"counts", "past_tense", "earlier_by_status", "finished_at"}
+        data = attrs.asdict(self, filter=lambda field, _: field.name not in hidden)
         reasons = {
             f"{status}: {reason}": count for (status, reason), count in self._reasons() if reason
         }
-        return {**data, "total": self.total, "rate": self.rate} | {
+        return {
+            **data,
+            "total": self.total,
+            "now": self.now,
+            "earlier": self.earlier,
+            "resumed": self.resumed,
+            "rate": self.rate,
+            "finished_at": self.finished_at and self.finished_at.isoformat(),
             "by_status": self.by_status(),
             "by_reason": reasons,
         }
@@ -104,16 +181,20 @@ class Report:
         return html.card(f"Bulk {self.operation}", self._lines())
 
     def _lines(self) -> list[tuple[str, str]]:
+        lines = []
+        if self.found_finished and self.finished_at is not None:
+            lines.append(("finished", f"{self.finished_at:%Y-%m-%d %H:%M} UTC, by an earlier run"))
         found = self.by_status()
-        succeeded, failed = found.pop("succeeded"), found.pop("failed")
-        of = f"{succeeded} of {self.total + self.unfinished} accounts"
-        lines = [(_PAST[self.operation], of + self._why("succeeded"))]
+        accepted = found.pop("accepted")
+        if accepted:
+            lines.append(("accepted", f"{self._of('accepted')}; their banks have not answered"))
+        if found.pop("succeeded") or not accepted:
+            lines.append((self.past_tense, self._of("succeeded")))
+        failed = found.pop("failed")
         lines += [(name, f"{count}{self._why(name)}") for name, count in found.items() if count]
         lines.append(("failed", f"{failed}{self._why('failed')}"))
         if self.unfinished:
             lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
-        if self.resumed:
-            lines.append(("resumed", f"{self.resumed} were finished by an earlier run"))
         return [
             *lines,
             ("requests", f"{self.requests} ({self.retries} retries, {self.replays} replays)"),
@@ -121,23 +202,21 @@ class Report:
             ("rate", f"{self.rate:.1f} accounts/s, {self._limit()}"),
         ]
 
+    def _of(self, status: str) -> str:
+        count, earlier = self._count(status), self.earlier_by_status.get(status, 0)
+        word = "account" if self.total + self.unfinished == 1 else "accounts"
+        apart = f", {count - earlier} now and {earlier} earlier" if self.earlier else ""
+        return f"{count} of {self.total + self.unfinished} {word}{apart}{self._why(status)}"
+
     def _why(self, status: str) -> str:
         reasons = [f"{count} {why}" for (of, why), count in self._reasons() if of == status and why]
         return f" ({', '.join(reasons)})" if reasons else ""
 
     def _limit(self) -> str:
         if self.limit is None and not self.rate_limited:
-            return "rate limit not met"
-        about = "" if self.limit is None else f" about {self.limit:.0f} requests/s"
-        return f"rate limit{about} met {self.rate_limited} times"
-
-
-_PAST = {
-    "refresh": "refreshed",
-    "subscribe": "subscribed",
-    "unsubscribe": "unsubscribed",
-    "disconnect": "disconnected",
-}
+            return "no 429s"
+        about = " unknown" if self.limit is None else f" about {self.limit:.0f} requests/s"
+        return f"{self.rate_limited} 429s, rate limit{about}"
 
 
 def duration(seconds: float, digits: int = 0) -> str:

@@ -1,36 +1,29 @@
 """A bulk job as its caller sees it: enter it, iterate over its outcomes, read its report."""
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk._journal.sqlite import FileJournal, Header, Journal, NoJournal
+from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._report import Progress, Report
-from fcasync.bulk._work import bar, sources
-from fcasync.bulk._work.network import Wire
+from fcasync.bulk._work import bar, sources, start
+from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.bulk._work.work import Work
-from fcasync.errors import (
-    APIConnectionError,
-    APIStatusError,
-    AuthenticationError,
-    InvalidArgumentError,
-    JournalError,
-    ProtocolError,
-)
+from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
 
-PATIENCE = (1.0, 4.0)
-"""Seconds to wait for a network that is down when a run begins, each after the client's retries."""
+logger = logging.getLogger("fcasync")
 
 
 class BulkRun:
-    """A bulk job at work.
+    """A running bulk job.
 
     ::
 
@@ -40,47 +33,56 @@ class BulkRun:
         print(run.report)
 
     Outcomes come as they finish, each after it is on disk. The source is read only as fast as
-    outcomes are taken. Leaving the block early, by ``break``, an error or cancellation, stops the
-    run; so does a kill. The same call with the same journal then goes on where it stopped.
+    outcomes are taken. Asking for the next outcome, or leaving the block in good order,
+    acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
+    cancellation, is handed out again by the next run, with ``outcome.again`` set.
+
+    Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
+    The same call with the same journal then goes on where it stopped.
     """
 
     def __init__(
-        self, wire: Wire, source: Any, settings: Settings, *, progress: bool = False
+        self, network: Network, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
         sources.check(source)
-        self._bar = bar.make() if progress else None
-        self._drawing: asyncio.Task[None] | None = None
-        self._wire = wire
-        self._clock = wire.clock
+        self._network, self._clock = network, network.clock
         self._source = source
         self._settings = settings
+        self._bar = bar.make() if progress else None
+        self._drawing: asyncio.Task[None] | None = None  # keeps the bar up to date
         self._tally = Tally(Counter(), 0.0)
-        self._work: Work | None = None
-        self._main: asyncio.Task[None] | None = None
-        self._ended_at: float | None = None
+        self._was_entered = False
+        self._is_stopping = False  # stop() was called
+        self._work: Work | None = None  # None before the block is entered
+        self._main: asyncio.Task[None] | None = None  # runs the work
+        self._ended_at: float | None = None  # when the block was left; monotonic
 
     def __repr__(self) -> str:
         tally = self._tally
-        return f"<BulkRun {tally.done} done, {tally.failed} failed, {tally.unfinished} waiting>"
+        failed = tally.count("failed")
+        return f"<BulkRun {tally.done} done, {failed} failed, {tally.unfinished} waiting>"
 
     async def __aenter__(self) -> Self:
-        if self._work is not None:
+        if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
-        server_time = await self._server_time()
-        journal = await self._open(server_time.earliest())
-        self._tally = Tally(journal.counts(), self._clock.monotonic())
+        self._was_entered = True
+        server_time = await start.server_time(self._network)
+        created = server_time.earliest()
+        journal = await start.open_journal(self._network, self._settings, created)
+        self._tally = start.tally(journal, self._settings, self._clock.monotonic())
+        self._log_start(journal)
         self._work = Work(
-            self._wire,
+            self._network,
             self._source,
             self._settings,
             journal=journal,
             tally=self._tally,
             server_time=server_time,
         )
-        self._main = asyncio.create_task(self._work.run())
+        self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
-            name = self._settings.operation
+            name = self._settings.verb.name
             self._drawing = asyncio.create_task(bar.draw(self._bar, name, self._now))
         return self
 
@@ -92,16 +94,19 @@ class BulkRun:
     ) -> None:
         assert self._main is not None  # noqa: S101 - entered
         assert self._work is not None  # noqa: S101 - entered
+        self._is_stopping = self._is_stopping or not self._main.done()
         tasks = [self._main] + ([self._drawing] if self._drawing else [])
         try:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await until_done(tasks)
         finally:
             self._ended_at = self._clock.monotonic()
-            self._work.close()
-        if exc_type is None:
-            self._raise_failure()
+            self._work.close(acknowledge=exc_type is None)
+            self._log_end()
+        error = None if self._main.cancelled() else self._main.exception()
+        if exc_type is None and error is not None:
+            raise error
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
         return self
@@ -122,17 +127,32 @@ class BulkRun:
         return outcome
 
     def _raise_failure(self) -> None:
-        main = self._main
-        if (
-            main is not None
-            and main.done()
-            and not main.cancelled()
-            and (error := main.exception())
-        ):
+        if self._main is None or not self._main.done():
+            return
+        if self._main.cancelled():
+            if not self._is_stopping:
+                raise RuntimeError("the run was cancelled from outside; the same call resumes it")
+        elif error := self._main.exception():
             raise error
 
+    def stop(self) -> bool:
+        """Stop in good order: nothing more is sent, and what is finished is still handed out.
+
+        Iteration ends after that; the same call with the same journal goes on from there. May be
+        called at any time, also from a signal handler of the loop.
+
+        Returns:
+            Whether the run was at work.
+        """
+        if self._main is None or self._main.done():
+            return False
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._main.cancel()
+        return True
+
     async def finish(self) -> Report:
-        """Work everything off without looking at the outcomes, and return the report."""
+        """Process everything without looking at the outcomes, and return the report."""
         async for _ in self:
             pass
         return self.report
@@ -140,8 +160,11 @@ class BulkRun:
     def observe(self, event: Any) -> bool:
         """Take note of a webhook event, so that its account need not be polled (``wait=True``).
 
+        It never raises; a repeated event, one that came late, and one that is not about an
+        account change nothing.
+
         Args:
-            event: A :class:`fcasync.Event`; one that is not about an account is ignored.
+            event: A :class:`fcasync.Event`.
 
         Returns:
             Whether the run was waiting for the account.
@@ -153,64 +176,37 @@ class BulkRun:
 
     @property
     def progress(self) -> Progress:
-        """How far the run is; may be asked at any time."""
+        """How far the run has come; may be read at any time."""
         return self._now()
 
     def _now(self) -> Progress:
-        now = self._ended_at or self._clock.monotonic()
-        limit, total = self._wire.pace.limit, sources.length(self._source)
-        return self._tally.progress(now, limit=limit, total=total)
+        return self._tally.progress(
+            self._ended_at or self._clock.monotonic(),
+            limit=self._network.pace.limit,
+            ceiling=self._settings.max_rate,
+            total=sources.length(self._source),
+            settling=0 if self._work is None else self._work.settling,
+        )
 
     @property
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
-        return self._tally.report(now, self._settings.operation, self._wire.pace.limit)
+        return self._tally.report(now, self._settings.verb, self._network.pace.limit)
 
-    async def _server_time(self) -> ServerTime:
-        """Ask the server for the time, with the smallest request there is."""
-        server_time = ServerTime(self._clock)
-        for wait in PATIENCE:
-            try:
-                server_time.observe(await self._date())
-            except (APIConnectionError, ProtocolError):
-                await self._clock.sleep(wait)
-            else:
-                return server_time
-        server_time.observe(await self._date())
-        return server_time
+    def _log_start(self, journal: Journal) -> None:
+        name, tally = self._settings.verb.name, self._tally
+        where = self._settings.journal or "no journal"
+        if tally.found_finished:
+            logger.info("bulk %s found its job finished (%s)", name, where)
+        elif tally.done or tally.unfinished:
+            logger.info("bulk %s resumes with %d done (%s)", name, tally.done, where)
+        else:
+            logger.info("bulk %s starts (%s)", name, where)
 
-    async def _date(self) -> Mapping[str, str]:
-        try:
-            return (await self._wire.list_page(None, 1)).headers
-        except AuthenticationError:
-            raise
-        except APIStatusError as error:
-            # A key may be allowed to refresh and not to list; this answer has a date as well.
-            return error.headers
-
-    async def _open(self, created: int) -> Journal:
-        opening = asyncio.create_task(asyncio.to_thread(self._open_journal, created))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # A thread cannot be cancelled, and what it opens must not stay locked.
-            (await opening).close(is_complete=True)
-            raise
-
-    def _open_journal(self, created: int) -> Journal:
-        settings, wire = self._settings, self._wire
-        header = Header(
-            operation=settings.operation,
-            features=",".join(settings.features),
-            api_key=wire.api_key,
-            stripe_account=wire.stripe_account,
-            stripe_version=wire.stripe_version,
-            created=created,
-        )
-        path = settings.journal
-        if path is None:
-            return NoJournal(header)
-        if not settings.resume and path.exists():
-            raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
-        return FileJournal.open(path, header)
+    def _log_end(self) -> None:
+        tally, name = self._tally, self._settings.verb.name
+        how = "finished" if tally.finished_at is not None else "stopped"
+        counts = ", ".join(f"{n} {word}" for word, n in self.report.by_status().items() if n)
+        counts = counts or "nothing done"
+        logger.info("bulk %s %s: %s; %d requests", name, how, counts, tally.requests)

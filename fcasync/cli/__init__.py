@@ -4,6 +4,7 @@ import click
 
 from fcasync._version import __version__
 from fcasync.cli.accounts import accounts
+from fcasync.cli.journal import journal
 from fcasync.cli.refresh import refresh
 from fcasync.cli.sandbox import sandbox
 from fcasync.cli.transactions import transactions
@@ -28,6 +29,7 @@ def cli() -> None:
 
 
 cli.add_command(accounts)
+cli.add_command(journal)
 cli.add_command(refresh)
 cli.add_command(sandbox)
 cli.add_command(transactions)

@@ -13,6 +13,7 @@ import attrs
 import click
 
 from fcasync.bulk import BulkRun, Outcome, Report, read_journal
+from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.cli._common import (
     INTERRUPTED,
     OK,
@@ -33,7 +34,7 @@ from fcasync.models import Account
 
 EXAMPLES = """\b
 Examples:
-  fcasync refresh --all --features balance --journal refresh.sqlite --wait
+  fcasync refresh --all --features balance --journal refresh-$(date +%F).sqlite --wait
   fcasync refresh --from ids.txt --features balance,transactions --output jsonl
 """
 POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -70,29 +71,45 @@ class Source:
         if self.file is not None:
             return read_ids(self.file)
         if self.failed_only and self.journal:
-            outcomes = read_journal(self.journal)
-            # A list, because the job cannot open a journal that is still being read.
-            return [outcome.account_id for outcome in outcomes if outcome.status == "failed"]
+            # Lists, because the job cannot open a journal that is still being read.
+            failed = [
+                row.account_id for row in read_journal(self.journal) if row.status == "failed"
+            ]
+            return failed + list(read_unfinished(self.journal))
         return client.accounts.list() if self.everything else self.ids
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
 @click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option("--from", "file", metavar="FILE", help="File of ids or JSON lines (- for stdin).")
+@click.option(
+    "--from",
+    "file",
+    metavar="FILE",
+    help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
+)
 @click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
 @click.option(
     "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
 )
 @features_option("balance", "ownership", "transactions")
-@click.option("--journal", metavar="FILE", help="Journal file; makes the job resumable.")
-@click.option("--max-rate", type=POSITIVE, metavar="R", help="Maximum requests per second.")
+@click.option(
+    "--journal",
+    metavar="FILE",
+    help="Journal file; makes the job resumable. One file for each job.",
+)
+@click.option(
+    "--max-rate",
+    type=POSITIVE,
+    metavar="R",
+    help="Most requests a second (default: finds the rate limit).",
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
     metavar="N",
-    help="Maximum requests in flight.",
+    help="Most requests in flight.",
 )
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
@@ -118,32 +135,49 @@ async def refresh(
 ) -> int:
     """Refresh any number of accounts, each exactly once.
 
-    With --journal, the job can be stopped or killed at any moment: run the same command again to
-    resume it. With --output json, jsonl or csv, the outcome of every account is printed.
+    With --journal the job can be stopped or killed at any moment: the same command resumes it.
+    A journal is one job; to refresh the same accounts again, name a new one. --output json, jsonl
+    and csv print the outcome of every account.
     """
     source = Source(
         ids=ids, file=file, everything=everything, journal=journal, failed_only=failed_only
     )
     source.check()
-    _stop_on_signals()
+    stopping = Stopping()
     async with connection.open() as client:
         job = client.bulk.refresh(
             source.accounts(client), journal=journal, retry_failed=failed_only, **options
         )
+        stopping.job = job
         try:
             async with job as run, shown(run, "refresh"):
                 await _print_outcomes(run, output)
         except asyncio.CancelledError as stop:
-            raise Failure(_how_to_resume(job.report, journal), INTERRUPTED) from stop
-    # Results go to stdout; without results to print, the summary is the result.
-    click.echo(str(job.report), err=output != "table")
-    return SOME_FAILED if job.report.by_status()["failed"] else OK
+            raise Failure(_how_to_resume(job.report, journal, file), INTERRUPTED) from stop
+    report = job.report
+    if stopping.was_asked and report.finished_at is None:
+        raise Failure(_how_to_resume(report, journal, file), INTERRUPTED)
+    if report.found_finished:
+        click.echo(_nothing_to_do(report), err=True)
+    # The results own stdout; where there are none to print, the summary is the result.
+    click.echo(str(report), err=output != "table")
+    return SOME_FAILED if report.failed or report.unfinished else OK
+
+
+def _nothing_to_do(report: Report) -> str:
+    finished = "" if report.finished_at is None else f"{report.finished_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"fcasync: nothing to do: this job finished at {finished}; "
+        "to refresh again, name a new journal"
+    )
 
 
 async def _print_outcomes(run: BulkRun, output: str) -> None:
     out = _Failures() if output == "table" else writer(output, OUTCOME_COLUMNS)
     async for outcome in run:
-        out.write(_row(outcome))
+        out.write(outcome_row(outcome))
+        # Asking for the next outcome acknowledges this one: it must be out by then.
+        sys.stdout.flush()
     out.close()
 
 
@@ -165,49 +199,59 @@ class _Failures:
 
     def close(self) -> None:
         if more := self._count - len(self._sentences):
-            self._sentences.append(f"{more} more failed; use --output jsonl to see every account")
+            self._sentences.append(f"{more} more failed; --output jsonl shows each account")
         for sentence in self._sentences:
             click.echo(f"fcasync: {sentence}", err=True)
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+def outcome_row(outcome: Outcome) -> dict[str, Any]:
+    """Return *outcome* as it is printed."""
     return {
         "account_id": outcome.account_id,
         "status": str(outcome.status),
         "reason": outcome.reason,
         "attempts": outcome.attempts,
+        "again": outcome.again,
+        "available_at": outcome.available_at and outcome.available_at.isoformat(),
         "error": str(outcome.error) if outcome.error else None,
         "account": as_json(outcome.account) if outcome.account else None,
     }
 
 
-def _stop_on_signals() -> None:
-    """Stop on SIGTERM as on Ctrl-C: finished accounts are saved before the job stops."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+class Stopping:
+    """Ends the job on SIGTERM as on Ctrl-C: what is finished is written and printed first."""
 
-    def stop() -> None:
-        # A second Ctrl-C, even after the loop has ended, would interrupt the short shutdown.
-        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-        for number in numbers:
-            loop.remove_signal_handler(number)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.was_asked = False
+        self.job: BulkRun | None = None  # None until there is one
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in self.SIGNALS:
+            self._loop.add_signal_handler(number, self._stop)
+
+    def _stop(self) -> None:
+        self.was_asked = True
+        # A second Ctrl-C, even after the loop, would tear the orderly end, which is short, apart.
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+        for number in self.SIGNALS:
+            self._loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-        if task is not None:
-            task.cancel()
-
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
+        if (self.job is None or not self.job.stop()) and self._task is not None:
+            self._task.cancel()
 
 
-def _how_to_resume(report: Report, journal: str | None) -> str:
+def _how_to_resume(report: Report, journal: str | None, file: str | None) -> str:
     stopped = f"stopped with {report.total} done"
     if journal is None:
         return f"{stopped}; without --journal a new run starts over"
     words = sys.argv[1:]
     kept = _without_key(words)
-    key = "" if kept == words else " (with --api-key)"
-    return f"{stopped}; to resume, run{key}: {shlex.join([*_program(), *kept])}"
+    again = ["--api-key"] if kept != words else []
+    again += ["the same input"] if file == "-" else []
+    missing = f" (with {' and '.join(again)})" if again else ""
+    return f"{stopped}; to resume, run{missing}: {shlex.join([*_program(), *kept])}"
 
 
 def _program() -> list[str]:

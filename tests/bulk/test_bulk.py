@@ -66,7 +66,7 @@ async def test_the_other_operations(sandbox: Sandbox, client: Client) -> None:
     assert report.to_dict()["by_reason"] == {"skipped: disconnected": 12}
 
 
-async def test_a_wrong_key_is_told_on_entering(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_wrong_key_is_raised_on_entering(sandbox: Sandbox, tmp_path: Path) -> None:
     """Before a journal is made, and before the source is read."""
     sandbox.add_faults({"kind": "status", "status": 401})
     journal = tmp_path / "job.sqlite"
@@ -109,7 +109,7 @@ def test_the_order_of_features_does_not_make_another_job() -> None:
     assert {run._settings.features for run in runs} == {("balance", "ownership")}
 
 
-def test_a_fingerprint_tells_keys_apart_and_nothing_else() -> None:
+def test_a_fingerprint_distinguishes_keys_and_reveals_nothing() -> None:
     """It names the mode, and holds no part of the key."""
     test, other, live = (fingerprint(key) for key in (KEY, KEY + "x", KEY.replace("test", "live")))
     assert test.startswith("test ")
@@ -157,13 +157,17 @@ def test_progress_reads_well() -> None:
     progress = Progress(
         done=480,
         failed=3,
+        skipped=5,
+        requests=492,
         in_flight=17,
         waiting=40,
+        settling=30,
         total=1000,
         rate=24.87,
         limit=25.3,
         eta=20.9,
     )
     assert str(progress) == (
-        "480 of 1000 done, 3 failed, 17 in flight, 24.9/s, limit about 25/s, 21 s left"
+        "480 of 1000 done, 3 failed, 5 skipped, sent 492, waiting for banks 30, "
+        "24.9 requests/s, limit about 25/s, 21 s left"
     )

@@ -76,7 +76,7 @@ def test_the_summary_names_what_failed(sandbox: Sandbox) -> None:
     *named, more = result.stderr.splitlines()
     assert len(named) == 10
     assert named[0].startswith("fcasync: fca_nobody")
-    assert more == "fcasync: 2 more failed; use --output jsonl to see every account"
+    assert more == "fcasync: 2 more failed; --output jsonl shows each account"
 
 
 def test_a_file_of_ids_may_hold_invalid_lines(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_file_of_ids_may_hold_invalid_lines(sandbox: Sandbox, tmp_path: Path) 
     base = ("refresh", "--from", str(ids), "--features", "balance", "--output", "csv")
     result = fcasync(*base, *connection(sandbox))
     lines = result.stdout.splitlines()
-    assert any(line.startswith(f"{good},succeeded") for line in lines)
+    assert any(line.startswith(f"{good},accepted") for line in lines)
     assert [line.split(",")[1:3] for line in lines if "failed" in line] == [
         ["failed", "invalid_id"]
     ]
@@ -100,7 +100,7 @@ def test_json_lines_are_one_per_account(sandbox: Sandbox) -> None:
     result = fcasync(*arguments, *connection(sandbox))
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert sorted(row["account_id"] for row in rows) == sorted(ids)
-    assert {row["status"] for row in rows} == {"succeeded"}
+    assert {row["status"] for row in rows} == {"accepted"}
     assert "3 of 3 accounts" in result.stderr
 
 
@@ -277,7 +277,7 @@ def test_a_bare_sandbox_does_not_swallow_the_next_word() -> None:
     """`--sandbox fca_x` embeds the default sandbox and refreshes fca_x."""
     result = fcasync("refresh", "--sandbox", "fca_x", "--features", "balance")
     assert result.exit_code == 1
-    assert "0 of 1 accounts" in result.stdout
+    assert "0 of 1 account" in result.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -329,7 +329,9 @@ def test_a_port_in_use_is_named(sandbox: Sandbox) -> None:
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("command", ["", "accounts", "refresh", "sandbox", "transactions"])
+@pytest.mark.parametrize(
+    "command", ["", "accounts", "journal", "journal show", "refresh", "sandbox", "transactions"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     """--help works everywhere."""
     result = fcasync(*command.split(), "--help")

@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 
 from fcasync._facts.clock import Clock
-from fcasync.bulk._journal.sqlite import Journal
+from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._plan.task import Row
 
+LARGEST = 500
+"""Most writes of one commit; calling back for more would hold up the event loop."""
 BATCH = 64
-"""Writes that are worth a commit of their own."""
+"""As many writes are committed without waiting for more."""
 LONGEST_DELAY = 0.05
-"""Seconds a write waits for company."""
+"""Longest time that a write waits for others, in seconds."""
 
 
 @attrs.frozen
@@ -25,9 +27,9 @@ class _Write:
 
 
 class GroupCommit:
-    """Brings rows to disk in a thread of its own, and says when they are there.
+    """Writes rows to disk in a thread of its own, and calls back when they are there.
 
-    While one batch is on its way to the disk the next one gathers, so batches grow with the load.
+    While one batch is being written the next one gathers, so batches grow with the load.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -38,6 +40,10 @@ class GroupCommit:
         self._news = asyncio.Event()
         self._enough = asyncio.Event()
         self._has_failed = False
+        self.acknowledged = 0
+        """Number of the last outcome that the caller has certainly seen."""
+        self.finished_at: int | None = None
+        """The server's Unix time, once nothing is left to do."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
 
     def admit(self, row: Row, then: Callable[[Row | None], None]) -> None:
@@ -55,7 +61,7 @@ class GroupCommit:
             self._enough.set()
 
     async def run(self) -> None:
-        """Commit what is put in, until cancelled.
+        """Commit what is queued, until cancelled.
 
         Raises:
             JournalError: The disk is full, or failed.
@@ -63,11 +69,30 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         while True:
             await self._gather()
-            self._batch, self._queue = list(self._queue), deque()
+            self._batch = self._next_batch()
             known = await loop.run_in_executor(self._thread, self._commit, self._batch)
             batch, self._batch = self._batch, []
             for write in batch:
-                write.then(known.pop(write.row.account_id, None) if write.is_admission else None)
+                write.then(known.pop(write.row.key, None) if write.is_admission else None)
+
+    async def flush(self) -> None:
+        """Commit what is left and call back, after :meth:`run` has ended or was cancelled.
+
+        A batch that was on its way is written again: that changes nothing.
+        """
+        if self._has_failed:
+            return
+        loop = asyncio.get_running_loop()
+        while self._batch or self._queue:
+            self._batch = self._batch or self._next_batch()
+            await loop.run_in_executor(self._thread, self._commit, self._batch)
+            batch, self._batch = self._batch, []
+            for write in batch:
+                if not write.is_admission:
+                    write.then(None)
+
+    def _next_batch(self) -> list[_Write]:
+        return [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST))]
 
     async def _gather(self) -> None:
         self._news.clear()
@@ -83,10 +108,11 @@ class GroupCommit:
                 late.cancel()
                 enough.cancel()
 
-    def _commit(self, batch: list[_Write]) -> dict[str, Row]:
+    def _commit(self, batch: list[_Write]) -> dict[tuple[str, str], Row]:
         admitted = [write.row for write in batch if write.is_admission]
+        rows = [write.row for write in batch if not write.is_admission]
         try:
-            return self._journal.commit(admitted, [w.row for w in batch if not w.is_admission])
+            return self._journal.commit(admitted, rows, self.acknowledged)
         except BaseException:
             self._has_failed = True
             raise
@@ -102,4 +128,8 @@ class GroupCommit:
             if rest and not self._has_failed:
                 self._commit(rest)
         finally:
-            self._journal.close(is_complete=not self._has_failed)
+            self._journal.close(
+                is_complete=not self._has_failed,
+                acknowledged=self.acknowledged,
+                finished_at=self.finished_at,
+            )

@@ -1,4 +1,4 @@
-"""Which files may be a journal: a regular file of this user that nobody else can read."""
+"""Which files can be a journal: a regular file that only its owner can read."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ def check(path: Path) -> bool:
     """Return whether there is a journal at *path*.
 
     Raises:
-        JournalError: What is there cannot be one, or must not be used.
+        JournalError: The file cannot be a journal, or must not be used.
     """
     is_there = _check_one(path)
     sides = [side for side in _sides(path) if _check_one(side)]
@@ -79,15 +79,26 @@ def publish(built: Path, path: Path) -> None:
     """
     try:
         os.link(built, path)
+        built.unlink()
     except FileExistsError:
         raise JournalError(f"{path} is in use by another run", path=str(path)) from None
-    built.unlink()
+    except OSError:
+        _replace(built, path)
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _replace(built: Path, path: Path) -> None:
+    """Do the same on a file system without hard links, such as those of memory cards."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise JournalError(f"{path} is in use by another run", path=str(path)) from None
+    built.replace(path)
 
 
 def reading_mode(path: Path) -> str:

@@ -12,11 +12,11 @@ from fcasync.bulk._plan.task import Row, State, Task
 from fcasync.errors import JournalError
 
 
-def row_of(task: Task) -> Row:
-    """Return what the journal is to know of *task*."""
+def row_of(task: Task, seq: int = 0) -> Row:
+    """Return what the journal is to know of *task*, whose outcome has the number *seq*."""
     verdict = task.verdict
     if verdict is None:
-        status = "accepted" if task.state is State.SETTLING else "open"
+        status = "settling" if task.state is State.SETTLING else "open"
         return Row(task.account_id, status, task.generation, task.sent_at)
     available_at = verdict.available_at
     return Row(
@@ -30,6 +30,7 @@ def row_of(task: Task) -> Row:
         reason=verdict.reason,
         error=stored_errors.dump(task.error),
         available_at=None if available_at is None else int(available_at.timestamp()),
+        seq=seq,
     )
 
 
@@ -64,10 +65,22 @@ def read_journal(path: str | PathLike[str]) -> Iterator[Outcome]:
     statuses = {status.value for status in OutcomeStatus}
     for row in read_rows(Path(path)):
         if row.status in statuses:
-            yield _outcome(row, str(path))
+            yield outcome_of_row(row, str(path))
 
 
-def _outcome(row: Row, path: str) -> Outcome:
+def read_unfinished(path: str | PathLike[str]) -> Iterator[str]:
+    """Yield the ids of the accounts in a journal that have no outcome yet.
+
+    Raises:
+        JournalError: There is none at *path*, or it is in use, damaged or not ours.
+    """
+    for row in read_rows(Path(path)):
+        if row.status in ("open", "settling"):
+            yield row.account_id
+
+
+def outcome_of_row(row: Row, path: str, *, again: bool = False) -> Outcome:
+    """Return the outcome in *row* of the journal at *path*; *again* if it may have been shown."""
     try:
         error = stored_errors.load(row.error)
     except (TypeError, ValueError) as cause:
@@ -83,4 +96,6 @@ def _outcome(row: Row, path: str) -> Outcome:
         attempts=row.attempts,
         replayed=row.replayed,
         available_at=None if opens is None else datetime.fromtimestamp(opens, UTC),
+        again=again,
+        stripe_account=row.stripe_account or None,
     )

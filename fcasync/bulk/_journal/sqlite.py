@@ -7,116 +7,26 @@ number of the others, because SQLite itself does not notice a byte that was over
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import uuid4
-from zlib import crc32
 
 import attrs
 import orjson
 
-from fcasync.bulk._journal import files
+from fcasync.bulk._journal import cells, contents, files, format_1, statements
+from fcasync.bulk._journal.connections import (
+    OPTIONS,
+    as_journal_errors,
+    open_for_reading,
+    open_for_writing,
+)
+from fcasync.bulk._journal.header import Header, Standing, compare
 from fcasync.bulk._plan.task import Row
 from fcasync.errors import JournalError
 
-FORMAT = 1
-"""Version of the file's layout."""
-APPLICATION_ID = 0x66636131
-"""``fca1``: what the command ``file`` shows."""
-CACHE_KIB = 8192
-"""Pages held in memory, whatever the number of accounts."""
-
-_COLUMNS = tuple(field.name for field in attrs.fields(Row))
-_IS_CERTAIN, _REPLAYED = _COLUMNS.index("is_certain"), _COLUMNS.index("replayed")
-_read = attrgetter(*_COLUMNS)
-_WIDTH = len(_COLUMNS) + 1
-_NAMES = ", ".join((*_COLUMNS, "checksum"))
-_VALUES = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(_WIDTH))
-
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-CREATE TABLE job (
-    id TEXT, operation TEXT, features TEXT, api_key TEXT, stripe_account TEXT, stripe_version TEXT,
-    created INTEGER, is_whole INTEGER, rows INTEGER, checksum INTEGER
-);
-CREATE TABLE task (
-    account_id TEXT PRIMARY KEY, status TEXT, generation INTEGER, sent_at INTEGER,
-    is_certain INTEGER, attempts INTEGER, replayed INTEGER, reason TEXT, error TEXT,
-    available_at INTEGER, checksum INTEGER
-) WITHOUT ROWID;
-"""
-
-# One statement for a whole batch: each statement costs a turn of the interpreter's lock, which a
-# busy event loop gives away only every 5 ms.
-_FIND = f"""
-SELECT json_group_array(json_array({_NAMES})) FROM task
-WHERE account_id IN (SELECT value FROM json_each(?))
-"""  # noqa: S608 - made of constants
-_WRITE = f"INSERT OR REPLACE INTO task ({_NAMES}) SELECT {_VALUES} FROM json_each(?)"  # noqa: S608
-
-
-@attrs.frozen(kw_only=True)
-class Header:
-    """What a journal is for."""
-
-    id: str = attrs.field(factory=lambda: uuid4().hex)
-    operation: str
-    features: str
-    """Sorted, with commas."""
-    api_key: str
-    """Mode and fingerprint of the key, never the key."""
-    stripe_account: str | None
-    stripe_version: str
-    created: int
-    """The server's Unix time."""
-
-
-_COMPARED = {
-    "operation": "operation",
-    "features": "features",
-    "api_key": "API key",
-    "stripe_account": "stripe_account",
-    "stripe_version": "stripe_version",
-}
-
-
-class Journal(Protocol):
-    """Where a run keeps what it must not forget."""
-
-    header: Header
-    was_cut_short: bool
-    """Whether a run did not close it, ever: something may be missing that nobody can see."""
-
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
-        """Write *rows*, and those of *admitted* that are new; return the rest as they are known."""
-
-    def counts(self) -> Counter[tuple[str, str | None]]:
-        """Return how many accounts there are of each status and reason."""
-
-    def close(self, *, is_complete: bool) -> None:
-        """Close it, with a note that nothing is missing at its end if it *is_complete*."""
-
-
-class NoJournal:
-    """For a job that nobody means to resume."""
-
-    was_cut_short = False
-
-    def __init__(self, header: Header) -> None:
-        self.header = header
-
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
-        """Forget everything."""
-        return {}
-
-    def counts(self) -> Counter[tuple[str, str | None]]:
-        """Return nothing."""
-        return Counter()
-
-    def close(self, *, is_complete: bool) -> None:
-        """Do nothing."""
+BATCH = 1000
+"""Rows that are rewritten at a time when a journal is brought to the present format."""
 
 
 class FileJournal:
@@ -126,8 +36,13 @@ class FileJournal:
         self.path = path
         self.was_cut_short = was_cut_short
         self._database = database
-        self.header, _, self._rows = _read_header(database)
-        self._set_header(is_whole=False)
+        if contents.version(database) == format_1.FORMAT:
+            self._upgrade()
+        self.header, self._standing = contents.read_job(database)
+        self.finished_at = self._standing.finished_at
+        (self.last_seq,) = database.execute(statements.LAST_OUTCOME).fetchone()
+        with self._transaction():
+            self._mark(is_whole=False)
         # Into the file itself: if the log beside it were lost, its loss must be noticed.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
@@ -138,75 +53,145 @@ class FileJournal:
         Raises:
             JournalError: It is for another job, in use, damaged or not ours; it is unchanged.
         """
-        with _explain(path):
+        with as_journal_errors(path):
             if not files.check(path):
-                _create(path, header)
-            with _connect(path, files.reading_mode(path)) as reader:
-                _verify(reader.handle)
-                found, is_whole, _ = _read_header(reader.handle)
-            _compare(path, found, header)
-            database = _connect(path, "mode=rw").handle
+                _publish(path, header)
+            with closing(open_for_reading(path)) as database:
+                contents.verify(database)
+                found, standing = contents.read_job(database)
+            compare(path, found, header)
+            database = open_for_writing(path)
             try:
-                return cls(path, database, was_cut_short=not is_whole)
+                return cls(path, database, was_cut_short=not standing.is_whole)
             except BaseException:
                 database.close()
                 raise
 
-    def commit(self, admitted: Sequence[Row], rows: Sequence[Row]) -> dict[str, Row]:
+    def commit(
+        self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
+    ) -> dict[tuple[str, str], Row]:
         """Write *rows*, and those of *admitted* that are new; return the rest as they are known.
+
+        Args:
+            admitted: Accounts that were read from the source.
+            rows: What became of accounts.
+            acknowledged: Number of the last outcome that the caller has certainly seen.
 
         Raises:
             JournalError: The disk is full, or failed; nothing of it was written.
         """
-        with _explain(self.path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                known = self._find([row.account_id for row in admitted]) if admitted else {}
-                new = {row.account_id: row for row in admitted if row.account_id not in known}
-                self._write([*new.values(), *rows], added=len(new))
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._database.rollback()
-                raise
+        with as_journal_errors(self.path), self._transaction():
+            known = self._find([row.key for row in admitted]) if admitted else {}
+            new = {row.key: row for row in admitted if row.key not in known}
+            self._write([*new.values(), *rows])
+            self._note(len(new), acknowledged)
         return known
 
-    def _find(self, ids: list[str]) -> dict[str, Row]:
-        (found,) = self._database.execute(_FIND, (orjson.dumps(ids).decode(),)).fetchone()
-        return {values[0]: _row(values) for values in orjson.loads(found)}
-
-    def _write(self, rows: list[Row], added: int) -> None:
-        if rows:
-            self._database.execute(_WRITE, (orjson.dumps([_cells(row) for row in rows]).decode(),))
-        if added:
-            self._rows += added
-            self._write_header(is_whole=False)
-
-    def _set_header(self, *, is_whole: bool) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        before = getattr(self, "_standing", None)
         self._database.execute("BEGIN IMMEDIATE")
-        self._write_header(is_whole=is_whole)
-        self._database.execute("COMMIT")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.rollback()
+            if before is not None:
+                self._standing = before
+            raise
 
-    def _write_header(self, *, is_whole: bool) -> None:
-        values = (*attrs.astuple(self.header), int(is_whole), self._rows)
-        self._database.execute(
-            "UPDATE job SET is_whole = ?, rows = ?, checksum = ?", (*values[-2:], _sum(values))
+    def _find(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        asked = orjson.dumps(keys).decode()
+        (found,) = self._database.execute(statements.FIND_TASKS, (asked,)).fetchone()
+        rows = [cells.to_row(values) for values in orjson.loads(found)]
+        return {row.key: row for row in rows}
+
+    def _write(self, rows: Iterable[Row]) -> None:
+        values = [cells.of_row(row) for row in rows]
+        if values:
+            self._database.execute(statements.WRITE_TASKS, (orjson.dumps(values).decode(),))
+
+    def _note(self, added: int, acknowledged: int) -> None:
+        before = self._standing
+        after = attrs.evolve(
+            before,
+            rows=before.rows + added,
+            acknowledged=max(acknowledged, before.acknowledged),
+            finished_at=None,
         )
+        if after != before:
+            self._mark(**attrs.asdict(after))
+
+    def _mark(self, **changes: int | bool | None) -> None:
+        self._standing = attrs.evolve(self._standing, **changes)  # type: ignore[arg-type]
+        marks = cells.of_job(self.header, self._standing)[len(statements.HEADER) :]
+        self._database.execute(statements.MARK_JOB, marks)
+
+    def _upgrade(self) -> None:
+        """Bring a journal of the first format to the present one, all or nothing."""
+        with self._transaction():
+            header, standing = contents.read_job(self._database)
+            for statement in (*format_1.SET_ASIDE, *statements.CREATE):
+                self._database.execute(statement)
+            self._database.execute(statements.BEGIN_JOB, cells.of_job(header, standing))
+            rows = map(format_1.to_row, self._database.execute(format_1.READ_SET_ASIDE))
+            while batch := list(islice(rows, BATCH)):
+                self._write(batch)
+            for statement in format_1.DROP:
+                self._database.execute(statement)
 
     def counts(self) -> Counter[tuple[str, str | None]]:
         """Return how many accounts there are of each status and reason."""
-        select = "SELECT status, reason, COUNT(*) FROM task GROUP BY status, reason"
-        found = self._database.execute(select)
+        found = self._database.execute(statements.COUNT_TASKS)
         return Counter({(status, reason): count for status, reason, count in found})
 
-    def close(self, *, is_complete: bool) -> None:
-        """Close it, with a note that nothing is missing at its end if it *is_complete*."""
-        with _explain(self.path):
+    def unacknowledged(self) -> list[Row]:
+        """Return the outcomes that the caller has perhaps not seen, in their order."""
+        after = (self._standing.acknowledged,)
+        found = self._database.execute(statements.READ_OUTCOMES_AFTER, after)
+        return [cells.to_row(values) for values in found]
+
+    def close(
+        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
+    ) -> None:
+        """Close it.
+
+        Args:
+            is_complete: Whether nothing is missing at its end.
+            acknowledged: Number of the last outcome that the caller has certainly seen.
+            finished_at: The server's Unix time if nothing is left to do.
+        """
+        with as_journal_errors(self.path):
             try:
-                if is_complete and not self.was_cut_short:
-                    self._set_header(is_whole=True)
+                if is_complete:
+                    with self._transaction():
+                        self._mark(
+                            is_whole=not self.was_cut_short,
+                            acknowledged=max(acknowledged, self._standing.acknowledged),
+                            finished_at=finished_at,
+                        )
             finally:
                 self._database.close()
                 files.tidy(self.path)
+
+
+class ScratchJournal(FileJournal):
+    """The memory of a job that nobody means to resume: it goes when it is closed.
+
+    SQLite keeps it in memory while it is small, and else in a temporary file without a name.
+    """
+
+    def __init__(self, header: Header) -> None:
+        database = sqlite3.connect("", **OPTIONS)
+        database.execute("PRAGMA synchronous = OFF")
+        _create(database, header)
+        super().__init__(Path("the temporary journal"), database, was_cut_short=False)
+
+    def close(
+        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
+    ) -> None:
+        """Forget everything."""
+        self._database.close()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -215,143 +200,42 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         JournalError: There is none, or it is in use, damaged or not ours.
     """
-    with _explain(path):
+    with _reading(path) as database:
+        yield from contents.read_rows(database)
+
+
+def read_job(path: Path) -> tuple[Header, Standing]:
+    """Return what the journal at *path* is for, and how far its job has come.
+
+    Raises:
+        JournalError: There is none, or it is in use, damaged or not ours.
+    """
+    with _reading(path) as database:
+        return contents.read_job(database)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    with as_journal_errors(path):
         if not files.check(path):
             raise JournalError(f"{path} does not exist", path=str(path))
-        with _connect(path, files.reading_mode(path)) as reader:
-            _verify(reader.handle)
-            for values in reader.handle.execute(f"SELECT {_NAMES} FROM task"):  # noqa: S608
-                yield _row(values)
+        with closing(open_for_reading(path)) as database:
+            contents.verify(database)
+            yield database
 
 
-class _connect:  # noqa: N801 - used like a function
-    """A connection that is closed on leaving, unless its handle was taken over."""
-
-    def __init__(self, path: Path, mode: str) -> None:
-        uri = f"{path.absolute().as_uri()}?{mode}"
-        self.handle = sqlite3.connect(
-            uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if mode == "mode=rw":
-                # One run at a time: the lock is held from the first access on, until closing.
-                self.handle.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self.handle.execute("PRAGMA journal_mode = WAL")
-                self.handle.execute("PRAGMA synchronous = FULL")
-            self.handle.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        except BaseException:
-            self.handle.close()
-            raise
-
-    def __enter__(self) -> "_connect":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.handle.close()
-
-
-class _explain:  # noqa: N801 - used like a function
-    """Turns what SQLite raises into a JournalError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error | ValueError | TypeError | OverflowError):
-            raise JournalError(_sentence(self._path, error), path=str(self._path)) from error
-
-
-def _sentence(path: Path, error: Exception) -> str:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"{path} is in use by another run"
-    if code is not None and code & 0xFF in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-    ):
-        return f"{path} cannot be written ({error}); what is finished is on disk"
-    return f"{path} is damaged or no journal ({error}); restore it, or start a new job without it"
-
-
-def _create(path: Path, header: Header) -> None:
+def _publish(path: Path, header: Header) -> None:
     built = files.new(path)
     try:
-        database = sqlite3.connect(built, isolation_level=None)
-        try:
+        with closing(sqlite3.connect(built, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(_SCHEMA)
-            values = (*attrs.astuple(header), 1, 0)
-            marks = ", ".join("?" * (len(values) + 1))
-            database.execute(f"INSERT INTO job VALUES ({marks})", (*values, _sum(values)))  # noqa: S608
-        finally:
-            database.close()
+            _create(database, header)
         files.publish(built, path)
     finally:
         built.unlink(missing_ok=True)
 
 
-def _verify(database: sqlite3.Connection) -> None:
-    """Read the whole file once.
-
-    Raises:
-        ValueError: Something in it is not as it was written.
-    """
-    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", FORMAT)):
-        (found,) = database.execute(f"PRAGMA {pragma}").fetchone()
-        if found != expected:
-            raise ValueError(f"its {pragma} is {found}, not {expected}")
-    (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-    if verdict != "ok":
-        raise ValueError(verdict)
-    _, _, expected = _read_header(database)
-    count = 0
-    for values in database.execute(f"SELECT {_NAMES} FROM task"):  # noqa: S608
-        if values[-1] != _sum(values[:-1]):
-            raise ValueError(f"the row of {values[0]!r} is not as it was written")
-        count += 1
-    if count != expected:
-        raise ValueError(f"it has {count} rows where there should be {expected}")
-
-
-def _read_header(database: sqlite3.Connection) -> tuple[Header, bool, int]:
-    found = database.execute("SELECT * FROM job").fetchall()
-    if len(found) != 1 or found[0][-1] != _sum(found[0][:-1]):
-        raise ValueError("its description of the job is not as it was written")
-    *values, is_whole, rows, _ = found[0]
-    names = [field.name for field in attrs.fields(Header)]
-    return Header(**dict(zip(names, values, strict=True))), bool(is_whole), rows
-
-
-def _compare(path: Path, found: Header, wanted: Header) -> None:
-    for name, word in _COMPARED.items():
-        ours, theirs = getattr(wanted, name), getattr(found, name)
-        if ours != theirs:
-            raise JournalError(
-                f"{path} is the journal of another job ({word}: {theirs or 'none'}, not "
-                f"{ours or 'none'}); name another file, or repeat the call that made it",
-                path=str(path),
-            )
-
-
-def _sum(values: Iterable[Any]) -> int:
-    return crc32(orjson.dumps(list(values)))
-
-
-def _cells(row: Row) -> list[Any]:
-    # On the way of every account, twice: much faster than attrs.astuple.
-    values = list(_read(row))
-    values[_IS_CERTAIN], values[_REPLAYED] = int(row.is_certain), int(row.replayed)
-    values.append(_sum(values))
-    return values
-
-
-def _row(values: Sequence[Any]) -> Row:
-    known = dict(zip(_COLUMNS, values, strict=False))
-    known["is_certain"] = bool(known["is_certain"])
-    known["replayed"] = bool(known["replayed"])
-    return Row(**known)
+def _create(database: sqlite3.Connection, header: Header) -> None:
+    for statement in statements.CREATE:
+        database.execute(statement)
+    database.execute(statements.BEGIN_JOB, cells.of_job(header, Standing()))

@@ -11,7 +11,7 @@ _FACTS = ("type", "code", "param", "doc_url", "request_id")
 
 
 def dump(error: FCError | None) -> str | None:
-    """Return *error* as JSON, without the body of the answer; None for None."""
+    """Return *error* as JSON, without the body of the response; None for None."""
     if error is None:
         return None
     facts: dict[str, Any] = {"class": type(error).__name__, "message": str(error)}
@@ -33,7 +33,7 @@ def load(text: str | None) -> FCError | None:
     name = facts.pop("class") if isinstance(facts, dict) and "class" in facts else None
     cls = getattr(errors, name, None) if name in errors.__all__ else None
     if cls is None:
-        raise ValueError(f"no error of fcasync: {text[:80]}")
+        raise ValueError(f"not an error of fcasync: {text[:80]}")
     error = cls(facts.pop("message"), **facts)
     assert isinstance(error, FCError)  # noqa: S101 - everything in errors.__all__ is one
     return error

@@ -1,6 +1,6 @@
-"""Errors as events of the plan."""
+"""Errors of calls as events of the plan."""
 
-from fcasync.bulk._plan.task import Broken, Denied, Event, Limited, Lost, Refused, Unseen
+from fcasync.bulk._plan.events import Broken, Denied, Event, Limited, Lost, Refused, Unseen
 from fcasync.errors import (
     APIStatusError,
     AuthenticationError,
@@ -12,7 +12,7 @@ from fcasync.errors import (
 
 
 def after_sending(error: FCError) -> Event:
-    """Return what *error* means for the task whose request it ended."""
+    """Return what *error* means for the task whose request failed with it."""
     match error:
         case RateLimitError():
             return Limited(error.reason)
@@ -26,7 +26,7 @@ def after_sending(error: FCError) -> Event:
 
 
 def after_looking(error: FCError) -> Event:
-    """Return what *error* means for the task whose account was to be fetched."""
+    """Return what *error* means for the task whose account could not be fetched."""
     match error:
         case AuthenticationError() | PermissionDeniedError():
             return Denied(error)

@@ -19,7 +19,10 @@ is not before the intent (less 300 s, for clocks and for the second that dates a
 request was carried out. If it is before, it was not, and no longer will be: the next *generation*
 gets a new key, with an intent of its own on disk before it is sent. The age is measured between
 two ``Date`` headers of the server; an intent is dated as early, and its age taken as long, as the
-local clocks allow. A server whose clock went backwards tells nothing: that counts as expired.
+local clocks allow. An intent from the future counts as expired: the server's clock was set back.
+When that happens during a run, the intents at hand are dated back by as much, so that none of them
+looks newer than it is. In the last minute before the edge nothing is sent: by the time that the
+account is fetched, a request that an earlier process sent at the last moment has ended.
 
 *A stored failure is looked behind.* A 500 is stored under its key as well, and every repeat gets it
 again, whether or not the work had been done. A 5xx that is marked as replayed, or that comes again
@@ -27,7 +30,18 @@ a minute after the first, is therefore answered with the same look, and then, if
 with the next generation: at most three of them.
 
 *Finish on disk, then show.* An outcome is committed before the caller sees it, so no caller acts
-on something that a restart would forget.
+on something that a restart would forget. It stays there as unacknowledged until the caller asks for
+the next one, so a restart shows it again rather than never.
+
+How an account ends
+-------------------
+
+It must not matter whether an account was named by its id or came as an object, nor how often the
+job was killed. So a refusal is looked behind with one GET, and judged as an object at hand would
+have been: skipped, deferred or failed. What nobody can know is not claimed: a look that is itself
+refused leaves the outcome uncertain, and a refresh is *accepted*, not succeeded, until the bank has
+answered. Only ``last_attempted_at`` shows whether it has: it must not be before that of the refresh
+that was accepted, so a page that was computed earlier, or an event that comes late, ends no wait.
 
 What cannot be told from the outside is another party that refreshes the same account in between:
 a look takes its refresh for ours. The account is then as fresh as this job would have made it.
@@ -37,278 +51,80 @@ so. Its accounts are *suspect*: one that it does not know may have been sent sin
 one that it knows since its row. Their intents are dated back, and all of the above holds for them.
 """
 
+import math
 from collections.abc import Callable
 
-from fcasync.bulk._outcome import OutcomeStatus
-from fcasync.bulk._plan.keys import idempotency_key
-from fcasync.bulk._plan.task import (
-    Abort,
+from fcasync.bulk._plan import decisions
+from fcasync.bulk._plan.commands import Command
+from fcasync.bulk._plan.events import (
     Accepted,
     Admitted,
     Broken,
-    Command,
     Denied,
     Due,
-    Enqueue,
-    EnqueueAfter,
-    EnqueueFirst,
     Event,
-    Finish,
-    Forget,
-    Job,
     Limited,
-    Look,
     Lost,
-    Now,
     Refused,
-    Row,
     Seen,
-    Send,
-    Settle,
-    State,
-    Store,
-    Task,
     TimedOut,
     Unseen,
 )
-from fcasync.bulk._plan.verdicts import Verdict, has_run, is_under_way, precheck, settled
-from fcasync.errors import APIStatusError, FCError, IdempotencyError
+from fcasync.bulk._plan.task import Job, Now, State, Task
 
-KEY_LIFETIME = 23 * 3600
-"""Stripe removes keys after at least 24 hours (https://docs.stripe.com/api/idempotent_requests)."""
-CLOCK_SLACK = 300
-"""Dates of one server may differ by this much, in seconds."""
-STORED_AFTER = 60
-"""A 5xx that comes again after so many seconds will come for ever."""
-MAX_RENEWALS = 3
-MAX_STRIKES = 12
-"""Failures of one key before it is given up: about two minutes of backoff."""
-FIRST_WAIT = 0.5
-LONGEST_WAIT = 30.0
+NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
 
-Handler = Callable[[Job, Task, "Event", Now], Command]
+TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
+    # state: {event: (what decides, the states that it may lead to)}
+    NEW: {Admitted: (decisions.admitted, {OPEN, SETTLING, DONE})},
+    OPEN: {Due: (decisions.due, {OPEN, SENDING, LOOKING})},
+    SENDING: {
+        Accepted: (decisions.accepted, {SETTLING, DONE}),
+        Limited: (decisions.limited, {OPEN}),
+        Lost: (decisions.lost, {OPEN, DONE}),
+        Broken: (decisions.broken, {OPEN, LOOKING, DONE}),
+        Refused: (decisions.refused, {JUDGING, DONE}),
+        Denied: (decisions.denied, {OPEN}),
+    },
+    LOOKING: {
+        Due: (decisions.look_again, {LOOKING}),
+        Seen: (decisions.seen, {OPEN, SETTLING, DONE}),
+        Unseen: (decisions.unseen, {LOOKING, DONE}),
+        Refused: (decisions.not_there, {DONE}),
+        Denied: (decisions.denied, {OPEN}),
+    },
+    JUDGING: {
+        Due: (decisions.look_again, {JUDGING}),
+        Seen: (decisions.judged, {SETTLING, DONE}),
+        Unseen: (decisions.unjudged, {JUDGING, DONE}),
+        Refused: (decisions.not_judged, {DONE}),
+        Denied: (decisions.denied, {OPEN}),
+    },
+    SETTLING: {
+        Seen: (decisions.settling, {SETTLING, DONE}),
+        TimedOut: (decisions.timed_out, {DONE}),
+    },
+    DONE: {},
+}
 
 
 def step(job: Job, task: Task, event: Event, now: Now) -> Command:
-    """Take note of *event* in *task* and return what to do next; None means nothing.
+    """Take note of *event* in *task* and return what to do next.
 
     Raises:
-        AssertionError: The event cannot happen in the task's state; the caller is broken.
+        AssertionError: The event cannot happen in the task's state, or led to a state that the
+            table does not name; the caller or the plan is broken.
     """
-    handler = TABLE[task.state].get(type(event))
-    if handler is None:
-        raise AssertionError(f"{type(event).__name__} cannot happen to a task in {task.state}")
-    return handler(job, task, event, now)
+    before = task.state
+    if type(event) not in TABLE[before]:
+        raise AssertionError(f"{type(event).__name__} cannot happen to a task in {before}")
+    decide, targets = TABLE[before][type(event)]
+    command = decide(job, task, event, now)
+    if task.state not in targets:
+        raise AssertionError(f"{type(event).__name__} does not lead from {before} to {task.state}")
+    return command
 
 
-def _admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
-    if event.row is None:
-        return _begin(job, task, now)
-    task.generation, task.sent_at = event.row.generation, event.row.sent_at
-    return _resume(job, task, event.row, now)
-
-
-def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
-    match row.status:
-        case "open":
-            return _open(task)
-        case "accepted" | "pending" if job.wait:
-            task.state = State.SETTLING
-            return Settle()
-        case "accepted":
-            return _finish(task, Verdict(OutcomeStatus.SUCCEEDED))
-        case "deferred":
-            return _judge(job, task, now) or _renew(task, now)
-        case "failed" if job.retry_failed:
-            return _renew(task, now) if row.is_certain else _open(task)
-        case _:
-            task.state = State.DONE
-            return Forget()
-
-
-def _begin(job: Job, task: Task, now: Now) -> Command:
-    if task.is_suspect and _may_have_run(job, task):
-        return _open(task)
-    if task.account is not None and is_under_way(job.operation, job.features, task.account):
-        return _accept(job, task, "already_pending")
-    return _judge(job, task, now) or _open(task)
-
-
-def _may_have_run(job: Job, task: Task) -> bool:
-    since = task.sent_at - CLOCK_SLACK
-    account = task.account
-    return account is None or has_run(job.operation, job.features, account, since)
-
-
-def _judge(job: Job, task: Task, now: Now) -> Command:
-    """Finish at once if the account at hand says that nothing can be done."""
-    if task.account is None:
-        return None
-    verdict = precheck(job.operation, job.features, task.account, now.earliest)
-    return None if verdict is None else _finish(task, verdict)
-
-
-def _open(task: Task) -> Command:
-    task.state = State.OPEN
-    return Enqueue()
-
-
-def _due(job: Job, task: Task, event: Due, now: Now) -> Command:
-    age = now.latest - task.sent_at
-    if age >= KEY_LIFETIME or age < -CLOCK_SLACK:
-        task.state = State.LOOKING
-        return Look()
-    task.state = State.SENDING
-    return Send(
-        idempotency_key(job.id, task.account_id, job.operation, job.features, task.generation)
-    )
-
-
-def _look_again(job: Job, task: Task, event: Due, now: Now) -> Command:
-    return Look()
-
-
-def _accepted(job: Job, task: Task, event: Accepted, now: Now) -> Command:
-    task.attempts += 1
-    task.account, task.replayed = event.account, event.replayed
-    return _accept(job, task)
-
-
-def _accept(job: Job, task: Task, reason: str | None = None) -> Command:
-    assert task.account is not None  # noqa: S101 - only an account can tell that it was accepted
-    verdict = settled(job.features, task.account) if job.wait else None
-    if job.wait and verdict is None:
-        task.state = State.SETTLING
-        return Settle()
-    return _finish(task, verdict or Verdict(OutcomeStatus.SUCCEEDED, reason))
-
-
-def _limited(job: Job, task: Task, event: Limited, now: Now) -> Command:
-    task.state = State.OPEN
-    if event.reason == "resource-specific":
-        # This account is locked, and the others are not: let them pass.
-        return EnqueueAfter(1.0 + now.draw)
-    return EnqueueFirst()
-
-
-def _lost(job: Job, task: Task, event: Lost, now: Now) -> Command:
-    task.attempts += 1
-    task.state = State.OPEN
-    return _again(task, event.error, now)
-
-
-def _broken(job: Job, task: Task, event: Broken, now: Now) -> Command:
-    if task.failed_at is None:
-        task.failed_at = now.earliest
-    if event.replayed or now.earliest - task.failed_at >= STORED_AFTER:
-        task.attempts += 1
-        task.error = event.error
-        task.state = State.LOOKING
-        return Enqueue()
-    return _lost(job, task, Lost(event.error), now)
-
-
-def _refused(job: Job, task: Task, event: Refused, now: Now) -> Command:
-    task.attempts += 1
-    # A key that was used with other parameters tells nothing about what those did.
-    is_certain = not isinstance(event.error, IdempotencyError)
-    return _fail(task, event.error, _word(event.error), is_certain=is_certain)
-
-
-def _denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
-    task.state = State.OPEN
-    return Abort(event.error)
-
-
-def _seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
-    task.account, task.is_suspect = event.account, False
-    if _may_have_run(job, task):
-        return _accept(job, task, "had_run")
-    if finish := _judge(job, task, now):
-        return finish
-    if task.failed_at is not None and task.renewals == MAX_RENEWALS:
-        return _fail(task, task.error, "stored_error")
-    return _renew(task, now)
-
-
-def _renew(task: Task, now: Now) -> Command:
-    """Go on with a new key: the old one is spent, and nothing came of it."""
-    task.generation += 1
-    # Only failures count: a key that has merely expired says nothing against the next one.
-    task.renewals += task.failed_at is not None
-    if not task.is_suspect:
-        task.sent_at = now.earliest
-    task.failed_at, task.strikes = None, 0
-    task.state = State.OPEN
-    return Store()
-
-
-def _unseen(job: Job, task: Task, event: Unseen, now: Now) -> Command:
-    return _again(task, event.error, now)
-
-
-def _not_there(job: Job, task: Task, event: Refused, now: Now) -> Command:
-    return _fail(task, event.error, _word(event.error))
-
-
-def _again(task: Task, error: FCError, now: Now) -> Command:
-    """Wait and go on in the same state; full jitter, as in the client's own retries."""
-    task.strikes += 1
-    task.error = error
-    if task.strikes >= MAX_STRIKES:
-        return _fail(task, error, "unconfirmed", is_certain=False)
-    return EnqueueAfter(now.draw * min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (task.strikes - 1)))
-
-
-def _settling(job: Job, task: Task, event: Seen, now: Now) -> Command:
-    verdict = settled(job.features, event.account)
-    if verdict is None:
-        return None
-    task.account = event.account
-    return _finish(task, verdict)
-
-
-def _timed_out(job: Job, task: Task, event: TimedOut, now: Now) -> Command:
-    return _finish(task, Verdict(OutcomeStatus.PENDING, "not_settled"))
-
-
-def _fail(task: Task, error: FCError | None, reason: str, *, is_certain: bool = True) -> Command:
-    task.error, task.is_certain = error, is_certain
-    return _finish(task, Verdict(OutcomeStatus.FAILED, reason))
-
-
-def _finish(task: Task, verdict: Verdict) -> Command:
-    task.state, task.verdict = State.DONE, verdict
-    if verdict.status is not OutcomeStatus.FAILED:
-        task.error = None
-    return Finish()
-
-
-def _word(error: FCError) -> str:
-    """Return the word to count an error by: Stripe's code or type, else the class."""
-    if isinstance(error, APIStatusError):
-        return error.code or error.type or f"status_{error.status}"
-    return type(error).__name__
-
-
-TABLE: dict[State, dict[type, Callable[..., Command]]] = {
-    State.NEW: {Admitted: _admitted},
-    State.OPEN: {Due: _due},
-    State.SENDING: {
-        Accepted: _accepted,
-        Limited: _limited,
-        Lost: _lost,
-        Broken: _broken,
-        Refused: _refused,
-        Denied: _denied,
-    },
-    State.LOOKING: {
-        Due: _look_again,
-        Seen: _seen,
-        Unseen: _unseen,
-        Refused: _not_there,
-        Denied: _denied,
-    },
-    State.SETTLING: {Seen: _settling, TimedOut: _timed_out},
-    State.DONE: {},
-}
+def date_back(task: Task, seconds: float) -> None:
+    """Date the intent of *task* back: the server's clock was set back by so many seconds."""
+    task.sent_at = math.floor(task.sent_at - seconds)

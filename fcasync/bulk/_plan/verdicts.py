@@ -1,7 +1,8 @@
-"""What an account object tells about an operation on it."""
+"""What an account object shows about an operation on it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 
@@ -11,6 +12,8 @@ from fcasync.resources._polling import REFRESH_FIELDS, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
+CLOCK_SLACK = 300
+"""Dates of one server may differ by this much, in seconds."""
 
 
 @attrs.frozen
@@ -21,59 +24,79 @@ class Verdict:
     reason: str | None = None
     available_at: datetime | None = None
 
+    @classmethod
+    def too_early(cls, opens: datetime) -> "Verdict":
+        """Return that a refresh is possible only when it *opens*."""
+        return cls(OutcomeStatus.DEFERRED, "too_early", opens)
 
-def precheck(
-    operation: str, features: Sequence[str], account: Account, now: float
-) -> Verdict | None:
-    """Return how the operation ends without being sent, or None if it should be sent.
 
-    Args:
-        operation: ``refresh``, ``subscribe``, ``unsubscribe`` or ``disconnect``.
-        features: What it is asked for.
-        account: As it was handed in or last seen.
-        now: The server's Unix time.
-    """
+def disconnected(features: Sequence[str], account: Account, now: float) -> Verdict | None:
+    """Skip an account that was disconnected, and no other."""
     if account.status == "disconnected":
         return Verdict(OutcomeStatus.SKIPPED, "disconnected")
-    if operation not in ("refresh", "subscribe"):
-        return None
+    return None
+
+
+def unusable(features: Sequence[str], account: Account, now: float) -> Verdict | None:
+    """Skip an account that is not active or lacks a permission."""
     if account.status not in (None, "active"):
         return Verdict(OutcomeStatus.SKIPPED, str(account.status))
     if not _permitted(features, account):
         return Verdict(OutcomeStatus.SKIPPED, "permission_missing")
-    return _too_early(features, account, now) if operation == "refresh" else None
+    return None
 
 
-def is_under_way(operation: str, features: Sequence[str], account: Account) -> bool:
-    """Tell whether a refresh of every one of *features* is pending already."""
-    return operation == "refresh" and len(pending(account, features)) == len(features)
+def not_refreshable(features: Sequence[str], account: Account, now: float) -> Verdict | None:
+    """Skip an unusable account; defer one that takes its next refresh only after *now*."""
+    return unusable(features, account, now) or _too_early(features, account, now)
 
 
-def has_run(operation: str, features: Sequence[str], account: Account, since: float) -> bool:
-    """Tell whether *account* shows that the operation was carried out.
+def is_refreshing(features: Sequence[str], account: Account) -> bool:
+    """Return whether a refresh of every one of *features* is pending already."""
+    return len(pending(account, features)) == len(features)
 
-    A refresh shows when it was last attempted, so one not before *since* (Unix time) is taken for
-    ours. The others show in what the account is now.
+
+def was_attempted(features: Sequence[str], account: Account, since: float) -> bool:
+    """Return whether a refresh of every one of *features* was attempted not before *since*."""
+    return all(_attempted_at(account, feature) >= since for feature in features)
+
+
+def refresh_began(features: Sequence[str], account: Account, sent_at: int) -> int:
+    """Return the Unix time before which the refresh that *account* shows as accepted cannot be.
+
+    Args:
+        features: What is refreshed.
+        account: As Stripe showed it when it accepted the refresh.
+        sent_at: When the refresh was asked for.
     """
-    match operation:
-        case "refresh":
-            return all(_attempted_at(account, feature) >= since for feature in features)
-        case "subscribe":
-            return set(features) <= set(account.subscriptions or ())
-        case "unsubscribe":
-            return set(features).isdisjoint(account.subscriptions or ())
-        case _:
-            return account.status == "disconnected"
+    attempted = min((_attempted_at(account, name) for name in _known(features)), default=0.0)
+    if is_refreshing(features, account) or attempted >= sent_at - CLOCK_SLACK:
+        return int(attempted)
+    return sent_at - CLOCK_SLACK
 
 
-def settled(features: Sequence[str], account: Account) -> Verdict | None:
-    """Return how the refresh of *features* ended at the bank, or None if one is still pending."""
-    if pending(account, features):
+def refresh_settled(features: Sequence[str], account: Account, since: float) -> Verdict | None:
+    """Return how the refresh of *features* ended at the bank, or None if *account* cannot show it.
+
+    It cannot while one is pending, and not if one was last attempted before *since*.
+    """
+    known = _known(features)
+    if pending(account, known) or not was_attempted(known, account, since):
         return None
-    failed = [name for name in features if _refresh_status(account, name) == "failed"]
+    failed = [name for name in known if _refresh_status(account, name) == "failed"]
     if failed:
         return Verdict(OutcomeStatus.FAILED, f"{'_and_'.join(failed)}_refresh_failed")
     return Verdict(OutcomeStatus.SUCCEEDED)
+
+
+def at_once(features: Sequence[str], account: Account, since: float) -> Verdict | None:
+    """Return that the operation has succeeded: no bank takes part in it."""
+    return Verdict(OutcomeStatus.SUCCEEDED)
+
+
+def _known(features: Sequence[str]) -> list[str]:
+    """Return those of *features* whose refresh an account shows; Stripe may add others."""
+    return [name for name in features if name in REFRESH_FIELDS]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:
@@ -86,16 +109,20 @@ def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict
     opens = [when for name in features if (when := _opens_at(account, name))]
     if not opens or max(opens) <= datetime.fromtimestamp(now, UTC):
         return None
-    return Verdict(OutcomeStatus.DEFERRED, "too_early", max(opens))
+    return Verdict.too_early(max(opens))
+
+
+def _refresh_of(account: Account, feature: str) -> Any:
+    return getattr(account, REFRESH_FIELDS.get(feature, ""), None)
 
 
 def _opens_at(account: Account, feature: str) -> datetime | None:
-    refresh = getattr(account, REFRESH_FIELDS.get(feature, ""), None)
+    refresh = _refresh_of(account, feature)
     return None if refresh is None else refresh.next_refresh_available_at
 
 
 def _attempted_at(account: Account, feature: str) -> float:
-    refresh = getattr(account, REFRESH_FIELDS.get(feature, ""), None)
+    refresh = _refresh_of(account, feature)
     if refresh is None or refresh.last_attempted_at is None:
         return 0.0
     attempted: datetime = refresh.last_attempted_at
@@ -103,5 +130,5 @@ def _attempted_at(account: Account, feature: str) -> float:
 
 
 def _refresh_status(account: Account, feature: str) -> str | None:
-    refresh = getattr(account, REFRESH_FIELDS.get(feature, ""), None)
+    refresh = _refresh_of(account, feature)
     return None if refresh is None else refresh.status

@@ -53,12 +53,27 @@ async def draw(bar: Any, name: str, progress: Callable[[], Progress]) -> None:
 
 
 def _update(bar: Any, task: int, now: Progress) -> None:
-    count = f"{now.done}" if now.total is None else f"{now.done} of {now.total}"
-    facts = [f"{now.rate:.0f}/s"]
+    total = "?" if now.total is None else now.total
+    bar.update(
+        task,
+        completed=now.done,
+        total=now.total,
+        count=f"{now.done} of {total}",
+        facts=facts(now),
+    )
+
+
+def facts(now: Progress) -> str:
+    """Return what stands behind the bar."""
+    found = [f"sent {now.requests}", f"{now.rate:.0f} requests/s"]
     if now.limit is not None:
-        facts.append(f"limit {now.limit:.0f}/s")
+        found.append(f"limit {now.limit:.0f}/s")
+    if now.settling:
+        found.append(f"waiting for banks {now.settling}")
+    if now.skipped:
+        found.append(f"{now.skipped} skipped")
     if now.failed:
-        facts.append(f"{now.failed} failed")
+        found.append(f"{now.failed} failed")
     if now.eta:
-        facts.append(f"{duration(now.eta)} left")
-    bar.update(task, completed=now.done, total=now.total, count=count, facts=", ".join(facts))
+        found.append(f"{duration(now.eta)} left")
+    return ", ".join(found)

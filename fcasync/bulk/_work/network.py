@@ -11,10 +11,13 @@ from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE
 
 
-class Wire(Protocol):
+class Network(Protocol):
     """The network, as a run sees it. Everything raises what the client's calls raise."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """Time, sleep and jitter."""
+
     pace: Pace
     """Paces the operation; GETs have paces of their own."""
     api_key: str
@@ -32,8 +35,8 @@ class Wire(Protocol):
         """Fetch one page of all accounts, with the client's retries."""
 
 
-class EngineWire:
-    """The wire of a client."""
+class EngineNetwork:
+    """The network of a client."""
 
     def __init__(
         self,

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import attrs
 
-from fcasync.bulk._plan.task import OperationName
+from fcasync.bulk._plan.verbs import Verb
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
     """The arguments of a bulk method, already checked."""
 
-    operation: OperationName
+    verb: Verb
     features: tuple[str, ...] = ()
     """Sorted."""
     journal: Path | None = None
     concurrency: int = 256
-    """Requests in flight at the most."""
+    """Most requests in flight."""
     max_rate: float | None = None
     wait: bool = False
     wait_timeout: float = 900.0

@@ -1,12 +1,16 @@
 """Waiting until the banks have answered, with as few requests as possible."""
 
 import asyncio
-from collections.abc import Callable
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import attrs
 
-from fcasync.bulk._plan.task import Event, Seen, Task, TimedOut
-from fcasync.bulk._work.network import Wire
+from fcasync.bulk._plan.events import Event, Seen, TimedOut
+from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work.network import Network
+from fcasync.bulk._work.turns import Turns
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
 from fcasync.models import Account
 from fcasync.resources._polling import FIRST_POLL, LONGEST_POLL, POLL_GROWTH
@@ -18,12 +22,15 @@ WORTH_A_WALK = 20
 SINGLES = 16
 """GETs at a time."""
 CAPACITY = 100_000
-"""Accounts that may be settling at once; the source is not read further until there is room."""
+"""Most accounts that may be settling at once; the source is not read further until one settles."""
 
 
 @attrs.define
 class _Waiter:
+    """A task whose bank has not answered. All times are of the monotonic clock, in seconds."""
+
     task: Task
+    began: float
     gives_up_at: float
     poll_at: float
     interval: float = FIRST_POLL
@@ -32,36 +39,45 @@ class _Waiter:
 class Settler:
     """Polls the accounts that Stripe has accepted until none of their refreshes is pending.
 
-    A page of the list shows 100 accounts, but also those that nobody waits for; so the list is
-    walked when that promises to take fewer requests than asking one by one.
+    A page of the list shows 100 accounts, also some that no task waits for; so the list is walked
+    when that should take fewer requests than fetching accounts one by one.
     """
 
-    def __init__(self, wire: Wire, timeout: float, step: Callable[[Task, Event], None]) -> None:
-        self._wire = wire
+    def __init__(
+        self, network: Network, timeout: float, step: Callable[[Task, Event], None]
+    ) -> None:
+        self._network = network
         self._timeout = timeout
         self._step = step
         self._waiters: dict[str, _Waiter] = {}
-        self._news = asyncio.Event()
-        self._pages = 0
-        """Pages that the latest walk took, or would have taken at least."""
+        self._polls: list[tuple[float, str]] = []  # a heap of when and who, one of each waiter
+        self._ends: deque[tuple[float, str]] = deque()  # the same for giving up, in order
+        self._news = asyncio.Event()  # somebody waits
+        self._pages = 0  # pages that the latest walk took, or would have taken at least
 
     def __len__(self) -> int:
         return len(self._waiters)
 
     def add(self, task: Task) -> None:
         """Wait for *task*, which has just been accepted."""
-        now = self._wire.clock.monotonic()
-        poll_at = now + self._jittered(FIRST_POLL)
-        self._waiters[task.account_id] = _Waiter(task, now + self._timeout, poll_at)
+        now = self._network.clock.monotonic()
+        waiter = _Waiter(task, now, now + self._timeout, now + self._jittered(FIRST_POLL))
+        self._waiters[task.account_id] = waiter
+        heapq.heappush(self._polls, (waiter.poll_at, task.account_id))
+        self._ends.append((waiter.gives_up_at, task.account_id))
         task.account = None  # as many may be waiting as are accepted in 15 minutes: keep them small
         self._news.set()
 
     def remove(self, task: Task) -> None:
-        """Stop waiting for *task*."""
+        """Stop waiting for *task*; it may be that nobody does."""
         self._waiters.pop(task.account_id, None)
 
+    def close(self) -> None:
+        """Stop waiting for anybody."""
+        self._waiters.clear()
+
     def see(self, account: Account) -> bool:
-        """Take note of an account as it is now; return whether anybody waits for it."""
+        """Take note of an account as it is now; return whether a task was waiting for it."""
         waiter = self._waiters.get(account.id)
         if waiter is None:
             return False
@@ -74,65 +90,100 @@ class Settler:
         Raises:
             AuthenticationError, PermissionDeniedError: The key is bad.
         """
-        clock = self._wire.clock
+        clock = self._network.clock
         while True:
             if not self._waiters:
                 self._news.clear()
                 await self._news.wait()
-            now = clock.monotonic()
-            await self._poll([w for w in self._waiters.values() if w.poll_at <= now])
-            self._give_up(clock.monotonic())
-            next_poll = min((w.poll_at for w in self._waiters.values()), default=0.0)
+            await self._poll(await self._due(clock.monotonic()))
+            await self._give_up(clock.monotonic())
+            next_poll = self._polls[0][0] if self._polls else 0.0
             await clock.sleep(min(max(next_poll - clock.monotonic(), 0.5), FIRST_POLL))
 
-    def _give_up(self, now: float) -> None:
-        for waiter in [w for w in self._waiters.values() if w.gives_up_at <= now]:
-            self._step(waiter.task, TimedOut())
+    async def _due(self, now: float) -> list[_Waiter]:
+        """Take those whose poll is due out of the heap."""
+        due, turns = [], Turns()
+        while self._polls and self._polls[0][0] <= now:
+            at, account_id = heapq.heappop(self._polls)
+            waiter = self._waiters.get(account_id)
+            if waiter is not None and waiter.poll_at > at:
+                # It was seen on a page in the meantime.
+                heapq.heappush(self._polls, (waiter.poll_at, account_id))
+            elif waiter is not None:
+                due.append(waiter)
+            await turns.step()
+        return due
+
+    async def _give_up(self, now: float) -> None:
+        turns = Turns()
+        while self._ends and self._ends[0][0] <= now:
+            _, account_id = self._ends.popleft()
+            if (waiter := self._waiters.get(account_id)) is not None:
+                self._step(waiter.task, TimedOut())
+            await turns.step()
 
     async def _poll(self, due: list[_Waiter]) -> None:
         if not due:
             return
-        left = {waiter.task.account_id for waiter in due}
+        asked_at = self._network.clock.monotonic()
         if len(due) >= WORTH_A_WALK and self._pages <= len(due) // 2:
-            await self._walk(left, budget=len(due) // 2)
-        gate = asyncio.Semaphore(SINGLES)
+            await self._walk(due, budget=len(due) // 2)
+        left = (waiter for waiter in due if waiter.poll_at <= asked_at)
         async with asyncio.TaskGroup() as group:
-            for account_id in left:
-                group.create_task(self._retrieve(account_id, gate))
-        now = self._wire.clock.monotonic()
+            for _ in range(min(SINGLES, len(due))):
+                group.create_task(self._retrieve(left))
+        turns = Turns()
         for waiter in due:
-            waiter.interval = min(waiter.interval * POLL_GROWTH, LONGEST_POLL)
-            waiter.poll_at = now + self._jittered(waiter.interval)
+            heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))
+            await turns.step()
 
-    async def _walk(self, left: set[str], budget: int) -> None:
-        """See accounts page by page, and take those seen out of *left*."""
+    async def _walk(self, due: list[_Waiter], budget: int) -> None:
+        """See accounts page by page, until all *due* were seen or the *budget* is spent."""
+        clock = self._network.clock
         cursor: str | None = None
+        began, left = clock.monotonic(), len(due)
         for number in range(1, budget + 1):
+            asked_at = clock.monotonic()
             try:
-                page = (await self._wire.list_page(cursor, PAGE)).value
+                page = (await self._network.list_page(cursor, PAGE)).value
             except FCError as error:
                 _raise_if_denied(error)
                 return
             for account in page.data:
-                self.see(account)
-                left.discard(account.id)
+                waiter = self._waiters.get(account.id)
+                # A page that was computed before its refresh was asked for says nothing of it.
+                if waiter is not None and waiter.began < asked_at:
+                    left -= waiter.poll_at <= began
+                    self._postpone(waiter)
+                    self.see(account)
             self._pages = number
-            if not left or not page.has_more or not page.data:
+            if left <= 0 or not page.has_more or not page.data:
                 return
             cursor = page.data[-1].id
         self._pages = 2 * budget  # longer than it was worth: wait for more to share it
 
-    async def _retrieve(self, account_id: str, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            if account_id not in self._waiters:
-                return  # a webhook was faster
+    async def _retrieve(self, waiters: Iterator[_Waiter]) -> None:
+        turns = Turns()
+        for waiter in waiters:
+            await turns.step()
+            if waiter.task.account_id not in self._waiters:
+                continue  # a webhook was faster
             try:
-                self.see((await self._wire.retrieve(account_id)).value)
+                account = (await self._network.retrieve(waiter.task.account_id)).value
             except FCError as error:
                 _raise_if_denied(error)
+            else:
+                self.see(account)
+            self._postpone(waiter)
+
+    def _postpone(self, waiter: _Waiter) -> None:
+        """Poll *waiter* again only after a longer interval."""
+        waiter.interval = min(waiter.interval * POLL_GROWTH, LONGEST_POLL)
+        now = self._network.clock.monotonic()
+        waiter.poll_at = now + self._jittered(waiter.interval)
 
     def _jittered(self, interval: float) -> float:
-        return interval * (0.5 + self._wire.clock.draw() / 2)
+        return interval * (0.5 + self._network.clock.draw() / 2)
 
 
 def _raise_if_denied(error: FCError) -> None:

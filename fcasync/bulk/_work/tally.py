@@ -1,34 +1,64 @@
 """The counters of a run."""
 
-from collections import Counter
+from collections import Counter, deque
+from datetime import UTC, datetime
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
+
+WINDOW = 2.0
+"""Seconds over which the present rate is taken."""
+SHORTEST = 0.5
+"""A younger run is measured as if it were this old: its first requests would look like a rush."""
+
+_ENDS = frozenset(status.value for status in OutcomeStatus)
+_NOT_SENT = (OutcomeStatus.SKIPPED.value, OutcomeStatus.DEFERRED.value)
 
 
 class Tally:
     """The counters behind :class:`Progress` and :class:`Report`."""
 
-    WINDOW = 10.0
-    """Seconds over which the present rate is taken."""
-
-    def __init__(self, found: Counter[tuple[str, str | None]], started: float) -> None:
+    def __init__(
+        self,
+        found: Counter[tuple[str, str | None]],
+        started: float,
+        reopens: frozenset[str] = frozenset(),
+    ) -> None:
         """Begin a run.
 
         Args:
-            found: Accounts in the journal by status (``open`` and ``accepted`` too) and reason.
+            found: Accounts in the journal by status (``open`` and ``settling`` too) and reason.
             started: A monotonic time in seconds.
+            reopens: Statuses of finished accounts that this run takes up again.
         """
         self.counts = Counter({key: n for key, n in found.items() if key[0] in _ENDS})
-        self.done = self.resumed = sum(self.counts.values())
-        self.unfinished = sum(found.values()) - self.done
-        self.failed = sum(n for key, n in self.counts.items() if key[0] == "failed")
+        self.earlier: Counter[str] = Counter()
+        for (status, _), count in self.counts.items():
+            self.earlier[status] += count
+        self.unfinished = sum(found.values()) - self.counts.total()
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
         self.arriving = 0
         """Accounts that were read, and that the journal has not looked up yet."""
-        self.source_is_read = False
+        self.finished_at: int | None = None
+        """The server's Unix time at which nothing was left to do."""
+        self.found_finished = False
+        """Whether that was before this run."""
+        self._source_is_read = False
         self._started = started
-        self._marks = [(started, self.done), (started, self.done)]
+        self._sent: deque[float] = deque()  # when the requests of the last two seconds were sent
+        # What may be taken up again does not count as done, so that "done" never shrinks.
+        self._set_aside = Counter({key: n for key, n in self.counts.items() if key[0] in reopens})
+
+    @property
+    def done(self) -> int:
+        """Accounts with an outcome that is not to be taken up again."""
+        return self.counts.total() - self._set_aside.total()
+
+    def end_of_source(self) -> None:
+        """Take note that there are no more accounts; what was not named stays as it was."""
+        self._source_is_read = True
+        self._set_aside.clear()
 
     def admit(self) -> None:
         """Count an account that is new to the job."""
@@ -38,57 +68,87 @@ class Tally:
         """Take an outcome of an earlier run back, if it is one: its account is worked on again."""
         if status in _ENDS:
             self.counts[status, reason] -= 1
-            self.done -= 1
-            self.resumed -= 1
-            self.failed -= status == "failed"
+            self.earlier[status] -= 1
+            self._set_aside[status, reason] = max(self._set_aside[status, reason] - 1, 0)
             self.unfinished += 1
 
-    def send(self, *, is_retry: bool) -> None:
+    def send(self, now: float, *, is_retry: bool) -> None:
         """Count a request of the operation."""
         self.requests += 1
-        self.retries += is_retry
+        if is_retry:
+            self.retries += 1
+        self._sent.append(now)
+        self._forget_before(now - WINDOW)
 
-    def finish(self, outcome: Outcome, now: float) -> None:
+    def _forget_before(self, then: float) -> None:
+        while self._sent and self._sent[0] <= then:
+            self._sent.popleft()
+
+    def finish(self, outcome: Outcome) -> None:
         """Count an outcome."""
         self.counts[outcome.status.value, outcome.reason] += 1
-        self.done += 1
         self.unfinished -= 1
-        self.failed += outcome.status is OutcomeStatus.FAILED
-        if now - self._marks[1][0] >= self.WINDOW / 2:
-            self._marks = [self._marks[1], (now, self.done)]
 
-    def progress(self, now: float, *, limit: float | None, total: int | None) -> Progress:
-        """Return how far the run is."""
-        if total is None and self.source_is_read and not self.arriving:
+    def count(self, *statuses: str) -> int:
+        """Return how many accounts have ended in one of *statuses*."""
+        return sum(n for (status, _), n in self.counts.items() if status in statuses)
+
+    def progress(
+        self,
+        now: float,
+        *,
+        limit: float | None,
+        ceiling: float | None,
+        total: int | None,
+        settling: int,
+    ) -> Progress:
+        """Return how far the run has come.
+
+        Args:
+            now: A monotonic time in seconds.
+            limit: The rate limit as learnt, in requests a second.
+            ceiling: The rate limit as given.
+            total: Accounts in the source, if it has a length.
+            settling: Accounts that wait for their banks.
+        """
+        if total is None and self._source_is_read and not self.arriving:
             total = self.done + self.unfinished
-        since, then = self._marks[0]
-        rate = (self.done - then) / (now - since) if now > since else 0.0
+        self._forget_before(now - WINDOW)
+        span = min(max(now - self._started, SHORTEST), WINDOW)
         left = None if total is None else max(total - self.done, 0)
+        rates = [rate for rate in (limit, ceiling) if rate]
+        eta = None
+        if left is not None and rates:
+            eta = max(left - settling, 0) / min(rates)
         return Progress(
             done=self.done,
-            failed=self.failed,
+            failed=self.count("failed"),
+            skipped=self.count(*_NOT_SENT),
+            requests=self.requests,
             in_flight=self.in_flight,
             waiting=self.unfinished,
+            settling=settling,
             total=total,
-            rate=rate,
+            rate=len(self._sent) / span,
             limit=limit,
-            eta=left / rate if left is not None and rate > 0 else None,
+            eta=0.0 if left == 0 else eta,
         )
 
-    def report(self, now: float, operation: str, limit: float | None) -> Report:
+    def report(self, now: float, verb: Verb, limit: float | None) -> Report:
         """Return what was done until *now*."""
+        at = self.finished_at
         return Report(
-            operation=operation,
+            operation=verb.name,
+            past_tense=verb.past_tense,
             counts={key: n for key, n in self.counts.items() if n},
+            earlier_by_status=dict(+self.earlier),
             unfinished=self.unfinished,
-            resumed=self.resumed,
             requests=self.requests,
             retries=self.retries,
             rate_limited=self.rate_limited,
             replays=self.replays,
             elapsed=now - self._started,
             limit=limit,
+            finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
+            found_finished=self.found_finished,
         )
-
-
-_ENDS = frozenset(status.value for status in OutcomeStatus)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fcasync.sandbox._api.faults import Fault
-from tests.bulk.plan._model import History, histories
+from tests.bulk.plan._model import ZOMBIE, History, histories
 
 DAY_AND_A_BIT = 30 * 3600.0
 FAULTS = (
@@ -23,6 +23,16 @@ LIKE_ONE_OF_THOSE = (
     Fault(kind="garbage"),
 )
 SHORT, LONG, LID = ("killed", 60.0), ("killed", DAY_AND_A_BIT), ("asleep", DAY_AND_A_BIT)
+
+
+SET_BACK, SET_AHEAD = ("clock set", -7200.0), ("clock set", 7200.0)
+WEEK = 7 * 86_400.0
+REFUSED_LOOK = Fault(operation="retrieve", kind="status", status=404)
+STORED = (
+    Fault(kind="reset_after"),
+    Fault(kind="status", status=500, executed=True),
+    Fault(kind="status", status=500, executed=False),
+)
 
 
 def check(faults: tuple[Fault, ...], strikes: int, gaps: tuple[Any, ...], pauses: int) -> None:
@@ -47,6 +57,56 @@ def test_no_history_ends_with_two_refreshes_or_none(
 ) -> None:
     """Whatever goes wrong in whatever order, the account is refreshed exactly once."""
     check(FAULTS, strikes, gaps, pauses)
+
+
+@pytest.mark.parametrize(("strikes", "pauses"), [(3, 1), (2, 2)])
+def test_no_step_of_the_servers_clock_makes_two_refreshes_or_none(
+    strikes: int, pauses: int
+) -> None:
+    """A clock that is set during a run makes no intent look newer than it is."""
+    gaps = (SET_BACK, SET_AHEAD)
+    for history, past in histories(History.begin(), STORED, strikes, gaps, pauses):
+        confirm(history, past)
+
+
+def confirm(history: History, past: tuple[str, ...]) -> bool:
+    """Compare what is claimed with what was done; return whether it had to be tried again."""
+    assert history.task is not None
+    assert history.task.verdict is not None
+    assert history.executions <= 1, past
+    is_failed = history.task.verdict.status == "failed"
+    if is_failed:
+        assert not history.task.is_certain, past
+        history.retry(6 * 3600.0)
+    assert history.task.verdict.status in ("accepted", "succeeded"), past
+    assert history.executions == 1, past
+    return is_failed
+
+
+@pytest.mark.parametrize(("strikes", "gaps", "pauses"), [(3, (), 0), (2, (LONG,), 1)])
+def test_a_refused_look_claims_nothing(strikes: int, gaps: tuple[Any, ...], pauses: int) -> None:
+    """What ended as failed because the look was refused may have run, and is not run again."""
+    faults = (*STORED, REFUSED_LOOK)
+    ends = histories(History.begin(), faults, strikes, gaps, pauses)
+    assert sum(confirm(history, past) for history, past in ends) > 0
+
+
+@pytest.mark.parametrize(("strikes", "gaps", "pauses"), [(2, (SHORT, LONG), 1), (3, (), 0)])
+def test_a_request_that_arrives_late_is_recognized(
+    strikes: int, gaps: tuple[Any, ...], pauses: int
+) -> None:
+    """One that executes after the next generation was chosen makes Stripe refuse the next one.
+
+    That refusal is then not a reason to defer the account and refresh it once more: the account
+    itself shows the refresh. Histories that end before the late request arrives are left out.
+    """
+    faults = (ZOMBIE, *STORED)
+    for history, past in histories(History.begin(WEEK), faults, strikes, gaps, pauses):
+        assert history.task is not None
+        assert history.task.verdict is not None
+        history.deliver()
+        assert history.executions == 1, past
+        assert history.task.verdict.status == "succeeded", past
 
 
 @pytest.mark.skipif("FCASYNC_EXHAUSTIVE" not in os.environ, reason="takes half an hour")

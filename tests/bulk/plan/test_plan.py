@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync.bulk._plan import task as t
+from fcasync.bulk._plan import commands as c
+from fcasync.bulk._plan import events as e
+from fcasync.bulk._plan import verbs
+from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER
 from fcasync.bulk._plan.keys import idempotency_key
-from fcasync.bulk._plan.table import KEY_LIFETIME, MAX_STRIKES, STORED_AFTER, TABLE, step
+from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
+from fcasync.bulk._plan.verbs import Verb
 from fcasync.errors import (
     APIConnectionError,
     IdempotencyError,
@@ -20,8 +24,8 @@ from fcasync.errors import (
 from fcasync.models import Account, BalanceRefresh
 
 NOW = 1_760_000_000
-JOB = Job(id="j", operation="refresh", features=("balance",))
-WAITING = Job(id="j", operation="refresh", features=("balance",), wait=True)
+JOB = Job(id="j", verb=verbs.REFRESH, features=("balance",))
+WAITING = Job(id="j", verb=verbs.REFRESH, features=("balance",), wait=True)
 LOST = APIConnectionError("reset", may_have_executed=True)
 BROKEN = ServerError("oops", status=500)
 REFUSED = InvalidRequestError("no", status=400, code="account_closed")
@@ -59,39 +63,40 @@ def task(state: State = State.NEW, **facts: typing.Any) -> Task:
     return Task("fca_1", facts.pop("sent_at", NOW), state=state, **facts)
 
 
-EVENTS: dict[type, t.Event] = {
-    t.Admitted: t.Admitted(None),
-    t.Due: t.Due(),
-    t.Accepted: t.Accepted(account(refresh="succeeded"), False),
-    t.Limited: t.Limited(),
-    t.Lost: t.Lost(LOST),
-    t.Broken: t.Broken(BROKEN, False),
-    t.Refused: t.Refused(REFUSED),
-    t.Denied: t.Denied(REFUSED),
-    t.Seen: t.Seen(account()),
-    t.Unseen: t.Unseen(LOST),
-    t.TimedOut: t.TimedOut(),
+EVENTS: dict[type, e.Event] = {
+    e.Admitted: e.Admitted(None),
+    e.Due: e.Due(),
+    e.Accepted: e.Accepted(account(refresh="succeeded"), False),
+    e.Limited: e.Limited(),
+    e.Lost: e.Lost(LOST),
+    e.Broken: e.Broken(BROKEN, False),
+    e.Refused: e.Refused(REFUSED),
+    e.Denied: e.Denied(REFUSED),
+    e.Seen: e.Seen(account()),
+    e.Unseen: e.Unseen(LOST),
+    e.TimedOut: e.TimedOut(),
 }
 
 
 def test_every_event_has_an_example() -> None:
     """The tests below cover all events that there are."""
-    assert set(EVENTS) == set(typing.get_args(t.Event))
+    assert set(EVENTS) == set(typing.get_args(e.Event))
     assert set(TABLE) == set(State)
 
 
 @given(state=st.sampled_from(State), event=st.sampled_from(list(EVENTS.values())))
-def test_every_pair_is_in_the_table_or_refused(state: State, event: t.Event) -> None:
+def test_every_pair_is_in_the_table_or_refused(state: State, event: e.Event) -> None:
     """No event passes unnoticed: what cannot happen raises, and the rest leads to a state."""
-    subject = task(state)
+    subject = task(state, refusal=REFUSED)
     if type(event) not in TABLE[state]:
         with pytest.raises(AssertionError, match=f"{type(event).__name__} cannot happen"):
             step(JOB, subject, event, at())
         return
     command = step(JOB, subject, event, at())
-    assert isinstance(command, (*typing.get_args(t.Command), type(None)))
-    assert (subject.state is State.DONE) == isinstance(command, t.Finish | t.Forget)
-    assert isinstance(event, t.Due) == isinstance(command, t.Send | t.Look)
+    assert isinstance(command, typing.get_args(c.Command))
+    assert (subject.state is State.DONE) == isinstance(command, c.Finish | c.Forget)
+    if isinstance(command, c.Send | c.Look):
+        assert isinstance(event, e.Due)
 
 
 def test_keys_are_deterministic_and_differ_in_every_part() -> None:
@@ -112,33 +117,34 @@ def test_keys_are_deterministic_and_differ_in_every_part() -> None:
 @pytest.mark.parametrize(
     ("age", "command"),
     [
-        (0, t.Send),
-        (KEY_LIFETIME - 1, t.Send),
-        (KEY_LIFETIME, t.Look),
-        (-200, t.Send),
-        (-400, t.Look),  # the server's clock went backwards
+        (0, c.Send),
+        (KEY_LIFETIME - EDGE, c.Send),
+        (KEY_LIFETIME - 1, c.EnqueueAfter),
+        (KEY_LIFETIME, c.Look),
+        (-200, c.Send),
+        (-400, c.Look),  # the server's clock went backwards
     ],
 )
 def test_a_key_is_good_for_23_hours(age: float, command: type) -> None:
     """Older intents, and intents from the future, are looked behind instead of sent."""
-    assert isinstance(step(JOB, task(State.OPEN), t.Due(), at(age)), command)
+    assert isinstance(step(JOB, task(State.OPEN), e.Due(), at(age)), command)
 
 
 def test_a_replayed_5xx_is_looked_behind_at_once() -> None:
     """A stored failure would come for ever, whether or not the work was done."""
     subject = task(State.SENDING)
-    assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
-    assert step(JOB, subject, t.Due(), at()) == t.Look()
+    assert step(JOB, subject, e.Broken(BROKEN, True), at()) == c.Enqueue()
+    assert step(JOB, subject, e.Due(), at()) == c.Look()
 
 
 def test_a_second_5xx_after_a_minute_is_looked_behind() -> None:
     """The same without the mark; a second one within the minute is just another failure."""
     subject = task(State.SENDING)
     for seconds in (0, STORED_AFTER - 1):
-        command = step(JOB, subject, t.Broken(BROKEN, False), at(seconds))
-        assert isinstance(command, t.EnqueueAfter)
+        command = step(JOB, subject, e.Broken(BROKEN, False), at(seconds))
+        assert isinstance(command, c.EnqueueAfter)
         subject.state = State.SENDING
-    assert step(JOB, subject, t.Broken(BROKEN, False), at(STORED_AFTER)) == t.Enqueue()
+    assert step(JOB, subject, e.Broken(BROKEN, False), at(STORED_AFTER)) == c.Enqueue()
     assert subject.state is State.LOOKING
 
 
@@ -147,10 +153,10 @@ def test_three_keys_may_fail_and_no_more() -> None:
     subject = task()
     for generation in range(4):
         subject.state = State.SENDING
-        assert step(JOB, subject, t.Broken(BROKEN, True), at()) == t.Enqueue()
-        command = step(JOB, subject, t.Seen(account()), at())
+        assert step(JOB, subject, e.Broken(BROKEN, True), at()) == c.Enqueue()
+        command = step(JOB, subject, e.Seen(account()), at())
         assert subject.generation == min(generation + 1, 3)
-    assert command == t.Finish()
+    assert command == c.Finish()
     assert subject.verdict is not None
     assert (subject.verdict.reason, subject.error, subject.is_certain) == (
         "stored_error",
@@ -160,45 +166,45 @@ def test_three_keys_may_fail_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(("attempted", "ran"), [(-301, False), (-299, True), (10, True)])
-def test_a_look_tells_whether_it_ran(attempted: float, ran: bool) -> None:
+def test_a_look_shows_whether_it_ran(attempted: float, ran: bool) -> None:
     """A refresh attempted not before the intent, less 300 s of slack, is ours."""
     subject = task(State.LOOKING)
     seen = account(refresh="failed", attempted=attempted)
-    command = step(JOB, subject, t.Seen(seen), at())
-    assert command == (t.Finish() if ran else t.Store())
+    command = step(JOB, subject, e.Seen(seen), at())
+    assert command == (c.Finish() if ran else c.Store())
 
 
 @pytest.mark.parametrize(
-    ("operation", "seen", "ran"),
+    ("verb", "seen", "ran"),
     [
-        ("subscribe", Account(id="fca_1", subscriptions=["transactions"]), True),
-        ("subscribe", Account(id="fca_1", subscriptions=[]), False),
-        ("unsubscribe", Account(id="fca_1", subscriptions=["transactions"]), False),
-        ("unsubscribe", Account(id="fca_1"), True),
-        ("disconnect", Account(id="fca_1", status="disconnected"), True),
-        ("disconnect", Account(id="fca_1", status="active"), False),
+        (verbs.SUBSCRIBE, Account(id="fca_1", subscriptions=["transactions"]), True),
+        (verbs.SUBSCRIBE, Account(id="fca_1", subscriptions=[]), False),
+        (verbs.UNSUBSCRIBE, Account(id="fca_1", subscriptions=["transactions"]), False),
+        (verbs.UNSUBSCRIBE, Account(id="fca_1"), True),
+        (verbs.DISCONNECT, Account(id="fca_1", status="disconnected"), True),
+        (verbs.DISCONNECT, Account(id="fca_1", status="active"), False),
     ],
 )
 def test_the_other_operations_show_in_what_the_account_is(
-    operation: t.OperationName, seen: Account, ran: bool
+    verb: Verb, seen: Account, ran: bool
 ) -> None:
     """A subscription or its end needs no date to be seen."""
-    job = Job(id="j", operation=operation, features=("transactions",))
-    command = step(job, task(State.LOOKING), t.Seen(seen), at())
-    assert command == (t.Finish() if ran else t.Store())
+    job = Job(id="j", verb=verb, features=("transactions",))
+    command = step(job, task(State.LOOKING), e.Seen(seen), at())
+    assert command == (c.Finish() if ran else c.Store())
 
 
-def test_429s_are_no_attempts() -> None:
+def test_429s_are_not_attempts() -> None:
     """A task that was refused for the rate goes first, and as if nothing had happened."""
     subject = task(State.SENDING)
-    assert step(JOB, subject, t.Limited("endpoint-rate"), at()) == t.EnqueueFirst()
+    assert step(JOB, subject, e.Limited("endpoint-rate"), at()) == c.EnqueueFirst()
     assert (subject.attempts, subject.strikes) == (0, 0)
 
 
 def test_a_locked_account_lets_the_others_pass() -> None:
     """A 429 about this account alone makes only this account wait."""
     subject = task(State.SENDING)
-    assert step(JOB, subject, t.Limited("resource-specific"), at()) == t.EnqueueAfter(1.5)
+    assert step(JOB, subject, e.Limited("resource-specific"), at()) == c.EnqueueAfter(1.5)
 
 
 def test_failures_without_an_end_are_given_up_as_uncertain() -> None:
@@ -207,8 +213,8 @@ def test_failures_without_an_end_are_given_up_as_uncertain() -> None:
     waits = []
     for _ in range(MAX_STRIKES):
         subject.state = State.SENDING
-        command = step(JOB, subject, t.Lost(LOST), at())
-        waits.append(command.seconds if isinstance(command, t.EnqueueAfter) else None)
+        command = step(JOB, subject, e.Lost(LOST), at())
+        waits.append(command.seconds if isinstance(command, c.EnqueueAfter) else None)
     assert waits == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15, 15, 15, None]
     assert subject.verdict is not None
     assert (subject.verdict.reason, subject.is_certain) == ("unconfirmed", False)
@@ -220,14 +226,14 @@ def test_failures_without_an_end_are_given_up_as_uncertain() -> None:
         (account("inactive"), "skipped", "inactive"),
         (account("disconnected"), "skipped", "disconnected"),
         (account(permissions=["ownership"]), "skipped", "permission_missing"),
-        (account(refresh="pending"), "succeeded", "already_pending"),
+        (account(refresh="pending"), "accepted", "already_pending"),
         (account(refresh="succeeded", opens=60), "deferred", "too_early"),
     ],
 )
 def test_an_account_at_hand_saves_the_request(given: Account, status: str, reason: str) -> None:
     """What cannot be done, or need not be done, is not sent."""
     subject = task(account=given)
-    assert step(JOB, subject, t.Admitted(None), at()) == t.Finish()
+    assert step(JOB, subject, e.Admitted(None), at()) == c.Finish()
     assert subject.verdict is not None
     assert (subject.verdict.status, subject.verdict.reason) == (status, reason)
 
@@ -236,20 +242,22 @@ def test_an_account_at_hand_saves_the_request(given: Account, status: str, reaso
     "given", [account(), account(refresh="succeeded", opens=-1), Account(id="fca_1"), None]
 )
 def test_everything_else_is_sent(given: Account | None) -> None:
-    """An account that can be refreshed, or that nothing is known of, gets its turn."""
-    assert step(JOB, task(account=given), t.Admitted(None), at()) == t.Enqueue()
+    """An account that can be refreshed, or about which nothing is known, gets its turn."""
+    assert step(JOB, task(account=given), e.Admitted(None), at()) == c.Enqueue()
 
 
 ROWS = [
-    ("open", JOB, t.Enqueue, 0),
-    ("accepted", JOB, t.Finish, 0),
-    ("accepted", WAITING, t.Settle, 0),
-    ("pending", WAITING, t.Settle, 0),
-    ("pending", JOB, t.Forget, 0),
-    ("deferred", JOB, t.Store, 1),
-    ("succeeded", WAITING, t.Forget, 0),
-    ("skipped", JOB, t.Forget, 0),
-    ("failed", JOB, t.Forget, 0),
+    ("open", JOB, c.Enqueue, 0),
+    ("settling", JOB, c.Finish, 0),
+    ("settling", WAITING, c.Settle, 0),
+    ("accepted", JOB, c.Forget, 0),
+    ("accepted", WAITING, c.Settle, 0),
+    ("pending", WAITING, c.Settle, 0),
+    ("pending", JOB, c.Forget, 0),
+    ("deferred", JOB, c.Store, 1),
+    ("succeeded", WAITING, c.Forget, 0),
+    ("skipped", JOB, c.Forget, 0),
+    ("failed", JOB, c.Forget, 0),
 ]
 
 
@@ -259,7 +267,7 @@ def test_a_later_run_goes_on_from_the_row(
 ) -> None:
     """Finished accounts stay finished; the others go on where they were."""
     subject = task()
-    found = step(job, subject, t.Admitted(Row("fca_1", status, 0, NOW - 50)), at())
+    found = step(job, subject, e.Admitted(Row("fca_1", status, 0, NOW - 50)), at())
     assert isinstance(found, command)
     assert subject.generation == generation
 
@@ -270,46 +278,46 @@ FOREIGN = account(refresh="succeeded", attempted=-5000, opens=60)
 
 @pytest.mark.parametrize(
     ("given", "command"),
-    [(OWN, t.Enqueue), (FOREIGN, t.Finish), (account("inactive"), t.Finish), (None, t.Enqueue)],
+    [(OWN, c.Enqueue), (FOREIGN, c.Finish), (account("inactive"), c.Finish), (None, c.Enqueue)],
 )
 def test_an_account_that_a_torn_journal_lost_is_deferred_only_if_the_refresh_is_not_ours(
     given: Account | None, command: type
 ) -> None:
     """Deferring our own refresh would repeat it later; the same key, or a look, tells."""
     subject = task(account=given, sent_at=NOW - 100, is_suspect=True)
-    assert isinstance(step(JOB, subject, t.Admitted(None), at()), command)
+    assert isinstance(step(JOB, subject, e.Admitted(None), at()), command)
 
 
 def test_a_torn_journals_rows_are_dated_back() -> None:
     """A deferred account may have been sent after its row was written, so it keeps its date."""
     subject = task(is_suspect=True)
     row = Row("fca_1", "deferred", 0, NOW - KEY_LIFETIME)
-    assert step(JOB, subject, t.Admitted(row), at()) == t.Store()
+    assert step(JOB, subject, e.Admitted(row), at()) == c.Store()
     assert (subject.generation, subject.sent_at) == (1, NOW - KEY_LIFETIME)
-    assert step(JOB, subject, t.Due(), at()) == t.Look()
-    assert step(JOB, subject, t.Seen(account()), at()) == t.Store()
+    assert step(JOB, subject, e.Due(), at()) == c.Look()
+    assert step(JOB, subject, e.Seen(account()), at()) == c.Store()
     assert (subject.generation, subject.sent_at) == (2, NOW)
 
 
-def test_a_key_with_other_parameters_is_no_certain_failure() -> None:
+def test_a_key_with_other_parameters_is_not_a_certain_failure() -> None:
     """What the other request did is unknown, so no new key is tried."""
     subject = task(State.SENDING)
     error = IdempotencyError("used before", status=400, type="idempotency_error")
-    assert step(JOB, subject, t.Refused(error), at()) == t.Finish()
+    assert step(JOB, subject, e.Refused(error), at()) == c.Finish()
     assert subject.is_certain is False
 
 
 @pytest.mark.parametrize(
-    ("is_certain", "command", "generation"), [(True, t.Store, 1), (False, t.Enqueue, 0)]
+    ("is_certain", "command", "generation"), [(True, c.Store, 1), (False, c.Enqueue, 0)]
 )
 def test_a_failure_is_repeated_with_a_new_key_only_if_nothing_ran(
     is_certain: bool, command: type, generation: int
 ) -> None:
     """An unconfirmed account keeps its key, so that Stripe can tell what became of it."""
-    job = Job(id="j", operation="refresh", features=("balance",), retry_failed=True)
+    job = Job(id="j", verb=verbs.REFRESH, features=("balance",), retry_failed=True)
     subject = task()
     row = Row("fca_1", "failed", 0, NOW - 50, is_certain=is_certain)
-    assert isinstance(step(job, subject, t.Admitted(row), at()), command)
+    assert isinstance(step(job, subject, e.Admitted(row), at()), command)
     assert subject.generation == generation
 
 
@@ -320,17 +328,17 @@ def test_a_failure_is_repeated_with_a_new_key_only_if_nothing_ran(
 def test_waiting_ends_with_the_banks_answer(seen: str, status: str, reason: str | None) -> None:
     """With wait=True the acceptance is not the outcome."""
     subject = task(State.SENDING)
-    accepted = t.Accepted(account(refresh="pending"), False)
-    assert step(WAITING, subject, accepted, at()) == t.Settle()
-    assert step(WAITING, subject, t.Seen(account(refresh="pending")), at()) is None
-    assert step(WAITING, subject, t.Seen(account(refresh=seen)), at()) == t.Finish()
+    accepted = e.Accepted(account(refresh="pending", attempted=5), False)
+    assert step(WAITING, subject, accepted, at()) == c.Settle()
+    assert step(WAITING, subject, e.Seen(account(refresh="pending", attempted=5)), at()) == c.Wait()
+    assert step(WAITING, subject, e.Seen(account(refresh=seen, attempted=5)), at()) == c.Finish()
     assert subject.verdict is not None
     assert (subject.verdict.status, subject.verdict.reason) == (status, reason)
 
 
-def test_a_bank_that_takes_too_long_is_no_error() -> None:
+def test_a_bank_that_takes_too_long_is_not_an_error() -> None:
     """The refresh goes on at Stripe; the outcome says so."""
     subject = task(State.SETTLING)
-    assert step(WAITING, subject, t.TimedOut(), at()) == t.Finish()
+    assert step(WAITING, subject, e.TimedOut(), at()) == c.Finish()
     assert subject.verdict is not None
     assert (subject.verdict.status, subject.error) == ("pending", None)

@@ -1,5 +1,6 @@
 """Stripe as a run sees it, in virtual time and without a byte on the wire."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,13 +10,22 @@ from typing import Any
 
 import attrs
 
-from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Response
+from fcasync.bulk._outcome import Outcome
+from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
 from fcasync.bulk._work.settings import Settings
-from fcasync.errors import APIStatusError, FCError, NotFoundError, RateLimitError
+from fcasync.errors import (
+    APIStatusError,
+    FCError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+)
 from fcasync.models import Account, BalanceRefresh, Page
+from fcasync.testing import FakeClock
+from tests._virtual import run as virtually
 from tests._virtual import virtual_clock
 
 Fault = Callable[[str, int], FCError | None]
@@ -26,17 +36,23 @@ def no_fault(account_id: str, attempt: int) -> FCError | None:
 
 
 @attrs.define(slots=False)
-class FakeWire:
+class FakeNetwork:
     """Accounts whose balances can be refreshed, behind a token bucket."""
 
     ids: list[str]
     latency: float = 0.1
     rate: Callable[[float], float] = lambda now: 1e9
     burst: float = 1e9
-    settle_seconds: float = 0.0
+    settle_seconds: float | Callable[[str], float] = 0.0
+    refreshed_before: float | None = None
+    """Unix time of a refresh of every account that succeeded before anything else."""
+    status: dict[str, str] = attrs.field(factory=dict)
+    """Accounts that are not active."""
+    cooldown: float = 0.0
+    """Seconds after a refresh in which the next one is refused."""
     fails_at_bank: frozenset[str] = frozenset()
     fault: Fault = no_fault
-    clock: Clock = attrs.field(factory=virtual_clock)
+    clock: FakeClock = attrs.field(factory=virtual_clock)
     pace: Pace = attrs.field(factory=Pace)
     api_key: str = "test 0123"
     stripe_account: str | None = None
@@ -70,6 +86,8 @@ class FakeWire:
             self.asked[account_id] += 1
             if error := self.fault(account_id, self.asked[account_id]):
                 raise error
+            if idempotency_key not in self.keys:
+                self.refuse(account_id)
             return self.execute(account_id, idempotency_key)
         except APIStatusError as error:
             error.headers = self.headers
@@ -77,6 +95,14 @@ class FakeWire:
         finally:
             await self.clock.sleep(self.latency / 2)
             self.in_flight -= 1
+
+    def refuse(self, account_id: str) -> None:
+        """Refuse, as Stripe does, what cannot be refreshed now."""
+        if account_id in self.status:
+            raise InvalidRequestError("inactive", status=400, code="account_inactive")
+        started = self.refreshed_at.get(account_id, self.refreshed_before)
+        if started is not None and self.clock.time() < started + self.cooldown:
+            raise InvalidRequestError("too early", status=400, type="invalid_request_error")
 
     def execute(self, account_id: str, key: str) -> Response[Account]:
         is_replay = key in self.keys
@@ -111,19 +137,32 @@ class FakeWire:
         return self.response(Page(data=data, has_more=has_more, url="/v1/x"))
 
     def account(self, account_id: str) -> Account:
-        started = self.refreshed_at.get(account_id)
+        started = self.refreshed_at.get(account_id, self.refreshed_before)
         refresh = None if started is None else self.refresh(account_id, started)
-        return Account(id=account_id, status="active", balance_refresh=refresh)
+        status = self.status.get(account_id, "active")
+        return Account(id=account_id, status=status, balance_refresh=refresh)
 
     def refresh(self, account_id: str, started: float) -> BalanceRefresh:
         status = "failed" if account_id in self.fails_at_bank else "succeeded"
-        if self.clock.time() < started + self.settle_seconds:
+        settle = self.settle_seconds
+        if self.clock.time() < started + (settle(account_id) if callable(settle) else settle):
             status = "pending"
-        return BalanceRefresh(status=status, last_attempted_at=datetime.fromtimestamp(started, UTC))
+        opens = datetime.fromtimestamp(started + self.cooldown, UTC) if self.cooldown else None
+        return BalanceRefresh(
+            status=status,
+            last_attempted_at=datetime.fromtimestamp(int(started), UTC),
+            next_refresh_available_at=None if status == "pending" else opens,
+        )
 
     @property
     def headers(self) -> Any:
-        return MappingProxyType({"Date": formatdate(self.clock.time(), usegmt=True)})
+        return MappingProxyType(
+            {
+                "Date": formatdate(self.clock.time(), usegmt=True),
+                "Content-Type": "application/json",
+                "Request-Id": "req_1",
+            }
+        )
 
     def response(self, value: Any, is_replay: bool = False) -> Response[Any]:
         return Response(
@@ -139,9 +178,30 @@ class FakeWire:
 
     def run(self, source: Any = None, **settings: Any) -> BulkRun:
         """Return a refresh of the balances of *source*; by default, of all accounts."""
-        facts = {"operation": "refresh", "features": ("balance",), **settings}
+        facts = {"verb": REFRESH, "features": ("balance",), **settings}
         return BulkRun(self, self.ids if source is None else source, Settings(**facts))
 
 
 def ids(count: int) -> list[str]:
     return [f"fca_{number:06}" for number in range(count)]
+
+
+def fast() -> Pace:
+    """Return a pace that is not in the way of what a test is about."""
+    pace = Pace()
+    pace.learn(1000.0)
+    return pace
+
+
+def work_off(
+    network: FakeNetwork, source: Any = None, **settings: Any
+) -> tuple[list[Outcome], Any]:
+    """Run to the end; return the outcomes and the report."""
+
+    async def main() -> tuple[list[Outcome], Any]:
+        async with network.run(source, **settings) as run:
+            outcomes = [outcome async for outcome in run]
+        assert len(asyncio.all_tasks()) == 1
+        return outcomes, run.report
+
+    return virtually(main())

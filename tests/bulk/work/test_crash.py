@@ -79,11 +79,11 @@ class Job:
         return report
 
     def check(self) -> None:
-        """Hold what was done against what was told: once each, and every account told of."""
+        """Compare what was done with what was reported: once each, and every account reported."""
         executed = Counter(self.sandbox.executions("refresh"))
-        told = {outcome.account_id: outcome for outcome in read_journal(self.journal)}
-        assert set(told) == set(self.ids)
-        for account_id, outcome in told.items():
+        outcomes = {outcome.account_id: outcome for outcome in read_journal(self.journal)}
+        assert set(outcomes) == set(self.ids)
+        for account_id, outcome in outcomes.items():
             if outcome.status == "succeeded":
                 assert executed[account_id] == 1, outcome
             else:

@@ -1,0 +1,86 @@
+"""Connections to a journal's file, and SQLite's errors as a JournalError."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fcasync.bulk._journal import files
+from fcasync.errors import JournalError
+
+CACHE_KIB = 8192
+"""Pages held in memory, whatever the number of accounts."""
+OPTIONS: dict[str, Any] = {
+    "isolation_level": None,
+    "check_same_thread": False,
+    # A cached statement would keep a closed journal locked until the garbage is collected, which
+    # builds without the interpreter's lock do late.
+    "cached_statements": 0,
+}
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that changes nothing, neither in the file nor beside it."""
+    database = _connect(path, files.reading_mode(path))
+    try:
+        database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        if not _needs_room(error):
+            raise
+    except BaseException:
+        database.close()
+        raise
+    else:
+        return database
+    # A log can be read only with an index beside it, for which a full disk has no room. Whoever
+    # holds the only lock keeps the index in memory (https://www.sqlite.org/wal.html, section 6).
+    database = _connect(path, "mode=rw")
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return database
+
+
+def _needs_room(error: sqlite3.OperationalError) -> bool:
+    return (int(error.sqlite_errorcode) & 0xFF) in _NO_ROOM
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection that holds the only lock, from its first access until it is closed."""
+    database = _connect(path, "mode=rw")
+    try:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    database: sqlite3.Connection = sqlite3.connect(uri, uri=True, timeout=0, **OPTIONS)
+    database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return database
+
+
+@contextmanager
+def as_journal_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite and its rows raise about *path* into a JournalError."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"{path} cannot be used: {error.strerror}", path=str(path)) from error
+    except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+        raise JournalError(_sentence(path, error), path=str(path)) from error
+
+
+def _sentence(path: Path, error: Exception) -> str:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"{path} is in use by another run"
+    if code is not None and code & 0xFF in (*_NO_ROOM, sqlite3.SQLITE_READONLY):
+        return f"{path} cannot be written ({error}); finished accounts are already saved"
+    return f"{path} is damaged or not a journal ({error}); restore it or start a new job"

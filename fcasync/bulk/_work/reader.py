@@ -1,0 +1,123 @@
+"""From the source into the journal."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fcasync._facts.clock import Clock
+from fcasync._facts.redact import printable
+from fcasync._rules import checks
+from fcasync.bulk._journal.commit import GroupCommit
+from fcasync.bulk._journal.rows import row_of
+from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.events import Admitted, Event
+from fcasync.bulk._plan.task import Row, Task
+from fcasync.bulk._work import sources
+from fcasync.bulk._work.outbox import Outbox
+from fcasync.bulk._work.settler import CAPACITY, Settler
+from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.turns import Turns
+from fcasync.bulk._work.window import Live, Place, Window
+from fcasync.errors import InvalidArgumentError
+from fcasync.models import Account
+
+
+class Reader:
+    """Reads the source only as fast as there is room, and has the journal admit each account."""
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        window: Window,
+        live: Live,
+        settler: Settler,
+        commit: GroupCommit,
+        outbox: Outbox,
+        tally: Tally,
+        clock: Clock,
+        sent_at: Callable[[], int],
+        step: Callable[[Task, Event], None],
+        is_suspect: bool,
+    ) -> None:
+        """Make a reader.
+
+        Args:
+            source: Ids or Accounts.
+            window: Where each account needs a place.
+            live: Takes up what is being worked on.
+            settler: Its waiting accounts have no place in the window, and are bounded as well.
+            commit: Where accounts are admitted.
+            outbox: Where what is not an id ends.
+            tally: Counts.
+            clock: For waiting.
+            sent_at: Returns the server's time at which a new account may first be sent.
+            step: Called with each account when the journal has answered.
+            is_suspect: Whether the journal may have lost what it knew.
+        """
+        self._source = source
+        self._window, self._live, self._settler = window, live, settler
+        self._commit, self._outbox, self._tally = commit, outbox, tally
+        self._clock, self._sent_at, self._step = clock, sent_at, step
+        self._is_suspect = is_suspect
+
+    async def run(self) -> None:
+        """Read the source to its end.
+
+        Raises:
+            Exception: What the source raised.
+            RuntimeError: It raised CancelledError of its own.
+        """
+        try:
+            await self._read()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError(
+                "the source raised CancelledError, though nothing cancelled the run"
+            ) from error
+        self._tally.end_of_source()
+
+    async def _read(self) -> None:
+        turns = Turns()
+        async for item in sources.read(self._source):
+            # A source that is not asynchronous may name for ever what is in work already.
+            await turns.step()
+            place = await self._window.enter()
+            while len(self._settler) >= CAPACITY:
+                await self._clock.sleep(1.0)
+            self._take(item, place)
+
+    def _take(self, item: object, place: Place) -> None:
+        try:
+            account_id = checks.object_id(item, "account")
+        except InvalidArgumentError as error:
+            self._reject(item, error, place)
+            return
+        if account_id in self._live:
+            place.leave()
+            return
+        account = item if isinstance(item, Account) else None
+        task = Task(account_id, self._sent_at(), account, self._is_suspect)
+        self._live.add(task, place)
+        self._tally.arriving += 1
+        self._commit.admit(row_of(task), partial(self._admitted, task))
+
+    def _reject(self, item: object, error: InvalidArgumentError, place: Place) -> None:
+        self._tally.admit()
+        outcome = Outcome(
+            account_id=printable(item, 80),
+            status=OutcomeStatus.FAILED,
+            error=error,
+            reason="invalid_id",
+        )
+        self._tally.finish(outcome)
+        self._outbox.put(outcome, place=place)
+
+    def _admitted(self, task: Task, row: Row | None) -> None:
+        self._tally.arriving -= 1
+        if row is None:
+            self._tally.admit()
+        self._step(task, Admitted(row))

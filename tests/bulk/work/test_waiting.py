@@ -1,0 +1,199 @@
+"""Waiting for the banks: nothing ends a wait but the bank's answer to our own refresh."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fcasync.bulk import Outcome
+from fcasync.bulk._plan.events import Event, TimedOut
+from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work import settler
+from fcasync.bulk._work.settler import Settler
+from fcasync.bulk._work.turns import SLICE
+from fcasync.models import Account, BalanceRefresh, EventData
+from fcasync.models import Event as Webhook
+from tests._virtual import run as virtually
+from tests.bulk.work._fake import FakeNetwork, fast, ids, work_off
+
+
+def webhook(account: Account) -> Webhook[Account]:
+    return Webhook(id="evt_1", data=EventData(object=account))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_banks_that_answer_as_the_wait_ends_end_nothing_else(seed: int) -> None:
+    """600 accounts, banks of 0 to 30 s, a wait of 15 s: a report in which nothing is missing."""
+    names = ids(600)
+    banks = {name: (number * 7919 + seed * 13) % 3000 / 100 for number, name in enumerate(names)}
+    network = FakeNetwork(names, pace=fast(), settle_seconds=banks.__getitem__)
+    outcomes, report = work_off(network, wait=True, wait_timeout=15.0)
+    assert sorted(outcome.account_id for outcome in outcomes) == names
+    assert {outcome.status for outcome in outcomes} == {"succeeded", "pending"}
+    assert (report.total, report.unfinished) == (600, 0)
+
+
+def observe_all(network: FakeNetwork, times: int) -> tuple[list[bool], list[Outcome]]:
+    """Wait for *network*'s accounts, observe each of them so many times at once, and finish."""
+
+    async def main() -> tuple[list[bool], list[Outcome]]:
+        async with network.run(wait=True) as run:
+            await asyncio.sleep(1.0)
+            network.settle_seconds = 0.0
+            events = [webhook(network.account(name)) for name in network.ids]
+            news = [run.observe(event) for event in events for _ in range(times)]
+            outcomes = [outcome async for outcome in run]
+        assert [run.observe(event) for event in events] == [False] * len(events)
+        return news, outcomes
+
+    return virtually(main())
+
+
+def test_a_repeated_webhook_is_news_once() -> None:
+    """Whatever comes twice before the disk has the first one is ignored, and never raises."""
+    news, outcomes = observe_all(FakeNetwork(ids(5), pace=fast(), settle_seconds=500.0), 3)
+    assert news == [True, False, False] * 5
+    assert [outcome.status for outcome in outcomes] == ["succeeded"] * 5
+
+
+def test_a_webhook_and_a_poll_at_once_are_news_once() -> None:
+    """The settler may see what a webhook has just settled."""
+
+    async def main() -> list[Outcome]:
+        network = FakeNetwork(ids(30), pace=fast(), settle_seconds=1.5, latency=0.01)
+        async with network.run(wait=True) as run:
+
+            async def echo() -> None:
+                while True:
+                    for name in network.ids:
+                        run.observe(webhook(network.account(name)))
+                    await asyncio.sleep(0.01)
+
+            echoing = asyncio.create_task(echo())
+            try:
+                return [outcome async for outcome in run]
+            finally:
+                echoing.cancel()
+
+    assert [outcome.status for outcome in virtually(main())] == ["succeeded"] * 30
+
+
+def test_an_event_older_than_our_refresh_ends_no_wait() -> None:
+    """A late delivery about an earlier refresh says nothing about ours."""
+    before = 1_759_999_990.0  # ten seconds earlier: within any slack for clocks
+    network = FakeNetwork(ids(3), pace=fast(), settle_seconds=60.0)
+
+    async def main() -> list[Outcome]:
+        async with network.run(wait=True) as run:
+            await asyncio.sleep(1.0)
+            for name in network.ids:
+                refresh = BalanceRefresh(
+                    status="succeeded", last_attempted_at=datetime.fromtimestamp(before, UTC)
+                )
+                run.observe(webhook(Account(id=name, status="active", balance_refresh=refresh)))
+            outcomes = [outcome async for outcome in run]
+            assert asyncio.get_running_loop().time() >= 60.0
+            return outcomes
+
+    assert {outcome.status for outcome in virtually(main())} == {"succeeded"}
+
+
+def test_a_page_computed_before_the_refresh_ends_no_wait() -> None:
+    """A list that takes long shows accounts as they were when it was computed."""
+    network = FakeNetwork(
+        ids(300), pace=fast(), settle_seconds=40.0, refreshed_before=1_759_999_900.0
+    )
+    list_page = network.list_page
+
+    async def slow(starting_after: str | None, limit: int) -> Any:
+        response = await list_page(starting_after, limit)
+        if limit > 1:
+            await asyncio.sleep(5.0)
+        return response
+
+    network.list_page = slow  # type: ignore[method-assign]
+    # Backwards, so that the first page shows accounts whose turn comes while it is on its way.
+    outcomes, _ = work_off(network, network.ids[::-1], wait=True, max_rate=30.0)
+    for outcome in outcomes:
+        assert outcome.account is not None
+        assert outcome.account.balance_refresh is not None
+        attempted = outcome.account.balance_refresh.last_attempted_at
+        assert attempted is not None
+        assert attempted.timestamp() >= int(network.refreshed_at[outcome.account_id])
+
+
+class Counting:
+    """A settler with many waiting accounts, and how many steps it takes between two turns."""
+
+    def __init__(self, count: int) -> None:
+        self.network = FakeNetwork(ids(count), latency=0.0, settle_seconds=1e9)
+        self.steps = 0
+        self.worst = 0
+        self.settler = Settler(self.network, 900.0, self.step)
+        for name in self.network.ids:
+            self.settler.add(Task(name, 0))
+
+    def step(self, task: Task, event: Event) -> None:
+        self.steps += 1
+        if isinstance(event, TimedOut):
+            self.settler.remove(task)
+
+    async def watch(self, what: Any) -> None:
+        """Run *what*, counting its steps between any two turns of the loop."""
+        running = asyncio.create_task(what)
+        before = self.steps
+        while not running.done():
+            await asyncio.sleep(0)
+            self.worst = max(self.worst, self.steps - before)
+            before = self.steps
+        running.result()
+
+
+def test_many_that_time_out_together_do_not_block_the_loop() -> None:
+    """A hundred thousand accounts are given up in slices."""
+
+    async def main() -> None:
+        counting = Counting(20_000)
+        await counting.watch(counting.settler._give_up(1000.0))
+        assert (counting.steps, len(counting.settler)) == (20_000, 0)
+        assert counting.worst <= SLICE
+
+    virtually(main())
+
+
+def test_waiting_accounts_cost_nothing_until_they_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick in which nobody is due touches nobody, however many wait."""
+    touched = 0
+
+    async def main() -> None:
+        nonlocal touched
+        counting = Counting(20_000)
+
+        def count(self: Any, name: str) -> Any:
+            nonlocal touched
+            touched += 1
+            return object.__getattribute__(self, name)
+
+        monkeypatch.setattr(settler._Waiter, "__getattribute__", count)
+        assert await counting.settler._due(0.5) == []
+        await counting.settler._give_up(0.5)
+        assert touched == 0
+
+    virtually(main())
+
+
+def test_whoever_is_due_is_taken_in_slices() -> None:
+    """Even if all polls fall due at once, others get their turns in between."""
+
+    async def main() -> None:
+        counting = Counting(20_000)
+        turns = 0
+        taking = asyncio.create_task(counting.settler._due(10.0))
+        while not taking.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(taking.result()) == 20_000
+        assert turns >= 20_000 // SLICE
+
+    virtually(main())
