@@ -64,9 +64,8 @@ def test_a_gather_beyond_the_limit_is_answered_whole() -> None:
 
     async def main() -> list[Any]:
         eng = engine_over(server)
-        return await asyncio.gather(
-            *[calls.call(eng, POST) for _ in range(500)], return_exceptions=True
-        )
+        every = [calls.call(eng, POST) for _ in range(500)]
+        return list(await asyncio.gather(*every, return_exceptions=True))
 
     done = run(main())
     assert [each for each in done if isinstance(each, Exception)] == []
