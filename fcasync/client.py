@@ -4,7 +4,6 @@ import os
 import ssl as _ssl
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
@@ -95,8 +94,7 @@ class Client:
             extra_headers=checks.extra_headers(extra_headers or {}),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
-        if limits is not None:
-            checks.instance(limits, Limits, "limits")
+        limits = Limits() if limits is None else checks.instance(limits, Limits, "limits")
         self._engine = Engine(
             transport
             or AiohttpTransport(
@@ -107,9 +105,7 @@ class Client:
                 session=session,
             ),
             clock=clock,
-            limiter=Limiter(
-                Limits() if limits is None else checks.instance(limits, Limits, "limits")
-            ),
+            limiter=Limiter(limits),
             hooks=checks.hooks(hooks),
         )
 
@@ -153,21 +149,12 @@ class Client:
         Raises:
             InvalidArgumentError: An option is invalid.
         """
-        changes: dict[str, Any] = _checked_headers(stripe_account, stripe_context, stripe_version)
-        if extra_headers is not None:
-            added = checks.extra_headers(extra_headers)
-            changes["extra_headers"] = {**self._options.extra_headers, **added}
-        if timeout is not None:
-            changes["timeout"] = checks.seconds(timeout, "timeout")
-        if deadline is not None:
-            changes["deadline"] = checks.seconds(deadline, "deadline")
-        if retry is not None:
-            changes["retry"] = _policy(retry)
+        headers = _checked_headers(stripe_account, stripe_context, stripe_version)
+        options = _changed(self._options, headers, timeout, deadline, retry, extra_headers)
         view = type(self).__new__(type(self))
-        # Resources are bound to the options with which they were made.
-        kept = {name: value for name, value in vars(self).items() if name not in _RESOURCES}
-        vars(view).update(kept)
-        view._options = attrs.evolve(self._options, **changes)
+        vars(view).update(vars(self), _options=options)
+        for name in _RESOURCES:
+            vars(view).pop(name, None)
         return view
 
     async def aclose(self) -> None:
@@ -177,12 +164,7 @@ class Client:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -199,10 +181,33 @@ class Client:
 _RESOURCES = frozenset(
     name for name, value in vars(Client).items() if isinstance(value, cached_property)
 )
+"""What a view must make anew, because it is bound to the options with which it was made."""
 
 
 def _policy(retry: object) -> RetryPolicy:
     return checks.instance(retry, RetryPolicy, "retry")
+
+
+def _changed(
+    options: Options,
+    headers: Mapping[str, str],
+    timeout: float | None,
+    deadline: float | None,
+    retry: RetryPolicy | None,
+    extra_headers: Mapping[str, str] | None,
+) -> Options:
+    """Return *options* with the changes that are not None."""
+    changes: dict[str, Any] = {**headers}
+    if extra_headers is not None:
+        added = checks.extra_headers(extra_headers)
+        changes["extra_headers"] = {**options.extra_headers, **added}
+    if timeout is not None:
+        changes["timeout"] = checks.seconds(timeout, "timeout")
+    if deadline is not None:
+        changes["deadline"] = checks.seconds(deadline, "deadline")
+    if retry is not None:
+        changes["retry"] = _policy(retry)
+    return attrs.evolve(options, **changes)
 
 
 def _checked_headers(

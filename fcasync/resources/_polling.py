@@ -4,13 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from fcasync.models import Account, RefreshStatus
 
-REFRESH_FIELDS = {
-    "balance": "balance_refresh",
-    "ownership": "ownership_refresh",
-    "transactions": "transaction_refresh",
-}
-"""The field of an account that holds the refresh of each feature."""
-
 FIRST_POLL = 2.0
 POLL_GROWTH = 1.6
 LONGEST_POLL = 60.0
@@ -18,12 +11,12 @@ LONGEST_POLL = 60.0
 
 def pending(account: Account, features: Iterable[str]) -> list[str]:
     """Return the *features* whose refresh is still pending."""
-    return [feature for feature in features if _status(account, feature) == RefreshStatus.PENDING]
+    return [feature for feature in features if _is_pending(account, feature)]
 
 
-def _status(account: Account, feature: str) -> str | None:
-    refresh = getattr(account, REFRESH_FIELDS.get(feature, ""), None)
-    return None if refresh is None else refresh.status
+def _is_pending(account: Account, feature: str) -> bool:
+    refresh = account.refresh_of(feature)
+    return refresh is not None and refresh.status == RefreshStatus.PENDING
 
 
 def poll_intervals() -> Iterator[float]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import attrs
 
 from fcasync.bulk._outcome import OutcomeStatus
-from fcasync.models import Account
-from fcasync.resources._polling import REFRESH_FIELDS, pending
+from fcasync.models import Account, RefreshFeature
+from fcasync.resources._polling import pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
@@ -96,7 +95,7 @@ def at_once(features: Sequence[str], account: Account, since: float) -> Verdict 
 
 def _known(features: Sequence[str]) -> list[str]:
     """Return those of *features* whose refresh an account shows; Stripe may add others."""
-    return [name for name in features if name in REFRESH_FIELDS]
+    return [name for name in features if name in tuple(RefreshFeature)]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:
@@ -112,23 +111,18 @@ def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict
     return Verdict.too_early(max(opens))
 
 
-def _refresh_of(account: Account, feature: str) -> Any:
-    return getattr(account, REFRESH_FIELDS.get(feature, ""), None)
-
-
 def _opens_at(account: Account, feature: str) -> datetime | None:
-    refresh = _refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     return None if refresh is None else refresh.next_refresh_available_at
 
 
 def _attempted_at(account: Account, feature: str) -> float:
-    refresh = _refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     if refresh is None or refresh.last_attempted_at is None:
         return 0.0
-    attempted: datetime = refresh.last_attempted_at
-    return attempted.timestamp()
+    return refresh.last_attempted_at.timestamp()
 
 
 def _refresh_status(account: Account, feature: str) -> str | None:
-    refresh = _refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     return None if refresh is None else refresh.status
