@@ -1,7 +1,7 @@
 """``python -m benchmarks [--quick] [--results FOLDER] [MEASURE...]``.
 
-Without a name it runs all measures of cost, in about two minutes. ``goodput`` is about waiting,
-takes minutes of its own, and runs when it is named.
+Without a name it runs all measures of cost, which takes about two minutes. ``goodput`` measures
+waiting rather than cost, takes a few minutes more, and runs only when it is named.
 """
 
 import argparse
@@ -20,12 +20,18 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [*MEASURES, "goodput"]
-    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
-    parser.add_argument("--results", type=Path, help="where files go; nowhere if quick")
+    parser.add_argument(
+        "measures", nargs="*", metavar="MEASURE", help=f"any of: {', '.join(names)}"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="run for a few seconds only, as a check"
+    )
+    parser.add_argument(
+        "--results", type=Path, help="folder for the results (default: none with --quick)"
+    )
     options = parser.parse_args()
     if unknown := set(options.measures).difference(names):
-        parser.error(f"no measure is called {' or '.join(sorted(unknown))}")
+        parser.error(f"unknown measure: {', '.join(sorted(unknown))}")
     size = lab.QUICK if options.quick else lab.FULL
     folder = options.results or (None if options.quick else RESULTS)
     console, began = Console(), time.perf_counter()

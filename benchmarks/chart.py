@@ -1,4 +1,4 @@
-"""A result as an SVG of horizontal bars, readable on white and on black."""
+"""A result as an SVG of horizontal bars, for light and dark pages."""
 
 from html import escape
 from itertools import groupby
@@ -22,16 +22,16 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 
 
 def draw(result: Result) -> str:
-    """Return the SVG; within a group bars are as long as their values are to each other."""
+    """Return the SVG; within a group, the length of a bar is proportional to its value."""
     parts = [_text(0, 18, result.title, "title"), _text(0, 38, result.unit, "quiet")]
     y = 62
     for group, members in groupby(result.lines, lambda line: line.group):
-        found = list(members)
+        lines = list(members)
         if group:
             parts.append(_text(0, y + 8, group, "quiet"))
             y += 20
-        longest = max(line.value for line in found)
-        for line in found:
+        longest = max(line.value for line in lines)
+        for line in lines:
             parts.append(_bar(line, y, longest))
             y += BAR + GAP
         y += GAP

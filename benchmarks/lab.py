@@ -1,4 +1,4 @@
-"""Runs competitors: each in a process of its own, in turns, round after round."""
+"""Runs competitors, each in its own process, in turns over several rounds."""
 
 import json
 import os
@@ -15,19 +15,19 @@ from typing import Any, NamedTuple, Self
 from benchmarks import data
 
 Sample = dict[str, float]
-"""What one job cost: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
+"""The cost of one job: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
 WARM_UP = {"refresh": 40, "walk": data.PAGE, "decode": data.PAGE}
 
 
 class Size(NamedTuple):
-    """How much of everything is run."""
+    """The size of each measure."""
 
     name: str
     rounds: int
     calls: Mapping[str, int]
-    """Refreshes per round and peer; dear ones get fewer."""
+    """Refreshes per round and peer; expensive peers get fewer."""
     concurrencies: tuple[int, ...]
     walk: int
     walks: int
@@ -67,18 +67,18 @@ QUICK = Size(
 
 
 class Competitor:
-    """A process that works when it is told to."""
+    """A process that runs jobs on request."""
 
     def __init__(self, module: str, url: str = "", loop: str = "asyncio") -> None:
         self._process = _start("benchmarks.worker", f"benchmarks.{module}", url, loop)
 
     @cached_property
     def missing(self) -> str | None:
-        """The library that it would need; waits until the process is ready."""
+        """The library that is not installed, or None; waits until the process is ready."""
         return self._answer().get("missing")
 
     def run(self, job: str, **arguments: int) -> Sample:
-        """Do one job and return what it cost."""
+        """Run one job and return its cost."""
         assert not self.missing
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"job": job, **arguments}) + "\n")
@@ -131,26 +131,26 @@ def serving() -> Iterator[str]:
 
 
 class Line(NamedTuple):
-    """One line of a table: the medians of what a competitor cost."""
+    """One line of a table: the medians of a competitor's costs."""
 
     label: str
     value: float
-    """What the measure is about, in its unit."""
+    """The measured value, in the unit of the measure."""
     group: str = ""
     wall: float | None = None
     ratio: float | None = None
-    """Median of what fcasync cost in the same round, divided by what this cost."""
+    """The median over all rounds of the cost of fcasync divided by the cost of this competitor."""
     spread: tuple[float, float] | None = None
-    """First and third quartile of the ratios."""
+    """The first and the third quartile of the ratios."""
 
 
 def figure(value: float) -> str:
-    """Return *value* as people read it: four digits at least."""
+    """Return *value* as text with four significant digits."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 class Result(NamedTuple):
-    """What a measure found."""
+    """The result of a measure."""
 
     name: str
     title: str
@@ -165,21 +165,23 @@ def compare(
     job: str,
     arguments: Mapping[str, Mapping[str, int]],
 ) -> dict[str, list[Sample]]:
-    """Return the samples of each competitor; in each round each of them does the job once.
+    """Return the samples of each competitor; every competitor runs the job once per round.
 
-    The order is shuffled from round to round, so that nobody always comes after a hungry one.
+    The order is shuffled in each round, so that none always runs after an expensive one.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in competitors}
-    dice, order = random.Random(0), list(competitors.items())
+    rng, order = random.Random(0), list(competitors.items())
     for number in range(rounds):
-        dice.shuffle(order)
+        rng.shuffle(order)
         for name, competitor in order:
-            given = arguments[name]
+            job_arguments = arguments[name]
             # In the first round it also opens all connections.
-            warm_up = WARM_UP[job] if number else max(data.PAGE, given.get("concurrency", 0))
-            sample = competitor.run(job, warm_up=warm_up, **given)
+            warm_up = (
+                WARM_UP[job] if number else max(data.PAGE, job_arguments.get("concurrency", 0))
+            )
+            sample = competitor.run(job, warm_up=warm_up, **job_arguments)
             sample["cpu"], sample["wall"] = (
-                sample[clock] / given["times"] for clock in ("cpu", "wall")
+                sample[clock] / job_arguments["times"] for clock in ("cpu", "wall")
             )
             samples[name].append(sample)
     return samples
@@ -192,12 +194,12 @@ def lines(
     scale: float = 1e6,
     group: str = "",
 ) -> list[Line]:
-    """Return a line per competitor, from its processor time per unit of work."""
+    """Return a line for each competitor, with its processor time per unit of work."""
     ours = [sample["cpu"] for sample in samples["fcasync"]]
-    found = []
+    lines = []
     for name, theirs in samples.items():
         ratios = [own / sample["cpu"] for own, sample in zip(ours, theirs, strict=True)]
-        found.append(
+        lines.append(
             Line(
                 label=labels[name],
                 value=statistics.median(sample["cpu"] for sample in theirs) * scale,
@@ -207,7 +209,7 @@ def lines(
                 spread=quartiles(ratios),
             )
         )
-    return found
+    return lines
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
@@ -220,7 +222,7 @@ def quartiles(values: list[float]) -> tuple[float, float]:
 
 @contextmanager
 def present(modules: Mapping[str, Competitor], notes: list[str]) -> Iterator[dict[str, Competitor]]:
-    """Yield the competitors whose libraries are installed, and end all of them; note the others."""
+    """Yield the competitors whose libraries are installed; note the others, and end all."""
     try:
         for name, competitor in modules.items():
             if competitor.missing:

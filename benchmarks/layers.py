@@ -1,6 +1,6 @@
 """Prints what the layers of one call cost, in seconds, without any network.
 
-Each round runs each layer *times* times; the answer is a JSON object of lists, one per layer.
+Each round runs each layer *times* times; the output is a JSON object with one list per layer.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from benchmarks import data
 from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync._facts.redact import Secret
 from fcasync._rules.interpret import interpret
-from fcasync._rules.pace import Limiter
+from fcasync._rules.limiter import Limiter
 from fcasync._rules.request import Answer, Options, Request, build
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine
 from fcasync.errors import FCError
 from fcasync.resources.accounts import REFRESH
+from fcasync.testing import InstantTransport
 
 OPTIONS = Options(
     api_key=Secret(data.KEY),
@@ -34,26 +35,16 @@ OPTIONS = Options(
 ANSWER = Answer(200, CIMultiDict({"Request-Id": "req_1"}), json.dumps(data.account(1)).encode())
 
 
-class Instant:
-    """A transport that has the answer at hand."""
-
-    async def send(self, request: Request[Any], timeout: float) -> Answer:
-        return ANSWER
-
-    async def aclose(self) -> None:
-        """Do nothing: there is nothing to close."""
-
-
 def make() -> Request[Any]:
     return build(REFRESH, OPTIONS, object_id="fca_1", params={"features": ["balance"]})
 
 
-async def bare(request: Request[Any], transport: Instant) -> object:
+async def bare(request: Request[Any], transport: InstantTransport) -> object:
     return interpret(request, await transport.send(request, 30.0))
 
 
 def layers() -> Mapping[str, Callable[[], Awaitable[object]]]:
-    request, transport = make(), Instant()
+    request, transport = make(), InstantTransport(lambda request: ANSWER)
     engine = Engine(transport, clock=SYSTEM_CLOCK, limiter=Limiter())
 
     async def one_request() -> object:
@@ -70,7 +61,7 @@ def layers() -> Mapping[str, Callable[[], Awaitable[object]]]:
     return {
         "request": one_request,
         "bare": lambda: bare(request, transport),
-        "engine": lambda: engine.value(request, OPTIONS),
+        "engine": lambda: engine.value(request),
         "tenacity": in_tenacity,
     }
 

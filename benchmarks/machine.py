@@ -1,4 +1,4 @@
-"""Where and with what a benchmark ran."""
+"""The machine and the versions with which a benchmark ran."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, object]:
-    """Return the date, the processor and the versions of all that is compared."""
+    """Return the date, the processor and the versions of all compared packages."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "system": platform.system(),
@@ -37,13 +37,13 @@ def describe() -> dict[str, object]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def _cpu() -> str:

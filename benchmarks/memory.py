@@ -5,9 +5,9 @@ import sys
 
 
 def peak_kib() -> int:
-    """Return the largest amount of memory that was resident at any time, in KiB."""
+    """Return the peak resident memory, in KiB."""
     if sys.platform == "linux":
-        # What getrusage() says begins with the peak of the process that started this one.
+        # The value of getrusage() includes the peak of the parent process.
         with open("/proc/self/status") as status:  # noqa: PTH123
             for line in status:
                 if line.startswith("VmHWM:"):

@@ -1,7 +1,7 @@
-"""A server much cheaper than any of its clients: canned answers, one ``bytes`` per answer.
+"""A server much cheaper than any of its clients: it sends prepared responses as ``bytes``.
 
-A customer has as many accounts as the number in its id says. Pages differ in the id of their last
-account only, which is where the next page starts.
+The number in a customer's id is the number of its accounts. Pages differ only in the id of their
+last account, at which the next page starts.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _AFTER = re.compile(rb"[?&]starting_after=\w*?(\d{14})(?=[& ])")
 
 
 def answer(body: bytes) -> bytes:
-    """Return a whole answer with the headers that Stripe sends."""
+    """Return a complete response with the headers that Stripe sends."""
     return _head(len(body)) + body
 
 
@@ -40,18 +40,20 @@ def _head(length: int) -> bytes:
 
 
 class Answers:
-    """Every answer there is, made once."""
+    """All responses, prepared once."""
 
     def __init__(self) -> None:
-        self.account = answer(json.dumps(data.account(1)).encode())
+        one = answer(json.dumps(data.account(1)).encode())
+        self._account = one.partition(data.account_id(1).encode())
         last = data.account_id(data.PAGE - 1).encode()
         self._more = answer(data.page()).partition(last)
         self._last = answer(data.page(has_more=False)).partition(last)
 
     def to(self, request: bytes) -> bytes:
-        """Return the answer to a request, of which only the first line is looked at."""
+        """Return the response to *request*; only its first line matters."""
         if request.startswith(b"POST"):
-            return self.account
+            # /v1/financial_connections/accounts/{id}/refresh: an answer is about what was asked for
+            return self._account[0] + request.split(b"/", 5)[4] + self._account[2]
         total, after = _TOTAL.search(request), _AFTER.search(request)
         end = (int(after[1]) + 1 if after else 0) + data.PAGE
         parts = self._more if total and end < int(total[1]) else self._last
@@ -59,7 +61,7 @@ class Answers:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, and just that."""
+    """A minimal HTTP/1.1 connection with keep-alive."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -75,7 +77,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._answers.to(request))
 
     def _end(self) -> int | None:
-        """Return where the first request in the buffer ends; None while it is not whole."""
+        """Return the end of the first request in the buffer, or None if it is incomplete."""
         head = self._buffer.find(b"\r\n\r\n")
         if head < 0:
             return None

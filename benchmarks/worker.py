@@ -1,8 +1,8 @@
-"""One competitor in a process of its own: jobs come in on standard input, costs go out.
+"""One competitor in its own process: it reads jobs from standard input and prints their costs.
 
-Each line is a JSON object with the name of a job and its arguments; each answer is one, too. With
-``warm_up`` the job is first done so many times without being counted: a process that has waited
-for its turn finds cold caches.
+Each line of input and output is a JSON object; the input has the name of a job and its arguments.
+With ``warm_up`` the job first runs that many times without being measured, because the caches of a
+process that waited for its turn are cold.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _page = cache(data.page)
 
 
 async def refresh(peer: Any, *, times: int, concurrency: int) -> None:
-    """Refresh so many accounts, *concurrency* at a time."""
+    """Refresh *times* accounts, *concurrency* at a time."""
     numbers = iter(range(times))
 
     async def work() -> None:
@@ -36,19 +36,19 @@ async def refresh(peer: Any, *, times: int, concurrency: int) -> None:
 
 
 async def walk(peer: Any, *, times: int) -> None:
-    """Walk through so many accounts."""
+    """List *times* accounts."""
     assert await peer.walk(f"cus_{times}") == times
 
 
 async def decode(decoder: Any, *, times: int) -> None:
-    """Decode so many accounts, a page at a time."""
+    """Decode *times* accounts, one page at a time."""
     body = _page()
     for _ in range(times // data.PAGE):
         decoder.decode(body)
 
 
 async def keep(decoder: Any, *, times: int) -> float:
-    """Decode so many accounts, keep them, and return the bytes that each takes."""
+    """Decode *times* accounts, keep them, and return the bytes that each takes."""
     bodies = [data.page(first) for first in range(0, times, data.PAGE)]
     decoder.decode(bodies[0])
     gc.collect()
@@ -70,7 +70,7 @@ JOBS: dict[str, Callable[..., Coroutine[Any, Any, float | None]]] = {
 
 
 def _cost(runner: asyncio.Runner, job: Coroutine[Any, Any, float | None]) -> dict[str, Any]:
-    """Run *job* and return the seconds it took, of the processor and of the clock, and so on."""
+    """Run *job* and return its processor time, wall time and memory."""
     wall, cpu = time.perf_counter(), time.process_time()
     held = runner.run(job)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

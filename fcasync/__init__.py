@@ -18,7 +18,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   -----------   above: awaits    below: pure   -----------
 #   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  signature  html  money  redact       errors  hooks
+#   0  _facts/    clock  signature  html  money  public  redact      errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        # Everything is imported when the first name is used: pytest imports the package wherever
-        # it is installed, for the plugin's sake, and should not wait for aiohttp to do so.
+        # Everything is imported when the first name is used: pytest imports the package for its
+        # plugin in every run, and should not have to wait for aiohttp.
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
         exports = import_module("fcasync._exports")

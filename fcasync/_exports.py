@@ -1,6 +1,7 @@
-"""What ``import fcasync`` offers; the package imports it when the first name is used."""
+"""The public names of ``fcasync``; imported when the first of them is used."""
 
 from fcasync import errors, models
+from fcasync._facts.public import show_as
 from fcasync._rules.pace import Limits
 from fcasync._rules.request import API_VERSION, Response
 from fcasync._rules.retry import RetryPolicy
@@ -23,3 +24,5 @@ __all__ = [
 ]
 __all__ += errors.__all__
 __all__ += models.__all__
+
+show_as("fcasync", __all__, globals())

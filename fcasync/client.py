@@ -1,4 +1,4 @@
-"""The client: arguments in, resources out."""
+"""The client: it checks its arguments and offers the resources."""
 
 import os
 import ssl as _ssl
@@ -11,7 +11,8 @@ import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
-from fcasync._rules.pace import Limiter, Limits
+from fcasync._rules.limiter import Limiter
+from fcasync._rules.pace import Limits
 from fcasync._rules.request import API_BASE, API_VERSION, Options
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine
@@ -28,33 +29,35 @@ if TYPE_CHECKING:
 class Client:
     """A client of Stripe Financial Connections.
 
-    May be built outside a loop, shared by any number of tasks, loops and threads, and used again
-    after a fork. One pool of connections per running loop is opened by the first call and closed
-    by :meth:`aclose`, by ``async with``, or by ``asyncio.run`` when its loop ends.
+    A client may be built outside a loop, shared by any number of tasks, loops and threads, and used
+    again after a fork. The first call in a loop opens a pool of connections for that loop; it is
+    closed by :meth:`aclose`, by ``async with``, or by ``asyncio.run`` when the loop ends.
 
     Args:
         api_key: ``sk_...`` or ``rk_...``; None reads the environment variable ``STRIPE_API_KEY``.
-        base_url: Where the API is; None reads ``STRIPE_API_BASE``, else ``https://api.stripe.com``.
-            Never let it come from untrusted input: the key is sent there.
-        stripe_account: Act for this connected account (``acct_...``).
-        stripe_context: Value of the ``Stripe-Context`` header.
-        stripe_version: Version of Stripe's API; the models are written for the default.
-        timeout: Seconds for one attempt, its body included.
-        deadline: Seconds for a whole call, its waits and retries included.
-        retry: When to send again; ``RetryPolicy(attempts=1)`` for never.
-        limits: Ceilings for the rate of requests; None learns the limit from the 429s.
-        max_connections: Open connections per loop.
-        session: An aiohttp session to use instead; it is never closed by the client.
-        proxy: URL of an HTTP proxy; the environment is never asked for one.
-        ssl: A TLS context of your own, at least TLS 1.2; there is no switch to turn checks off.
-        hooks: Called with every event of :mod:`fcasync.hooks`.
-        max_response_bytes: Largest answer accepted, after decompression.
-        extra_headers: Sent with every request; fcasync's own headers cannot be overridden.
-        clock: Time, sleep and dice; tests pass a ``fcasync.testing.FakeClock``.
-        transport: Sends the requests; tests pass a ``fcasync.testing.ScriptedTransport``.
+        base_url: The URL of the API; None reads the environment variable ``STRIPE_API_BASE`` and
+            defaults to ``https://api.stripe.com``. Never take it from untrusted input: the key is
+            sent there.
+        stripe_account: The connected account to act for (``acct_...``).
+        stripe_context: The value of the ``Stripe-Context`` header.
+        stripe_version: The version of Stripe's API; the models are written for the default.
+        timeout: Seconds that one attempt may take, its body included.
+        deadline: Seconds that a whole call may take, its waits and retries included.
+        retry: When to retry; ``RetryPolicy(attempts=1)`` never does.
+        limits: An upper bound for the rate of requests; None learns the limit from 429s alone.
+        max_connections: The most open connections per loop.
+        session: An aiohttp session to use instead of the client's own; the client never closes it.
+        proxy: The URL of an HTTP proxy; proxies of the environment are ignored.
+        ssl: Your own TLS context, for TLS 1.2 or later; certificate checks cannot be turned off.
+        hooks: Functions that are called with every event of :mod:`fcasync.hooks`.
+        max_response_bytes: The size of the largest accepted body, after decompression.
+        extra_headers: Headers to send with every request; they cannot override fcasync's own.
+        clock: The source of time, sleep and randomness; tests pass a
+            ``fcasync.testing.FakeClock``.
+        transport: What sends the requests; tests pass a ``fcasync.testing.ScriptedTransport``.
 
     Raises:
-        InvalidArgumentError: An argument that could not work, or that would not be safe.
+        InvalidArgumentError: An argument is invalid or unsafe.
     """
 
     def __init__(
@@ -117,18 +120,18 @@ class Client:
 
     @cached_property
     def sessions(self) -> Sessions:
-        """The flows in which people link their accounts."""
+        """The sessions in which users link their accounts."""
         return Sessions(self._engine, self._options)
 
     @cached_property
     def transactions(self) -> Transactions:
-        """What happened on the accounts."""
+        """The transactions of linked accounts."""
         return Transactions(self._engine, self._options)
 
     @cached_property
     def bulk(self) -> "Bulk":
-        """One operation on any number of accounts."""
-        from fcasync.bulk import Bulk  # noqa: PLC0415 - half of all that there is to import
+        """Jobs: one operation on any number of accounts."""
+        from fcasync.bulk import Bulk  # noqa: PLC0415 - half of the import time
 
         return Bulk(self._engine, self._options)
 
@@ -143,12 +146,12 @@ class Client:
         retry: RetryPolicy | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """Return a view on the same connections, retry quota and limits, with other options.
+        """Return a client with other options that shares connections, retry quota and limits.
 
-        What is None stays as it is; *extra_headers* are added to those already there.
+        Options that are None stay as they are; *extra_headers* are added to the existing ones.
 
         Raises:
-            InvalidArgumentError: An option that could not work.
+            InvalidArgumentError: An option is invalid.
         """
         changes: dict[str, Any] = _checked_headers(stripe_account, stripe_context, stripe_version)
         if extra_headers is not None:
@@ -161,7 +164,7 @@ class Client:
         if retry is not None:
             changes["retry"] = _policy(retry)
         view = type(self).__new__(type(self))
-        # Resources are bound to the options that they were made with.
+        # Resources are bound to the options with which they were made.
         kept = {name: value for name, value in vars(self).items() if name not in _RESOURCES}
         vars(view).update(kept)
         view._options = attrs.evolve(self._options, **changes)
@@ -189,7 +192,7 @@ class Client:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a Client is not pickled: it holds a key and sockets; build one per process"
+            "a Client cannot be pickled, because it holds a key and sockets; build one per process"
         )
 
 
@@ -205,7 +208,9 @@ def _policy(retry: object) -> RetryPolicy:
 def _checked_headers(
     account: str | None, context: str | None, version: str | None
 ) -> dict[str, str]:
-    given = {"stripe_account": account, "stripe_context": context, "stripe_version": version}
+    headers = {"stripe_account": account, "stripe_context": context, "stripe_version": version}
     return {
-        name: checks.header_value(value, name) for name, value in given.items() if value is not None
+        name: checks.header_value(value, name)
+        for name, value in headers.items()
+        if value is not None
     }

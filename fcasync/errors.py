@@ -6,7 +6,7 @@
     ├── InvalidArgumentError (ValueError)   refused before any I/O
     ├── APIConnectionError                  no whole answer; .may_have_executed
     │   ├── APITimeoutError                 one attempt took longer than `timeout`
-    │   └── DeadlineExceededError           the whole call took longer than `deadline`
+    │   └── DeadlineExceededError           the whole call took longer than `deadline`; .account
     ├── APIStatusError                      Stripe answered with an error
     │   ├── InvalidRequestError             400, 402 and every other 4xx
     │   │   └── NotFoundError               404
@@ -26,7 +26,6 @@ Every error compares by identity, survives pickling with all its attributes, and
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from fcasync._facts.redact import printable
@@ -62,13 +61,20 @@ class FCError(Exception):
             None when no POST was sent.
         attempts: Requests sent for the call; 0 when it failed before any I/O.
         cursor: In a list walk, the ``starting_after`` or ``ending_before`` that resumes it.
+        not_retried: Why a failure that can pass was not retried, such as an empty retry quota;
+            None where that does not apply. It is part of the message.
     """
 
     idempotency_key: str | None = None
     attempts: int = 0
     cursor: str | None = None
+    not_retried: str | None = None
     retryable: bool = False
     """Whether the same request may succeed later; Stripe's answer may say otherwise."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if self.not_retried is None else f"{message}; {self.not_retried}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Attributes are not constructor arguments here, so the default would lose or misplace them.
@@ -82,7 +88,7 @@ def _restore(cls: type[FCError], args: tuple[Any, ...], state: Mapping[str, Any]
 
 
 class InvalidArgumentError(FCError, ValueError):
-    """An argument that Stripe cannot mean anything by; nothing was sent."""
+    """An argument that can never be valid; nothing was sent."""
 
 
 class APIConnectionError(FCError):
@@ -94,10 +100,16 @@ class APIConnectionError(FCError):
     """
 
     retryable = True
+    is_stale = False
+    """Whether an idle connection turned out to be closed, so that a new one is tried at once."""
 
-    def __init__(self, message: str, *, may_have_executed: bool = False) -> None:
+    def __init__(
+        self, message: str, *, may_have_executed: bool = False, retryable: bool | None = None
+    ) -> None:
         super().__init__(message)
         self.may_have_executed = may_have_executed
+        if retryable is not None:
+            self.retryable = retryable
 
 
 class APITimeoutError(APIConnectionError):
@@ -111,9 +123,13 @@ class DeadlineExceededError(APIConnectionError):
         account: From ``refresh_and_wait``, the account as it was last seen; None otherwise.
     """
 
-    account: Any = None
-
     retryable = False
+
+    def __init__(
+        self, message: str, *, may_have_executed: bool = False, account: Any = None
+    ) -> None:
+        super().__init__(message, may_have_executed=may_have_executed)
+        self.account = account
 
 
 class APIStatusError(FCError):
@@ -132,8 +148,6 @@ class APIStatusError(FCError):
         headers: The answer's headers, looked up without regard to case.
     """
 
-    headers: Mapping[str, str] = MappingProxyType({})
-
     def __init__(
         self,
         message: str,
@@ -146,6 +160,8 @@ class APIStatusError(FCError):
         request_id: str | None = None,
         idempotent_replayed: bool = False,
         body: str = "",
+        headers: Mapping[str, str] | None = None,
+        retryable: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -157,10 +173,13 @@ class APIStatusError(FCError):
         self.request_id = request_id
         self.idempotent_replayed = idempotent_replayed
         self.body = body
+        self.headers = {} if headers is None else headers
+        if retryable is not None:
+            self.retryable = retryable
 
     def __str__(self) -> str:
         facts = [str(self.status), self.code or self.type, self.request_id]
-        return f"{self.message} ({', '.join(fact for fact in facts if fact)})"
+        return f"{super().__str__()} ({', '.join(fact for fact in facts if fact)})"
 
 
 class InvalidRequestError(APIStatusError):
@@ -201,8 +220,24 @@ class RateLimitError(APIStatusError):
     """
 
     retryable = True
-    reason: str | None = None
-    retry_after: float | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str | None = None,
+        retry_after: float | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, status=status, **facts)
+        self.reason = reason
+        self.retry_after = retry_after
+
+    @property
+    def is_about_one_object(self) -> bool:
+        """Whether one object is busy, which says nothing about the rate of requests."""
+        return self.reason == "resource-specific" or self.code == "lock_timeout"
 
 
 class ServerError(APIStatusError):
@@ -243,13 +278,17 @@ class PaginationError(FCError):
     :attr:`cursor` is the last id seen; a new walk that starts there misses nothing.
     """
 
+    def __init__(self, message: str, *, cursor: str | None = None) -> None:
+        super().__init__(message)
+        self.cursor = cursor
+
 
 class SignatureVerificationError(FCError):
     """A webhook whose ``Stripe-Signature`` header does not prove that Stripe sent it now."""
 
 
 class WebhookPayloadError(FCError):
-    """A webhook that Stripe signed and that is no event."""
+    """A correctly signed webhook whose payload is not an event."""
 
 
 class JournalError(FCError):

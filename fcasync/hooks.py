@@ -1,8 +1,8 @@
-"""What a call tells to whoever listens: frozen events, in the order in which things happen.
+"""Events emitted during a call: frozen, in the order in which things happen.
 
 A hook is any callable that takes one event. It runs in the task of the call and must not block;
 an exception that it raises is logged and never reaches the call. ``CallStarted`` and
-``CallFinished`` come once per call, ``AttemptFinished`` once per request sent.
+``CallFinished`` are emitted once per call, ``AttemptFinished`` once per request sent.
 """
 
 from typing import Protocol
@@ -12,17 +12,17 @@ import attrs
 
 @attrs.frozen(kw_only=True, eq=False)
 class Call:
-    """The call that an event belongs to; one object per call, so it can be a dictionary key."""
+    """The call that an event belongs to; one object per call, usable as a dictionary key."""
 
     operation: str
-    """fcasync's name for it, such as ``refresh``."""
+    """The name of the operation, such as ``refresh``."""
     method: str
     route: str
-    """The path with placeholders, so that its values are few: ``/v1/.../accounts/{account}``."""
+    """The path with placeholders, so that it takes few values: ``/v1/.../accounts/{account}``."""
     idempotency_key: str | None = None
     stripe_account: str | None = None
     base_url: str | None = None
-    """Where it goes, such as ``https://api.stripe.com``; it never holds user info."""
+    """The API's base URL, such as ``https://api.stripe.com``; it never contains credentials."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,18 +43,18 @@ class LimiterWaiting:
 
 @attrs.frozen(kw_only=True)
 class AttemptFinished:
-    """One request was answered, or was not."""
+    """One request finished, with or without an answer."""
 
     call: Call
     attempt: int
-    """1 for the first."""
+    """The number of the attempt; 1 for the first."""
     elapsed: float
     """Seconds from sending to the last byte, or to the failure."""
     status: int | None = None
-    """The HTTP status; None when no whole answer arrived."""
+    """The HTTP status; None if no complete response arrived."""
     request_id: str | None = None
     error: BaseException | None = None
-    """None when its answer was good; a CancelledError when the call was cancelled meanwhile."""
+    """None if the response was a success; a CancelledError if the call was cancelled meanwhile."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,9 +63,9 @@ class RetryScheduled:
 
     call: Call
     attempt: int
-    """The attempt that failed."""
+    """The number of the attempt that failed."""
     wait: float
-    """Seconds until the next one."""
+    """Seconds until the next attempt."""
     error: BaseException
 
 
@@ -81,7 +81,7 @@ class CallFinished:
     request_id: str | None = None
     idempotent_replayed: bool = False
     error: BaseException | None = None
-    """None when the call returned a value; a CancelledError when it was cancelled."""
+    """None if the call returned a value; a CancelledError if it was cancelled."""
 
 
 HookEvent = CallStarted | LimiterWaiting | AttemptFinished | RetryScheduled | CallFinished
@@ -91,4 +91,4 @@ class Hook(Protocol):
     """Anything that can be called with an event."""
 
     def __call__(self, event: HookEvent, /) -> None:
-        """Take note of *event*; do not block."""
+        """Handle *event* without blocking."""

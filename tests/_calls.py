@@ -4,7 +4,8 @@ from typing import Any
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
-from fcasync._rules.pace import Limiter, Limits
+from fcasync._rules.limiter import Limiter
+from fcasync._rules.pace import Limits
 from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._rules.retry import RetryPolicy, RetryQuota
 from fcasync._wire.engine import Engine
@@ -27,7 +28,8 @@ POST: Operation[Any] = Operation(
 
 
 def options(base_url: str = "http://127.0.0.1:1", **changes: Any) -> Options:
-    settings = {"timeout": 30.0, "deadline": 90.0, "retry": RetryPolicy()} | changes
+    settings: dict[str, Any] = {"timeout": 30.0, "deadline": 90.0, "retry": RetryPolicy()}
+    settings |= changes
     return Options(api_key=checks.api_key(KEY), base_url=base_url, **settings)
 
 
@@ -54,4 +56,4 @@ async def call(
     eng: Engine, operation: Operation[Any], opts: Options | None = None, **rest: Any
 ) -> Response[Any]:
     opts = opts or options()
-    return await eng.call(request(operation, opts, **rest), opts)
+    return await eng.call(request(operation, opts, **rest))

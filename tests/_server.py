@@ -1,4 +1,4 @@
-"""A server whose every byte a test decides."""
+"""A server that sends exactly the bytes that a test chooses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
-    """Return an HTTP/1.1 answer; header names are given with underscores."""
+    """Return an HTTP/1.1 response; underscores in header names become hyphens."""
     fields = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -16,7 +16,7 @@ def http(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
 
 
 class Server:
-    """What came in, and where it listens."""
+    """A running server: its address and the requests that it has received."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
@@ -25,7 +25,7 @@ class Server:
         self.url = ""
 
     async def read(self, reader: asyncio.StreamReader) -> bytes:
-        """Return the next request, noted down; empty when the client hung up."""
+        """Record and return the next request; empty if the client disconnected."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -39,7 +39,7 @@ class Server:
         return request
 
     def header(self, name: str, index: int = -1) -> str | None:
-        """Return a header of a request that came in."""
+        """Return a header of a received request."""
         for line in self.requests[index].split(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
             key, _, value = line.decode().partition(": ")
             if key.lower() == name.lower():
@@ -67,7 +67,7 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
                 writer.write(step)
                 await writer.drain()
         except ConnectionError:
-            return  # the client hung up first, which is what some tests are about
+            return  # the client disconnected first, as some tests intend
         finally:
             writer.close()
 
@@ -82,17 +82,17 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
 
 
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Drop the connection without a word."""
+    """Drop the connection without a response."""
     writer.transport.abort()
 
 
 async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say nothing until the client hangs up."""
+    """Send nothing until the client disconnects."""
     await reader.read()
 
 
 async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send a body one byte at a time, for ever."""
+    """Send an endless body one byte at a time."""
     writer.write(http(b"", Content_Length="1000000"))
     while not writer.is_closing():
         writer.write(b" ")

@@ -1,10 +1,12 @@
-"""Time that costs nothing: an event loop whose clock jumps to the next timer when all is quiet."""
+"""Virtual time: an event loop whose clock jumps to the next timer when nothing else is ready."""
 
 import asyncio
 import random
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from fcasync.testing import FakeClock
 
 T = TypeVar("T")
 
@@ -13,19 +15,19 @@ EPOCH = 1_760_000_000.0
 
 
 class _NoWaiting(selectors.SelectSelector):
-    """Looks at the sockets without waiting; the wait is added to the loop's time instead."""
+    """Polls the sockets without waiting; the wait is added to the loop's time instead."""
 
     waited = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
-            raise RuntimeError("deadlock: nothing is due, ever, in this loop")
+            raise RuntimeError("deadlock: this loop has no timer and nothing ready")
         self.waited += max(timeout, 0.0)
         return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Timers fire at once and in order; threads are not waited for, so executors run inline."""
+    """Timers fire immediately and in order; executors run inline, so that no thread takes time."""
 
     def __init__(self) -> None:
         self._no_waiting = _NoWaiting()
@@ -45,24 +47,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
 
-class VirtualClock:
-    """A `fcasync._facts.clock.Clock` of the running loop's time; dice are seeded."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._dice = random.Random(seed)
-        self.offset = EPOCH
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def time(self) -> float:
-        return self.monotonic() + self.offset
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    def draw(self) -> float:
-        return self._dice.random()
+def virtual_clock() -> FakeClock:
+    """Return a clock of the running loop's time; its draws are seeded."""
+    return FakeClock(
+        EPOCH, random.Random(0).random, paced_by=lambda: asyncio.get_running_loop().time()
+    )
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

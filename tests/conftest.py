@@ -1,4 +1,4 @@
-"""Fixtures that any test may ask for."""
+"""Fixtures for all tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from aioresponses import aioresponses
 
 
 class _Response(aiohttp.ClientResponse):
-    """aiohttp 3.14 asks for a `stream_writer` that aioresponses 0.7.9 does not pass."""
+    """aiohttp 3.14 requires a `stream_writer` that aioresponses 0.7.9 does not pass."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", Mock())
@@ -18,17 +18,18 @@ class _Response(aiohttp.ClientResponse):
 
 
 class WireMock(aioresponses):
-    """aioresponses that works on the aiohttp of today."""
+    """aioresponses, adapted to current aiohttp."""
 
-    def add(self, url: Any, method: str = "GET", **kwargs: Any) -> None:
+    def add(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("response_class", _Response)
-        super().add(url, method, **kwargs)
+        super().add(*args, **kwargs)
 
 
 @pytest.fixture
 def wire() -> Iterator[WireMock]:
     """Intercept aiohttp: single calls, no sockets."""
-    with WireMock() as mock:
+    mock = WireMock()
+    with mock:
         yield mock
 
 

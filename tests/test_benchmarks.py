@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they measure with does what it should."""
+"""The benchmarks and their tools work."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from tests._paths import ROOT
 
 
 def test_a_quick_run_writes_its_results(tmp_path: Path) -> None:
-    """One command runs the measures that are named, and leaves a file and a chart for each."""
+    """One command runs the named measures, and writes a file and a chart for each."""
     names = ["refresh", "layers"]
     command = [sys.executable, "-m", "benchmarks", "--quick", "--results", str(tmp_path), *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -23,21 +23,21 @@ def test_a_quick_run_writes_its_results(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{name}.{kind}" for name in names for kind in ("json", "svg")
     }
-    found = json.loads((tmp_path / "refresh.json").read_text())
-    labels = {line["label"] for line in found["lines"]}
+    written = json.loads((tmp_path / "refresh.json").read_text())
+    labels = {line["label"] for line in written["lines"]}
     assert peers.LABELS["fcasync"] in labels
     assert peers.LABELS["raw"] in labels
-    assert all(line["value"] > 0 for line in found["lines"])
-    assert {"cpu", "date", "python", "versions"} <= found["machine"].keys()
+    assert all(line["value"] > 0 for line in written["lines"])
+    assert {"cpu", "date", "python", "versions"} <= written["machine"].keys()
     ET.parse(tmp_path / "refresh.svg")
 
 
 def test_every_committed_result_has_a_measure() -> None:
-    """What a measure no longer writes does not stay behind, and all results are of full runs."""
+    """No result is left over from a removed measure, and all are results of full runs."""
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        found = json.loads(path.read_text())
-        assert found["measure"] in {*MEASURES, "goodput"}
-        assert found["size"] == "full"
+        written = json.loads(path.read_text())
+        assert written["measure"] in {*MEASURES, "goodput"}
+        assert written["size"] == "full"
         assert path.with_suffix(".svg").exists()
 
 
@@ -53,7 +53,7 @@ class Wire:
 
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_the_server_finds_the_end_of_each_request(size: int) -> None:
-    """However requests are cut into chunks, each gets one answer, and its body belongs to it."""
+    """However requests are split into chunks, each gets one response."""
     post = b"POST /v1/x/refresh HTTP/1.1\r\ncontent-length: 19\r\n\r\nfeatures[0]=balance"
     stream = post + b"GET /v1/x?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n" + post
     wire, connection = Wire(), server.Connection(server.Answers())
@@ -64,7 +64,7 @@ def test_the_server_finds_the_end_of_each_request(size: int) -> None:
 
 
 def test_the_server_walks_to_the_end_of_a_customers_accounts() -> None:
-    """Pages follow each other by the id of their last account, and the last one says so."""
+    """Each page follows the last account of the page before, and the last page has no more."""
     answers, cursor, last_ids = server.Answers(), "", []
     while True:
         line = f"GET {data.ROOT}?account_holder[customer]=cus_300&limit=100{cursor} HTTP/1.1"
@@ -78,7 +78,7 @@ def test_the_server_walks_to_the_end_of_a_customers_accounts() -> None:
 
 
 def test_a_chart_draws_each_line() -> None:
-    """Bars are as long as their values within a group; text is escaped; ours stands out."""
+    """The lengths of bars are proportional within a group; text is escaped; ours stands out."""
     lines = [lab.Line("fcasync", 1.0, "a & b"), lab.Line("<theirs>", 4.0, "a & b")]
     svg = chart.draw(lab.Result("name", "Title", "µs", lines, []))
     bars = [each for each in ET.fromstring(svg).iter() if each.tag.endswith("rect")]
@@ -87,20 +87,20 @@ def test_a_chart_draws_each_line() -> None:
     assert "prefers-color-scheme: dark" in svg
 
 
-def test_a_missing_library_is_noted_and_nobody_else_fails() -> None:
-    """A competitor whose library is not installed is left out with a sentence."""
+def test_a_missing_library_is_noted_and_the_others_run() -> None:
+    """A competitor whose library is not installed is left out with a note."""
     notes: list[str] = []
-    everybody = {
+    competitors = {
         "here": lab.Competitor("decoders.parsed"),
         "gone": lab.Competitor("decoders.parsed", loop="no_such_loop"),
     }
-    with lab.present(everybody, notes) as present:
+    with lab.present(competitors, notes) as present:
         assert list(present) == ["here"]
     assert notes == ["gone is left out: no_such_loop is not installed"]
 
 
-def test_ratios_are_of_the_same_round() -> None:
-    """A machine that slows down between rounds slows all down, and ratios stay what they are."""
+def test_ratios_compare_the_same_round() -> None:
+    """A machine that slows down between rounds does not change the ratios."""
     samples = {
         "fcasync": [{"cpu": 2.0, "wall": 2.0}, {"cpu": 20.0, "wall": 20.0}],
         "other": [{"cpu": 4.0, "wall": 4.0}, {"cpu": 40.0, "wall": 40.0}],

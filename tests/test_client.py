@@ -1,4 +1,4 @@
-"""The client object: options, views, and what it shows of itself."""
+"""The client object: options, views and repr."""
 
 import asyncio
 import pickle
@@ -21,27 +21,27 @@ def scripted(*script: Any, **options: Any) -> tuple[fcasync.Client, ScriptedTran
     return fcasync.Client(KEY, transport=transport, clock=clock, **options), transport, clock
 
 
-def test_the_environment_gives_key_and_base(monkeypatch: pytest.MonkeyPatch) -> None:
-    """STRIPE_API_KEY and STRIPE_API_BASE count where no argument does."""
+def test_the_environment_sets_key_and_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """STRIPE_API_KEY and STRIPE_API_BASE are used if there is no argument."""
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:8080")
     assert repr(fcasync.Client()) == "<Client sk_test_…p7dc at http://127.0.0.1:8080>"
 
 
-def test_without_a_key_nothing_is_built() -> None:
-    """The sentence names both ways to give one."""
+def test_a_client_without_a_key_is_refused() -> None:
+    """The message names both ways to pass a key."""
     with pytest.raises(fcasync.InvalidArgumentError, match="STRIPE_API_KEY"):
         fcasync.Client()
 
 
-def test_a_client_is_not_pickled() -> None:
-    """pickle: it holds a key and sockets, and says so."""
+def test_a_client_cannot_be_pickled() -> None:
+    """pickle: the message says that the client holds a key and sockets."""
     with pytest.raises(TypeError, match="build one per process"):
         pickle.dumps(fcasync.Client(KEY))
 
 
 async def test_views_do_not_leak_into_each_other() -> None:
-    """Two option sets interleaved keep their own headers, and the client keeps its own."""
+    """Calls through two views keep the headers of each, and the client keeps its own."""
     client, transport, _ = scripted(*[ACCOUNT] * 6)
     one = client.with_options(stripe_account="acct_1", extra_headers={"X-One": "1"})
     two = one.with_options(stripe_account="acct_2", extra_headers={"X-Two": "2"})
@@ -55,8 +55,8 @@ async def test_views_do_not_leak_into_each_other() -> None:
     )
 
 
-async def test_a_raw_response_tells_about_the_answer() -> None:
-    """Value, status, ids, replay, attempts and headers, under any spelling of their names."""
+async def test_a_raw_response_describes_the_response() -> None:
+    """It has value, status, ids, replay, attempts, and headers with case-insensitive names."""
     client, _, _ = scripted(
         answer(status=500),
         answer(ACCOUNT, headers={"Request-Id": "req_1", "Idempotent-Replayed": "true"}),
@@ -72,14 +72,14 @@ async def test_a_raw_response_tells_about_the_answer() -> None:
 
 
 async def test_a_raw_list_is_its_first_page() -> None:
-    """with_raw_response.list() returns the response around one page."""
+    """with_raw_response.list() returns a response that holds one page."""
     client, _, _ = scripted({"object": "list", "data": [ACCOUNT], "has_more": False})
     response = await client.accounts.with_raw_response.list(limit=1)
     assert [account.id for account in response.value.data] == ["fca_1"]
 
 
 async def test_refresh_and_wait_polls_until_nothing_is_pending() -> None:
-    """Polls come after 2 s, growing by 1.6, with half of each interval drawn by lot."""
+    """Intervals start at 2 s and grow by a factor of 1.6; half of each is jitter."""
     client, transport, clock = scripted(PENDING, PENDING, PENDING, DONE)
     account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
     assert account.balance_refresh is not None
@@ -93,8 +93,8 @@ async def test_refresh_and_wait_polls_until_nothing_is_pending() -> None:
     assert clock.sleeps == pytest.approx([1.5, 2.4, 3.84])
 
 
-async def test_a_refresh_that_fails_at_the_bank_is_a_result() -> None:
-    """It is no exception: the account says so."""
+async def test_a_refresh_that_fails_at_the_bank_is_not_an_error() -> None:
+    """No exception is raised; the account holds the failure."""
     client, _, _ = scripted(PENDING, FAILED)
     account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
     assert account.balance_refresh is not None
@@ -102,7 +102,7 @@ async def test_a_refresh_that_fails_at_the_bank_is_a_result() -> None:
 
 
 async def test_a_poll_ends_with_the_wait() -> None:
-    """A server that no longer answers costs at most 5 s more than the timeout."""
+    """A server that does not respond costs at most 5 s more than the timeout."""
     lost = fcasync.APIConnectionError("reset")
     client, _, clock = scripted(PENDING, *[lost] * 20, retry=fcasync.RetryPolicy(attempts=20))
     with pytest.raises(fcasync.APIConnectionError):
@@ -111,7 +111,7 @@ async def test_a_poll_ends_with_the_wait() -> None:
 
 
 async def test_a_view_of_a_subclass_keeps_its_attributes() -> None:
-    """with_options() copies what a subclass has added."""
+    """with_options() copies attributes that a subclass has added."""
 
     class Named(fcasync.Client):
         name = ""
@@ -123,15 +123,15 @@ async def test_a_view_of_a_subclass_keeps_its_attributes() -> None:
     assert view.accounts is not client.accounts
 
 
-async def test_only_the_features_asked_for_are_waited_for() -> None:
-    """Another feature that is pending does not hold the call up."""
+async def test_only_the_requested_features_are_awaited() -> None:
+    """Another pending feature does not delay the call."""
     client, _, clock = scripted(PENDING)
     await client.accounts.refresh_and_wait("fca_1", features=["transactions"])
     assert clock.sleeps == []
 
 
 async def test_a_refresh_that_takes_too_long_raises_with_the_account() -> None:
-    """The timeout is kept to, and what was last seen comes with the error."""
+    """The call ends after the timeout, and the error has the latest account."""
     client, _, clock = scripted(*[PENDING] * 10)
     with pytest.raises(fcasync.DeadlineExceededError, match="still pending after 5 s") as caught:
         await client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=5)
@@ -144,8 +144,8 @@ async def test_a_refresh_that_takes_too_long_raises_with_the_account() -> None:
     [answer({"error": {}}, status=404), fcasync.APIConnectionError("lost"), None],
     ids=["status", "connection", "pending"],
 )
-async def test_a_wait_that_fails_tells_the_key_of_its_refresh(failure: Any) -> None:
-    """The refresh was accepted before: the error has what it takes to repeat it safely."""
+async def test_a_failed_poll_has_the_key_of_its_refresh(failure: Any) -> None:
+    """The refresh was accepted; with its key it can be repeated safely."""
     script = [PENDING, *[failure or PENDING] * 9]
     client, transport, _ = scripted(*script, retry=fcasync.RetryPolicy(attempts=1))
     with pytest.raises(fcasync.FCError) as caught:
@@ -158,7 +158,7 @@ async def test_a_wait_that_fails_tells_the_key_of_its_refresh(failure: Any) -> N
     "options", [{"retry": 3}, {"limits": 5}, {"hooks": [5]}, {"hooks": print}, {"hooks": None}]
 )
 def test_an_option_of_another_type_is_refused(options: dict[str, Any]) -> None:
-    """At once, and not in the middle of the first call that needs it."""
+    """It is refused immediately, not by the first call that needs it."""
     with pytest.raises(fcasync.InvalidArgumentError, match=next(iter(options))):
         fcasync.Client(KEY, **options)
     if "retry" in options:
@@ -166,8 +166,8 @@ def test_an_option_of_another_type_is_refused(options: dict[str, Any]) -> None:
             fcasync.Client(KEY).with_options(**options)
 
 
-async def test_an_extra_header_replaces_the_clients_own_in_any_spelling() -> None:
-    """A view's headers win over the client's, and never go out twice."""
+async def test_an_extra_header_replaces_the_clients_in_any_case() -> None:
+    """A view's headers override the client's, and are never sent twice."""
     client, transport, _ = scripted(ACCOUNT, extra_headers={"X-One": "1", "user-agent": "mine"})
     await client.with_options(extra_headers={"x-one": "2"}).accounts.retrieve("fca_1")
     headers = transport.requests[0].headers
@@ -189,8 +189,8 @@ async def test_an_extra_header_replaces_the_clients_own_in_any_spelling() -> Non
         lambda c: c.transactions.list(""),
     ],
 )
-def test_a_list_that_stripe_rules_out_is_refused_at_once(call: Any) -> None:
-    """Two holders, a holder and a session, a bad limit or id: refused when the list is made."""
+def test_an_invalid_list_is_refused_immediately(call: Any) -> None:
+    """Two holders, a holder and a session, or an invalid limit or id: refused before iteration."""
     client, transport, _ = scripted()
     with pytest.raises(fcasync.InvalidArgumentError):
         call(client)
@@ -215,8 +215,8 @@ def test_a_list_that_stripe_rules_out_is_refused_at_once(call: Any) -> None:
         lambda c: c.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=0),
     ],
 )
-async def test_a_call_that_stripe_rules_out_is_not_sent(call: Any) -> None:
-    """Bad arguments are refused before any I/O."""
+async def test_an_invalid_call_is_not_sent(call: Any) -> None:
+    """Invalid arguments are refused before any I/O."""
     client, transport, _ = scripted()
     with pytest.raises(fcasync.InvalidArgumentError):
         await call(client)

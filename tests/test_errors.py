@@ -18,7 +18,7 @@ CLASSES = [
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_an_error_is_rooted_exported_and_drawn(cls: type[Exception]) -> None:
-    """Every error is an FCError, is found under `fcasync`, and stands in the drawing."""
+    """Every error is an FCError, is exported by `fcasync`, and is part of the drawing."""
     assert issubclass(cls, fcasync.FCError)
     assert getattr(fcasync, cls.__name__) is cls
     assert cls.__name__ in (errors.__doc__ or "")
@@ -45,5 +45,5 @@ def test_an_error_survives_pickling(cls: type[Exception]) -> None:
 
 
 def test_an_argument_error_is_a_value_error() -> None:
-    """Code that knows nothing of fcasync can catch a bad argument."""
+    """Code that does not import fcasync can catch an invalid argument."""
     assert issubclass(fcasync.InvalidArgumentError, ValueError)

@@ -34,7 +34,7 @@ FINE = answer(ACCOUNT, headers={"Request-Id": "req_fine", "Idempotent-Replayed":
 
 @attrs.frozen
 class Recorder:
-    """A hook over providers of its own, and what they got."""
+    """A hook with its own providers, and the data that they received."""
 
     spans: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
     metrics: InMemoryMetricReader = attrs.field(factory=InMemoryMetricReader)
@@ -56,8 +56,8 @@ class Recorder:
         if data is None:
             return []
         scopes = [scope for each in data.resource_metrics for scope in each.scope_metrics]
-        found = [metric for scope in scopes for metric in scope.metrics if metric.name == name]
-        return [point for metric in found for point in metric.data.data_points]
+        matching = [metric for scope in scopes for metric in scope.metrics if metric.name == name]
+        return [point for metric in matching for point in metric.data.data_points]
 
     def everything(self) -> str:
         data = self.metrics.get_metrics_data()
@@ -87,7 +87,7 @@ def events(span: ReadableSpan) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def test_a_call_is_one_client_span(recorder: Recorder) -> None:
-    """Its name and attributes are the conventions' own, with a route in place of ids."""
+    """Its name and attributes follow the conventions, with a route instead of ids."""
     await client(recorder, FINE).accounts.refresh("fca_1", features=["balance"])
     span = recorder.span()
     assert (span.name, span.kind) == (f"POST {ROOT}/{{account}}/refresh", SpanKind.CLIENT)
@@ -105,7 +105,7 @@ async def test_a_call_is_one_client_span(recorder: Recorder) -> None:
 
 
 async def test_attempts_and_retries_are_events_of_the_span(recorder: Recorder) -> None:
-    """The span tells what each request met, and how long the call waited before the next."""
+    """The span records the result of each request and the wait before the next one."""
     await client(recorder, DOWN, FINE).accounts.retrieve("fca_1")
     span = recorder.span()
     failed = {"fcasync.attempt": 1, "error.type": "503"}
@@ -134,7 +134,7 @@ async def test_attempts_and_retries_are_events_of_the_span(recorder: Recorder) -
 
 
 async def test_a_call_belongs_to_the_span_around_it(recorder: Recorder) -> None:
-    """Each task's current span is the parent, and is current again after the call."""
+    """The task's current span is the parent, and is current again after the call."""
     stripe = client(recorder, *[FINE] * 4)
     tracer = recorder.tracers.get_tracer("test")
 
@@ -152,7 +152,7 @@ async def test_a_call_belongs_to_the_span_around_it(recorder: Recorder) -> None:
 
 
 async def test_the_span_is_current_while_the_call_runs(recorder: Recorder) -> None:
-    """What happens below, such as an instrumented aiohttp, finds its place under it."""
+    """Spans of an instrumented aiohttp become its children."""
     seen = []
 
     class Spying(ScriptedTransport):
@@ -167,7 +167,7 @@ async def test_the_span_is_current_while_the_call_runs(recorder: Recorder) -> No
 
 
 async def test_an_error_status_is_the_error_type(recorder: Recorder) -> None:
-    """What the status says is not said again in words."""
+    """The status is not repeated in words."""
     with pytest.raises(fcasync.NotFoundError):
         await client(recorder, answer(status=404)).accounts.retrieve("fca_1")
     span = recorder.span()
@@ -176,7 +176,7 @@ async def test_an_error_status_is_the_error_type(recorder: Recorder) -> None:
 
 
 async def test_a_call_without_an_answer_names_its_error(recorder: Recorder) -> None:
-    """Where there is no status, the exception's full name and message take its place."""
+    """Without a status, the exception's full name and message are recorded."""
     lost = fcasync.APIConnectionError("cannot connect to http://127.0.0.1:1: refused")
     with pytest.raises(fcasync.APIConnectionError):
         retry = fcasync.RetryPolicy(attempts=1)
@@ -188,7 +188,7 @@ async def test_a_call_without_an_answer_names_its_error(recorder: Recorder) -> N
 
 
 async def test_a_cancelled_call_ends_its_span(recorder: Recorder) -> None:
-    """Span, attempt and metrics tell of the cancellation, and nothing stays behind."""
+    """Span, attempt and metrics record the cancellation, and no state is left."""
     hook = recorder.hook()
     sent = asyncio.Event()
 
@@ -211,7 +211,7 @@ async def test_a_cancelled_call_ends_its_span(recorder: Recorder) -> None:
 
 
 async def test_durations_count_requests_and_calls(recorder: Recorder) -> None:
-    """One value per request for the conventions' histogram, one per call for fcasync's own."""
+    """The standard histogram has one value per request, fcasync's has one per call."""
     await client(recorder, DOWN, FINE).accounts.retrieve("fca_1")
     requests = recorder.points("http.client.request.duration")
     route = {
@@ -234,8 +234,8 @@ async def test_durations_count_requests_and_calls(recorder: Recorder) -> None:
     }
 
 
-async def test_retries_are_counted_by_what_went_wrong(recorder: Recorder) -> None:
-    """The counter tells an overloaded server from a broken network."""
+async def test_retries_are_counted_by_error(recorder: Recorder) -> None:
+    """The counter distinguishes an overloaded server from a broken network."""
     reset = fcasync.APIConnectionError("reset")
     await client(recorder, DOWN, reset, DOWN, FINE).accounts.retrieve("fca_1")
     counted = {p.attributes["error.type"]: p.value for p in recorder.points("fcasync.retries")}
@@ -243,7 +243,7 @@ async def test_retries_are_counted_by_what_went_wrong(recorder: Recorder) -> Non
 
 
 async def test_waits_under_the_rate_limit_are_measured(recorder: Recorder) -> None:
-    """Time spent waiting for a slot is visible by itself, and as an event of the span."""
+    """The wait for a slot has a metric of its own and is an event of the span."""
     stripe = client(recorder, FINE, FINE, limits=fcasync.Limits(max_rate=2.0, burst=1))
     await stripe.accounts.retrieve("fca_1")
     await stripe.accounts.retrieve("fca_1")
@@ -254,7 +254,7 @@ async def test_waits_under_the_rate_limit_are_measured(recorder: Recorder) -> No
 
 
 def test_an_attempt_without_a_call_is_measured_only(recorder: Recorder) -> None:
-    """Bulk jobs send single attempts: they count as requests, and have no span."""
+    """The single attempts of bulk jobs count as requests, and have no span."""
     call = Call(operation="refresh", method="POST", route=f"{ROOT}/{{account}}/refresh")
     recorder.hook()(AttemptFinished(call=call, attempt=1, elapsed=0.5, status=200))
     (point,) = recorder.points("http.client.request.duration")
@@ -285,7 +285,7 @@ async def test_ids_and_secrets_are_never_recorded(recorder: Recorder) -> None:
 
 
 def test_without_the_extra_a_sentence_names_it() -> None:
-    """The error says which command installs what is missing."""
+    """The error names the command that installs the missing package."""
     code = "import sys; sys.modules['opentelemetry'] = None; import fcasync.otel"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr.splitlines()[-1] == (

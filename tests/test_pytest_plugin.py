@@ -79,7 +79,7 @@ def test_nothing_was_imported():
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Let runs elsewhere find this package, installed or not, and load no other plugins."""
+    """Let pytest runs elsewhere find this package, and load no other plugins."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return pytester
@@ -100,7 +100,7 @@ def asyncio_plugin(mode: str) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_the_fixtures_serve_async_tests(pytester: pytest.Pytester, mode: str) -> None:
-    """They work in both modes of pytest-asyncio, leave nothing open, and are new in every test."""
+    """They work in both modes of pytest-asyncio, leave nothing open, and are new in each test."""
     mark = "" if mode == "auto" else "@pytest.mark.asyncio"
     result = run(pytester, ASYNC_TESTS.format(mark=mark), *asyncio_plugin(mode))
     result.assert_outcomes(passed=3)
@@ -112,12 +112,12 @@ def test_the_fixtures_serve_other_tests(pytester: pytest.Pytester) -> None:
 
 
 def test_unused_fixtures_cost_nothing(pytester: pytest.Pytester) -> None:
-    """A run that asks for none of them imports two small modules."""
+    """A run that uses none of them imports only two small modules."""
     run(pytester, UNUSED).assert_outcomes(passed=1)
 
 
 def test_importing_the_plugin_imports_no_library() -> None:
-    """Beside pytest itself and the standard library, nothing is loaded."""
+    """Only pytest and the standard library are loaded."""
     code = (
         "import sys, pytest; before = set(sys.modules); import fcasync.pytest_plugin;"
         "print(sorted(set(sys.modules) - before))"
@@ -128,14 +128,14 @@ def test_importing_the_plugin_imports_no_library() -> None:
 
 
 def test_the_fixtures_are_listed(pytester: pytest.Pytester) -> None:
-    """`pytest --fixtures` explains them."""
+    """`pytest --fixtures` describes them."""
     listed = run(pytester, "", "--fixtures").stdout
     for fixture in ("fc_clock", "fc_sandbox", "fc_client"):
         listed.fnmatch_lines([f"{fixture} *", "    ?*"])
 
 
-def test_pytest_finds_the_plugin_by_itself() -> None:
-    """The entry point that installations register is this module."""
+def test_pytest_finds_the_plugin() -> None:
+    """The registered entry point is this module."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     ((name, value),) = project["entry-points"]["pytest11"].items()
     module = EntryPoint(name, value, "pytest11").load()

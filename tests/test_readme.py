@@ -1,4 +1,4 @@
-"""The README's code, run as it stands."""
+"""The README's code, run as it is."""
 
 import ast
 import asyncio
@@ -18,13 +18,13 @@ from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def block(words: str) -> str:
-    """Return the one block that holds *words*."""
-    (found,) = [code for code in BLOCKS if words in code]
-    return found
+    """Return the only block that contains *words*."""
+    (code,) = [block for block in BLOCKS if words in block]
+    return code
 
 
 async def run(code: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ async def run(code: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """A sandbox that the environment points at, and a folder of its own to work in."""
+    """A sandbox that the environment refers to, and an empty working directory."""
     monkeypatch.chdir(tmp_path)
     async with Sandbox(accounts=12, varied=False) as sandbox:
         monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
@@ -49,12 +49,12 @@ async def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncItera
 
 @pytest.mark.parametrize("code", BLOCKS)
 def test_every_block_is_python(code: str) -> None:
-    """What a reader pastes compiles."""
+    """Code that a reader pastes compiles."""
     compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 async def test_the_web_service(sandbox: Sandbox) -> None:
-    """The application starts, refreshes, answers what was wrong with a request, and stops."""
+    """The application starts, refreshes, responds to invalid requests, and stops."""
     httpx = pytest.importorskip("httpx")
     pytest.importorskip("fastapi")
     app = (await run(block("FastAPI")))["app"]
@@ -71,7 +71,7 @@ async def test_the_web_service(sandbox: Sandbox) -> None:
 
 
 async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
-    """The handler takes what the sandbox signs with its secret, and refuses everything else."""
+    """The handler accepts bodies that the sandbox signed, and refuses all others."""
     secret = "whsec_readme"
     names = await run(block("EventRouter").replace("whsec_...", secret))
     answers: list[int] = []
@@ -102,7 +102,7 @@ async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every account is refreshed once, also when the block is run again."""
+    """Every account is refreshed once, even if the block runs twice."""
     for _ in range(2):
         await run(block("refresh.sqlite"))
     assert "12" in capsys.readouterr().out
@@ -111,7 +111,7 @@ async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 
 
 async def test_the_notebook() -> None:
-    """It runs, and each of its lines stands in the notebook that the tests execute."""
+    """It runs, and the notebook that the tests execute contains each of its lines."""
     code = block("AsyncExitStack")
     names = await run(code)
     assert sum(names["institutions"].values()) == 120
@@ -121,8 +121,8 @@ async def test_the_notebook() -> None:
     assert set(code.splitlines()) <= lines | {""}
 
 
-def test_both_commands_do_their_own_setup() -> None:
-    """Each line makes its virtual environment with plain venv and pip."""
+def test_both_commands_include_their_setup() -> None:
+    """Each line creates its virtual environment with plain venv and pip."""
     lines = [line for line in README.splitlines() if line.startswith("python3 -m venv .venv && ")]
     assert len(lines) == 2
     assert all(" .venv/bin/pip install " in line for line in lines)

@@ -1,18 +1,18 @@
-"""The virtual-time loop that other tests stand on."""
+"""The virtual-time loop that other tests use."""
 
 import asyncio
 
 import pytest
 
-from tests._virtual import VirtualClock, run
+from tests._virtual import run, virtual_clock
 
 
-def test_time_passes_only_when_all_is_quiet() -> None:
+def test_time_passes_only_when_nothing_is_ready() -> None:
     """An hour takes no time, and timers fire in their order."""
     fired: list[str] = []
 
     async def main() -> float:
-        clock = VirtualClock()
+        clock = virtual_clock()
 
         async def later(name: str, seconds: float) -> None:
             await clock.sleep(seconds)
@@ -26,19 +26,19 @@ def test_time_passes_only_when_all_is_quiet() -> None:
 
 
 def test_threads_run_inline() -> None:
-    """What is handed to a thread is done at once, so that no time passes meanwhile."""
+    """A function for a thread runs immediately, so that no time passes meanwhile."""
 
     async def main() -> tuple[int, float]:
-        found = await asyncio.to_thread(lambda: 42)
+        number = await asyncio.to_thread(lambda: 42)
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: 1 // 0)
-        return found, asyncio.get_running_loop().time()
+        return number, asyncio.get_running_loop().time()
 
     assert run(main()) == (42, 0.0)
 
 
 def test_waiting_for_nothing_is_an_error() -> None:
-    """A deadlock is told instead of hanging."""
+    """A deadlock raises an error instead of hanging."""
 
     async def main() -> None:
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Who is compared: each decoder turns the bytes of a page into objects.
+"""The decoders that are compared: each turns the bytes of a page into objects.
 
 A module of this package has an ``async def connect(url)`` that returns an object with a method
 ``decode(body)`` and a coroutine ``aclose()``.

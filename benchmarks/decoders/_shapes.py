@@ -11,11 +11,11 @@ import attrs
 from fcasync.models import Account, Page
 
 Make = Callable[[str, list[tuple[str, Any]]], Any]
-"""Makes a class of a name and the fields' names and types; each may be None."""
+"""Makes a class from a name and from the names and types of its fields, which may be None."""
 
 
 def page(make: Make) -> Any:
-    """Return the class of a page of accounts, made by *make*."""
+    """Return the class of a page of accounts, created by *make*."""
 
     @cache
     def shape(model: Any) -> Any:

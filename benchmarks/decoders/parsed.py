@@ -1,4 +1,4 @@
-"""The least that anybody can do: parsed JSON, without a type."""
+"""The lower bound: parsed JSON without types."""
 
 import orjson
 

@@ -9,7 +9,7 @@ from benchmarks.decoders import Decoder, _shapes
 
 
 def make(name: str, fields: list[tuple[str, Any]]) -> Any:
-    """Return a class that is written as fcasync's are."""
+    """Return a class that is defined like fcasync's models."""
     body = {name: attrs.field(default=None, type=kind) for name, kind in fields}
     return attrs.make_class(name, body, frozen=True, slots=True, kw_only=True)
 

@@ -12,16 +12,22 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 def run(folder: Path | None, console: Console, *, quick: bool) -> None:
     """Measure, print the table, and write the files into *folder* unless it is None."""
-    found = measure.run(schedule.QUICK if quick else schedule.FULL)
-    report.show(found, console)
+    result = measure.run(schedule.QUICK if quick else schedule.FULL)
+    report.show(result, console)
     if folder:
-        report.save(found, folder)
+        report.save(result, folder)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.goodput", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
-    parser.add_argument("--results", type=Path, help=f"where files go; {RESULTS} unless quick")
+    parser.add_argument(
+        "--quick", action="store_true", help="run for a few seconds only, as a check"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help=f"folder for the results (default: {RESULTS}, none with --quick)",
+    )
     options = parser.parse_args()
     run(options.results or (None if options.quick else RESULTS), Console(), quick=options.quick)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.goodput.measure import BIN, Found, Score
+from benchmarks.goodput.measure import BIN, Result, Score
 from benchmarks.goodput.schedule import BURST, LATENCY, Schedule
 
 WIDTH, LEFT, RIGHT = 860, 50, 20
@@ -34,10 +34,10 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 class _Plane:
     """Turns seconds and rates into pixels."""
 
-    def __init__(self, found: Found) -> None:
-        self._seconds = found.schedule.seconds
-        most = [phase.rate for phase in found.schedule.phases]
-        most += [count / BIN for score in found.scores.values() for count in score.done]
+    def __init__(self, result: Result) -> None:
+        self._seconds = result.schedule.seconds
+        most = [phase.rate for phase in result.schedule.phases]
+        most += [count / BIN for score in result.scores.values() for count in score.done]
         self._most = max(most) * 1.05
 
     def x(self, seconds: float) -> float:
@@ -47,20 +47,20 @@ class _Plane:
         return rate / self._most * HIGH
 
 
-def draw(found: Found) -> str:
+def draw(result: Result) -> str:
     """Return the SVG."""
-    plane, y = _Plane(found), TOP
+    plane, y = _Plane(result), TOP
     title = "Bulk refresh at a rate limit that is not known: accounts refreshed a second"
     parts = [
         _text(0, 18, title, "title"),
-        _text(0, 38, _legend(found.schedule), "quiet"),
+        _text(0, 38, _legend(result.schedule), "quiet"),
     ]
-    for name, score in found.scores.items():
-        parts.append(_row(score, name == "fcasync", found.schedule, plane, y))
+    for name, score in result.scores.items():
+        parts.append(_row(score, name == "fcasync", result.schedule, plane, y))
         y += HIGH + STRIP + GAP
     parts += [
         _text(plane.x(begin), y - 12, f"{begin:g} s: {phase.label}", "quiet")
-        for begin, phase in found.schedule.spans()
+        for begin, phase in result.schedule.spans()
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '

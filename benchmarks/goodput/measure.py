@@ -1,4 +1,4 @@
-"""Runs the competitors one after another and scores each by the server's ledger."""
+"""Runs the competitors one after another and scores each of them by the server's ledger."""
 
 import json
 import subprocess
@@ -13,68 +13,68 @@ from benchmarks.goodput.peers import LABELS
 from benchmarks.goodput.schedule import Schedule
 
 BIN = 0.5
-"""Seconds that a point of the chart covers."""
+"""The seconds that one point of the chart covers."""
 
 Row = tuple[float, str | None, int]
-"""A request: seconds since the first one, its account (None if it is not about one), its status."""
+"""A request: seconds since the first request, the account (or None), the status."""
 
 
 Look = tuple[float, bool]
-"""Seconds since the first request, and whether any other request would have been refused then."""
+"""Seconds since the first request, and whether another request would have been refused then."""
 
 
 class Ledger(NamedTuple):
-    """What the server wrote down."""
+    """What the server recorded."""
 
     rows: list[Row]
     looks: list[Look]
 
 
 class Score(NamedTuple):
-    """How a competitor did."""
+    """The score of a competitor."""
 
     label: str
     accounts: int
-    """Accounts refreshed until the schedule ended."""
+    """Accounts refreshed before the schedule ended."""
     goodput: float
-    """Accounts a second by the limit; the burst lets the ideal reach a little more than 1."""
+    """Accounts per second relative to the limit; the burst lets the ideal exceed 1."""
     by_phase: dict[str, float]
-    """The same for each phase."""
+    """The goodput in each phase."""
     requests: int
     per_account: float
-    """Requests for each account that was refreshed."""
+    """Requests per refreshed account."""
     refused: float
     """The share of requests that were answered with 429."""
     others_refused: float
-    """The share of time in which any other request with the same key would have got a 429."""
+    """The share of time in which another request with the same key would have got a 429."""
     until_goal: float | None
-    """Seconds until the schedule's goal of accounts was reached; None: it was not."""
+    """Seconds until the schedule's goal of accounts was reached; None if it was not."""
     given_up: int
-    """Accounts that the competitor left behind."""
+    """Accounts on which the competitor gave up."""
     done: list[int]
     """Accounts refreshed in each bin of time."""
     limited: list[int]
     """The 429s in each bin of time."""
 
 
-class Found(NamedTuple):
-    """What the measure found."""
+class Result(NamedTuple):
+    """The result of the measure."""
 
     schedule: Schedule
     scores: dict[str, Score]
     notes: list[str]
 
 
-def run(schedule: Schedule) -> Found:
-    """Let everybody work through *schedule*, one after another."""
+def run(schedule: Schedule) -> Result:
+    """Run all competitors on *schedule*, one after another."""
     scores, notes = {}, []
     for name, label in LABELS.items():
-        ledger, told = _compete(name, schedule)
-        if "missing" in told:
-            notes.append(f"{label} is left out: {told['missing']} is not installed")
+        ledger, counts = _compete(name, schedule)
+        if "missing" in counts:
+            notes.append(f"{label} is left out: {counts['missing']} is not installed")
         else:
-            scores[name] = score(label, ledger, told["given_up"], schedule)
-    return Found(schedule, scores, notes)
+            scores[name] = score(label, ledger, counts["given_up"], schedule)
+    return Result(schedule, scores, notes)
 
 
 def score(label: str, ledger: Ledger, given_up: int, schedule: Schedule) -> Score:
@@ -138,7 +138,7 @@ def _compete(name: str, schedule: Schedule) -> tuple[Ledger, dict[str, Any]]:
 
 @contextmanager
 def _serving(schedule: Schedule, ledger: Ledger) -> Iterator[str]:
-    """Run the server, yield the line it prints, and fill *ledger* at the end."""
+    """Run the server, yield the line that it prints, and fill *ledger* at the end."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.goodput.server", schedule.name],
         stdin=subprocess.PIPE,

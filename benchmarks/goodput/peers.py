@@ -1,7 +1,7 @@
-"""Who is compared. Each is a coroutine that refreshes accounts and keeps count.
+"""The competitors. Each is a coroutine that refreshes accounts and counts them.
 
-As a program: ``python -m benchmarks.goodput.peers NAME SCHEDULE``, with the line that the server
-printed on standard input; it prints its counts as one line of JSON.
+``python -m benchmarks.goodput.peers NAME SCHEDULE`` runs one of them: it reads the line that the
+server printed from standard input, and prints its counts as one line of JSON.
 """
 
 import asyncio
@@ -23,39 +23,39 @@ from benchmarks.goodput.schedule import SCHEDULES, Schedule
 WORKERS = 64
 RETRIES = 8
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
-"""Seconds; the first is also what the official SDK begins with."""
+"""Seconds; the first wait is that of the official SDK."""
 AFTER_THE_END = 0.3
-"""Seconds for which competitors go on, so that none stops before the schedule's end."""
+"""Seconds for which competitors continue, so that none stops before the schedule ends."""
 
 
 class Job(NamedTuple):
-    """What a competitor is given."""
+    """The input of a competitor."""
 
     url: str
     api_key: str
     ids: list[str]
     schedule: Schedule
-    """Only for the one that knows the limit in advance."""
+    """For the competitor that knows the limit in advance."""
 
 
 class Tally:
-    """What a competitor says it did."""
+    """The counts that a competitor reports."""
 
     def __init__(self) -> None:
         self.done = self.given_up = 0
 
     def count(self, is_done: bool) -> None:
-        """Count an account that is finished with, one way or the other."""
+        """Count an account that is done or given up."""
         self.done += is_done
         self.given_up += not is_done
 
 
 Attempt = Callable[[str], Awaitable[bool]]
-"""Sends one request for an account; False stands for a 429."""
+"""Sends one request for an account; returns False on a 429."""
 
 
 async def bulk(job: Job, tally: Tally) -> None:
-    """fcasync, with a journal on disk, as it is meant to be used."""
+    """fcasync, with a journal on disk, as intended."""
     with tempfile.TemporaryDirectory() as folder:
         async with (
             fc.Client(job.api_key, base_url=job.url) as client,
@@ -74,7 +74,7 @@ async def by_hand(job: Job, tally: Tally) -> None:
 
 
 async def known(job: Job, tally: Tally) -> None:
-    """The ideal: someone has told it what the limit is at each moment."""
+    """The ideal: it knows the limit at each moment."""
     queue, under_way = deque(job.ids), set[asyncio.Task[None]]()
     loop = asyncio.get_running_loop()
 
@@ -97,7 +97,7 @@ async def known(job: Job, tally: Tally) -> None:
 
 
 async def official(job: Job, tally: Tally) -> None:
-    """The official SDK, with the retries that it makes by itself."""
+    """The official SDK, with its built-in retries."""
     await _official(job, tally, lambda attempt: attempt)
 
 
@@ -202,7 +202,7 @@ def main(name: str, schedule: str) -> None:
     job = Job(**json.loads(sys.stdin.readline()), schedule=SCHEDULES[schedule])
     if name.startswith("stripe"):
         try:
-            import stripe  # noqa: F401 - only to see whether it is there
+            import stripe  # noqa: F401 - only to check that it is installed
         except ModuleNotFoundError as error:
             print(json.dumps({"missing": error.name}))
             return

@@ -1,13 +1,13 @@
-"""What the limit is when, and how long all of it takes."""
+"""Schedules: how the limit changes over time."""
 
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
 BURST = 25.0
-"""Tokens that the bucket holds."""
+"""The tokens that the bucket holds."""
 LATENCY = 0.12
-"""Seconds for which each answer is held."""
+"""Seconds by which each response is delayed."""
 
 
 class Phase(NamedTuple):
@@ -16,29 +16,29 @@ class Phase(NamedTuple):
     label: str
     seconds: float
     rate: float
-    """Requests a second that the server accepts."""
+    """Requests per second that the server accepts."""
 
 
 class Schedule(NamedTuple):
-    """A sequence of phases, which begins with the first request that the server sees."""
+    """A sequence of phases; the first one starts with the server's first request."""
 
     name: str
     phases: tuple[Phase, ...]
     goal: int
-    """How many accounts are asked for in "time until so many are done"."""
+    """The number of accounts whose completion time is measured."""
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """The duration in seconds."""
         return sum(phase.seconds for phase in self.phases)
 
     @property
     def capacity(self) -> float:
-        """Requests that the limit allows in that time, but for the burst."""
+        """The number of requests that the limit allows, without the burst."""
         return sum(phase.seconds * phase.rate for phase in self.phases)
 
     def rate_at(self, elapsed: float) -> float:
-        """Return the limit so many seconds after the first request."""
+        """Return the limit *elapsed* seconds after the first request."""
         for begin, phase in self.spans():
             if elapsed < begin + phase.seconds:
                 return phase.rate

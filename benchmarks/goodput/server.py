@@ -1,6 +1,6 @@
-"""The sandbox in a process of its own, with a limit that changes as the schedule says.
+"""The sandbox in a process of its own, with a limit that follows the schedule.
 
-It prints where it is as one line of JSON, serves until standard input ends, and then prints its
+It prints its address as one line of JSON, serves until standard input ends, and then prints its
 ledger: for each request the seconds since the first one, the account and the status. Beside it are
 the looks at the bucket: the seconds, and whether any other request would have been refused.
 """
@@ -15,7 +15,7 @@ from fcasync.sandbox._api.error_bodies import rate_limited
 from fcasync.sandbox._api.rates import Limiter
 
 MOST = 1800
-"""Accounts for each second, which is more than anybody can ask for in that time."""
+"""Accounts per second of the schedule, more than any competitor can refresh."""
 LOOK = 0.02
 """Seconds between two looks at the bucket."""
 
@@ -23,7 +23,7 @@ LOOK = 0.02
 class Changing(Limiter):
     """A bucket of :data:`BURST` tokens, filled at the rate of the schedule.
 
-    The sandbox's own bucket holds a whole second's worth, which is four times as forgiving.
+    The sandbox's own bucket holds the tokens of one second, four times as many.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -36,7 +36,7 @@ class Changing(Limiter):
         """Seconds since the first request, and whether the bucket was empty then."""
 
     def admit(self, operation: str, now: float) -> None:
-        """Take a token; time begins with the first call."""
+        """Take a token; the schedule starts with the first call."""
         if self._began is None:
             self._began = self._at = now
         self._tokens, self._at = self._filled(self._began, now), now
@@ -45,7 +45,7 @@ class Changing(Limiter):
         self._tokens -= 1.0
 
     def look(self, now: float) -> None:
-        """Note whether a request would be refused now, without being one."""
+        """Record whether a request would be refused now, without sending one."""
         if self._began is not None:
             self.looks.append((now - self._began, self._filled(self._began, now) < 1.0))
 

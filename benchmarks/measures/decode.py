@@ -5,8 +5,8 @@ from benchmarks import decoders, lab
 
 def run(size: lab.Size) -> lab.Result:
     notes: list[str] = []
-    everybody = {name: lab.Competitor(f"decoders.{name}") for name in decoders.LABELS}
-    with lab.present(everybody, notes) as present:
+    competitors = {name: lab.Competitor(f"decoders.{name}") for name in decoders.LABELS}
+    with lab.present(competitors, notes) as present:
         arguments = {name: {"times": size.decodes} for name in present}
         samples = lab.compare(present, size.rounds, "decode", arguments)
     title = "Decode a page of 100 full accounts"

@@ -1,12 +1,12 @@
-"""What an account takes while it is kept."""
+"""The memory that an account takes."""
 
 from benchmarks import decoders, lab
 
 
 def run(size: lab.Size) -> lab.Result:
     notes: list[str] = []
-    everybody = {name: lab.Competitor(f"decoders.{name}") for name in decoders.LABELS}
-    with lab.present(everybody, notes) as present:
+    competitors = {name: lab.Competitor(f"decoders.{name}") for name in decoders.LABELS}
+    with lab.present(competitors, notes) as present:
         held = {name: each.run("keep", times=size.kept)["held"] for name, each in present.items()}
     lines = [
         lab.Line(decoders.LABELS[name], value, ratio=held["fcasync"] / value)

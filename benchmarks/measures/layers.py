@@ -1,4 +1,4 @@
-"""What the layers around a request cost when nothing goes wrong."""
+"""The cost of the layers around a successful request."""
 
 import json
 import statistics
@@ -26,11 +26,11 @@ def run(size: lab.Size) -> lab.Result:
 
     lines = [
         lab.Line("make the request: path, form, key, headers", _median(costs["request"])),
-        lab.Line("limiter, deadline, retry layer, events nobody hears", more("engine")),
+        lab.Line("limiter, deadline, retry layer, unused events", more("engine")),
         lab.Line("for comparison: a tenacity loop around it", more("tenacity")),
         lab.Line("read the answer: JSON to a typed account", _median(costs["bare"])),
     ]
-    title = "The layers of one call that succeeds at once"
+    title = "The layers of one call that succeeds at the first attempt"
     return lab.Result("layers", title, "µs of CPU per call", lines, [])
 
 

@@ -1,4 +1,4 @@
-"""uvloop under fcasync, and under the floor."""
+"""uvloop and asyncio under fcasync and under the lower bound."""
 
 from benchmarks import lab, peers
 
@@ -15,13 +15,13 @@ def run(size: lab.Size) -> lab.Result:
         "raw_uvloop": f"{raw}, uvloop",
     }
     with lab.serving() as url:
-        everybody = {
+        competitors = {
             name: lab.Competitor(
                 f"peers.{name.partition('_')[0]}", url, "uvloop" if "_" in name else "asyncio"
             )
             for name in labels
         }
-        with lab.present(everybody, notes) as present:
+        with lab.present(competitors, notes) as present:
             calls = {"times": size.calls[""], "concurrency": CONCURRENCY}
             samples = lab.compare(present, size.rounds, "refresh", dict.fromkeys(present, calls))
     title = f"Refresh one account on either event loop, {CONCURRENCY} at a time"

@@ -9,8 +9,8 @@ def run(size: lab.Size) -> lab.Result:
     lines: list[lab.Line] = []
     notes: list[str] = []
     with lab.serving() as url:
-        everybody = {name: lab.Competitor(f"peers.{name}", url) for name in peers.LABELS}
-        with lab.present(everybody, notes) as present:
+        competitors = {name: lab.Competitor(f"peers.{name}", url) for name in peers.LABELS}
+        with lab.present(competitors, notes) as present:
             for concurrency in size.concurrencies:
                 arguments = {
                     name: {
@@ -19,7 +19,7 @@ def run(size: lab.Size) -> lab.Result:
                     }
                     for name in present
                 }
-                # Many at a time is many in all: fewer rounds do.
+                # A high concurrency means many refreshes per round, so fewer rounds suffice.
                 rounds = size.rounds if concurrency < MANY else size.rounds // 2
                 samples = lab.compare(present, rounds, "refresh", arguments)
                 group = f"{concurrency} at a time"

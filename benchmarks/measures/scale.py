@@ -1,4 +1,4 @@
-"""What a walk costs per account, and holds, as the number of accounts grows."""
+"""The cost per account and the memory of a walk, as the number of accounts grows."""
 
 from benchmarks import data, lab
 
@@ -10,7 +10,7 @@ def run(size: lab.Size) -> lab.Result:
         for total in size.totals:
             with lab.Competitor("peers.fcasync", url) as competitor:
                 competitor.run("walk", times=data.PAGE)
-                # Small walks are repeated, or chance decides.
+                # Small walks are repeated to reduce noise.
                 times = max(1, min(5, size.totals[-1] // total // 10))
                 samples = [competitor.run("walk", times=total) for _ in range(times)]
             best = min(sample["cpu"] for sample in samples) / total * 1e6

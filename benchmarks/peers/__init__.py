@@ -1,4 +1,4 @@
-"""Who is compared: each peer refreshes an account, and walks through the accounts of a customer.
+"""The clients that are compared: each refreshes an account and lists a customer's accounts.
 
 A module of this package has an ``async def connect(url)`` that returns an object with three
 coroutines: ``refresh(account_id)`` returns the account's status, ``walk(customer_id)`` returns how

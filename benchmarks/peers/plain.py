@@ -1,4 +1,4 @@
-"""aiohttp as people write it: a dict for the form, ``.json()`` for the answer; no retry."""
+"""aiohttp as people use it: a dict for the form, ``.json()`` for the response; no retry."""
 
 import aiohttp
 

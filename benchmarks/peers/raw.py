@@ -1,4 +1,4 @@
-"""The floor: aiohttp with a body of bytes and headers made once, and orjson; no key, no retry."""
+"""The lower bound: aiohttp with a prepared body and headers, and orjson; no key, no retry."""
 
 import aiohttp
 import orjson

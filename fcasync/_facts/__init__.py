@@ -1,1 +1,1 @@
-"""What needs nothing else of the package: time, signatures, tables, money, redaction."""
+"""Modules that import nothing else of the package: time, signatures, tables, money, redaction."""

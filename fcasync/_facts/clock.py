@@ -1,4 +1,4 @@
-"""Time, sleep and dice for everyone: the only module that reads the real ones."""
+"""Time, sleep and randomness: the only module that reads the real ones."""
 
 import asyncio
 import random as _random
@@ -7,13 +7,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the rest of the package knows of time. All durations are in seconds."""
+    """The source of time and jitter for the whole package. All durations are in seconds."""
 
     def time(self) -> float:
         """Return the Unix time."""
 
     def monotonic(self) -> float:
-        """Return a time that never goes backwards; only differences mean something."""
+        """Return seconds that never go backwards; only differences have a meaning."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after *seconds*."""
@@ -23,7 +23,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time, the running loop's sleep and Python's dice."""
+    """The machine's time, the running loop's sleep and Python's random numbers."""
 
     # Bound once: each is called on the hot path of every request.
     time = staticmethod(_time.time)

@@ -3,26 +3,26 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-# Colours are inherited and lines are half transparent, so that dark and light themes both work.
+# Colours are inherited and lines are translucent, so that dark and light themes both work.
 _TABLE: Final = "border-collapse:collapse;color:inherit;background:transparent"
 _CAPTION: Final = "text-align:left;font-weight:600;padding:2px 8px;color:inherit"
-# On each cell, because Jupyter's own rules for cells are stronger than what is inherited.
+# Set on each cell, because Jupyter's rules for cells override inherited styles.
 _CELL: Final = (
     "text-align:left;vertical-align:top;white-space:pre-line;padding:2px 8px;"
     "border-bottom:1px solid rgba(128,128,128,.35)"
 )
 
 _UNBROKEN: Final = 40
-"""Characters that are kept on one line."""
+"""The most characters that are kept on one line."""
 
-# Not html.escape: importing html costs 2 ms, most of it for the names of entities.
+# Not html.escape: importing html takes 2 ms, most of it for the names of entities.
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 )
 
 
 def escape(text: str) -> str:
-    """Return *text* as it may stand between tags and in quoted attributes."""
+    """Return *text* escaped for use between tags and in quoted attributes."""
     return text.translate(_ESCAPES)
 
 
@@ -49,6 +49,6 @@ def _th(text: str, scope: str) -> str:
 
 
 def _td(text: str) -> str:
-    # An id, an instant or an amount that breaks in the middle is hard to read.
+    # An id, an instant or an amount is hard to read if it wraps.
     fold = "" if len(text) > _UNBROKEN else ";white-space:pre"
     return f'<td style="{_CELL}{fold}">{escape(text)}</td>'

@@ -1,4 +1,4 @@
-"""Amounts as people read them; Stripe sends minor units (https://docs.stripe.com/currencies)."""
+"""Amounts in the form that people read; Stripe sends minor units (https://docs.stripe.com/currencies)."""
 
 from collections.abc import Mapping
 

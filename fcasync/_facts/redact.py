@@ -1,34 +1,34 @@
-"""Keeping secrets out of reprs, logs, messages and pickles."""
+"""Keeps secrets out of reprs, logs, messages and pickles."""
 
 import re
 from typing import NoReturn, SupportsIndex
 
-# API keys, webhook secrets, a session's client secret, and whatever follows "Bearer" or "Basic".
-# A key may follow anything, such as the n of an escaped newline.
+# API keys, webhook secrets, a session's client secret, and anything after "Bearer" or "Basic".
+# A key may follow any character, such as the n of an escaped newline.
 _SECRETS = re.compile(
     r"((?:sk|rk|pk)_(?:org_)?(?:test|live)_|whsec_|fcsess_\w*?_secret_|\b(?:Bearer|Basic)\s+)[\w+/=.~-]+",
     re.IGNORECASE,
 )
-# Eight digits or more, blanks and hyphens between them, that are not the end of a UUID.
+# Eight digits or more, perhaps separated by blanks or hyphens, that are not the end of a UUID.
 _ACCOUNT_NUMBER = re.compile(
     r"(?<![0-9A-Za-z_])(?<![0-9a-f]{4}-)[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9A-Za-z]))"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 CUT = 500
-"""Longest text taken over from a peer into a message, in characters."""
+"""The most characters of a peer's text that a message quotes."""
 
 
 def redact(text: str) -> str:
-    """Return *text* without the secret part of keys, and long numbers as their last four digits."""
+    """Return *text* without the secret part of keys and all but the last four digits of numbers."""
     return _ACCOUNT_NUMBER.sub("••••", _SECRETS.sub(r"\1…", text))
 
 
 def printable(value: object, limit: int = CUT) -> str:
     """Return *value* as text that is safe to log: one line, cut, escaped and redacted."""
     text = value if isinstance(value, str) else repr(value)
-    # Twice the limit is enough to redact a key that straddles the cut. A number that is one in
-    # Python is an instant or an amount; account numbers have zeros to lose, and are strings.
+    # Twice the limit is enough to redact a key that straddles the cut. Real ints and floats are
+    # timestamps or amounts; account numbers arrive as strings.
     text = text if isinstance(value, int | float) else redact(text[: 2 * limit])
     if len(text) > limit:
         text = text[: limit - 1] + "…"
@@ -40,9 +40,9 @@ def _escape(match: re.Match[str]) -> str:
 
 
 class Hidden(str):
-    """A header's value that is sent like any other, and that no repr shows.
+    """The value of a header, which is sent like any other but shown by no repr.
 
-    Tracebacks with local variables print the headers in the frames of aiohttp.
+    Tracebacks with local variables would print the headers from the frames of aiohttp.
     """
 
     __slots__ = ()
@@ -51,12 +51,12 @@ class Hidden(str):
         return "'…'"
 
     def __getitem__(self, index: SupportsIndex | slice, /) -> str:
-        # rich cuts long strings before it shows them.
+        # rich shortens long strings by slicing before it shows them.
         return "…"
 
 
 class Secret:
-    """An API key that shows its kind and its last four characters, and nothing else.
+    """An API key that shows only its kind and its last four characters.
 
     It refuses to be pickled, so that it cannot travel in a job queue or a cache by accident.
     """
@@ -83,4 +83,4 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is not pickled; pass it to the other process yourself")
+        raise TypeError("an API key cannot be pickled; pass it to the other process yourself")

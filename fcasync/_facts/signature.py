@@ -7,7 +7,7 @@ import hmac
 def compute(payload: bytes, secret: str, timestamp: int) -> str:
     """Return the hexadecimal HMAC-SHA256 of ``{timestamp}.{payload}``.
 
-    The key is the whole secret string, its ``whsec_`` included
+    The key is the whole secret string, including ``whsec_``
     (https://docs.stripe.com/webhooks#verify-manually).
     """
     message = b"%d." % timestamp + payload

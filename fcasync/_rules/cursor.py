@@ -66,6 +66,4 @@ class Cursor:
             self._mark, self._steps, self._limit = position, 0, 2 * self._limit
 
     def _stuck(self, what: str) -> PaginationError:
-        error = PaginationError(f"{what} ({self._parameter}={self.position})")
-        error.cursor = self.position
-        return error
+        return PaginationError(f"{what} ({self._parameter}={self.position})", cursor=self.position)

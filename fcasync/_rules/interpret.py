@@ -45,15 +45,33 @@ def interpret(request: Request[T], answer: Answer) -> T:
         ProtocolError: The answer is not what the API promises.
     """
     if 200 <= answer.status < 300:
-        try:
-            return request.operation.decode(_parse(answer.body))
-        except ProtocolError as error:
-            raise _complete(error, request, answer) from error.__cause__
-        except ValueError as error:
-            raise _complete(_not_json(answer, error), request, answer) from error
+        return _value(request, answer)
     if answer.status < 400:
-        raise _complete(_not_final(answer), request, answer)
+        raise _protocol_error(_not_final(answer), request, answer)
     raise error_from(answer)
+
+
+def _value(request: Request[T], answer: Answer) -> T:
+    try:
+        value = request.operation.decode(_parse(answer.body))
+    except ProtocolError as error:
+        cause, sentence = error.__cause__, str(error)
+    except ValueError as error:
+        # The parser's own error holds the whole body.
+        cause, sentence = None, _not_json(answer, str(error))
+    else:
+        asked = request.object_id
+        if asked is None or getattr(value, "id", asked) == asked:
+            return value
+        cause, sentence = None, _crossed(asked, value)
+    raise _protocol_error(sentence, request, answer) from cause
+
+
+def _crossed(asked: str, value: Any) -> str:
+    return (
+        f"Stripe's answer is about {printable(value.id, 80)!r}, not {asked!r}: answers are crossed "
+        "on this connection, which is closed; is a proxy in between?"
+    )
 
 
 def _parse(body: bytes) -> object:
@@ -73,7 +91,7 @@ def _parse_leniently(body: bytes) -> object:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:
@@ -89,27 +107,29 @@ def _int(text: str) -> int:
     return int(text)
 
 
-def _complete(error: ProtocolError, request: Request[Any], answer: Answer) -> ProtocolError:
-    error.status = answer.status
-    error.body = text_of(answer.body)
-    error.request_id = _header(answer, "Request-Id")
-    error.may_have_executed = request.has_effect
-    return error
-
-
-def _not_json(answer: Answer, cause: ValueError) -> ProtocolError:
-    kind = answer.headers.get("Content-Type", "no content type")
+def _protocol_error(sentence: str, request: Request[Any], answer: Answer) -> ProtocolError:
     return ProtocolError(
-        f"Stripe's answer is not JSON ({printable(kind, 60)}): {printable(str(cause), 120)}; "
+        sentence,
+        status=answer.status,
+        body=text_of(answer.body),
+        request_id=request_id(answer.headers),
+        may_have_executed=request.has_effect,
+    )
+
+
+def _not_json(answer: Answer, reason: str) -> str:
+    kind = answer.headers.get("Content-Type", "no content type")
+    return (
+        f"Stripe's answer is not JSON ({printable(kind, 60)}): {printable(reason, 120)}; "
         "is a proxy or a captive portal in between?"
     )
 
 
-def _not_final(answer: Answer) -> ProtocolError:
+def _not_final(answer: Answer) -> str:
     if answer.status < 300 or answer.status == 304:
-        return ProtocolError(f"status {answer.status} is no answer to a request of fcasync's")
+        return f"unexpected status {answer.status}"
     target = answer.headers.get("Location", "nowhere")
-    return ProtocolError(
+    return (
         f"the server redirects ({answer.status}) to {printable(target, 120)}; Stripe never does, "
         "and fcasync does not follow: check base_url"
     )
@@ -122,22 +142,24 @@ def error_from(answer: Answer) -> APIStatusError:
     """
     fields = _error_fields(answer.body)
     status, error_type, code = answer.status, _text(fields, "type"), _text(fields, "code")
-    error = _error_class(status, error_type, code)(
+    cls = _error_class(status, error_type, code)
+    facts: dict[str, Any] = {}
+    if issubclass(cls, RateLimitError):
+        facts["reason"] = _header(answer, "Stripe-Rate-Limited-Reason")
+    return cls(
         _message(status, fields),
         status=status,
         type=error_type,
         code=code,
         param=_text(fields, "param"),
         doc_url=_text(fields, "doc_url"),
-        request_id=_header(answer, "Request-Id"),
+        request_id=request_id(answer.headers),
         idempotent_replayed=is_replay(answer.headers),
         body=text_of(answer.body),
+        headers=CIMultiDict(answer.headers),  # unlike its proxy, this survives pickling
+        retryable=_is_retryable(cls, status, answer.headers.get("Stripe-Should-Retry")),
+        **facts,
     )
-    error.headers = CIMultiDict(answer.headers)  # unlike its proxy, this survives pickling
-    error.retryable = _is_retryable(error, answer.headers.get("Stripe-Should-Retry"))
-    if isinstance(error, RateLimitError):
-        error.reason = _header(answer, "Stripe-Rate-Limited-Reason")
-    return error
 
 
 def _error_class(status: int, error_type: str | None, code: str | None) -> type[APIStatusError]:
@@ -149,13 +171,13 @@ def _error_class(status: int, error_type: str | None, code: str | None) -> type[
     return _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequestError)
 
 
-def _is_retryable(error: APIStatusError, advice: str | None) -> bool:
+def _is_retryable(cls: type[APIStatusError], status: int, advice: str | None) -> bool:
     # Stripe's word counts only in its exact spelling, as in the official SDKs.
     if advice in ("true", "false"):
         return advice == "true"
-    if isinstance(error, IdempotencyError):
+    if issubclass(cls, IdempotencyError):
         return False
-    return isinstance(error, RateLimitError) or error.status in RETRYABLE_STATUSES
+    return issubclass(cls, RateLimitError) or status in RETRYABLE_STATUSES
 
 
 def _error_fields(body: bytes) -> Mapping[str, Any]:
@@ -179,6 +201,12 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 
 def _message(status: int, fields: Mapping[str, Any]) -> str:
     return _text(fields, "message") or f"Stripe answered {status} without saying why"
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return Stripe's ``req_...`` id as text that is safe to log; None where there is none."""
+    value = headers.get("Request-Id")
+    return None if value is None else printable(value, 255)
 
 
 def is_replay(headers: Mapping[str, str]) -> bool:

@@ -1,49 +1,25 @@
-"""Staying under Stripe's rate limits, known or not: no clock, no loop, no dice.
+"""Staying under Stripe's rate limits, known or not: no clock, no loop, no random numbers.
 
-A :class:`Pace` hands out slots. It starts open, or (bulk) in slow start, and learns the limit from
-the 429s that come back::
-
-    open ──429──▶ cubic            slow start ──429──▶ cubic ◀──429 (x 0.85)──┐
-                                                        └─────────────────────┘
-
-All times are seconds of one monotonic clock that the caller reads; all rates are requests a second.
+A :class:`Pace` says when the next request may be sent (:mod:`~fcasync._rules.slots`), how fast
+(:mod:`~fcasync._rules.learner`) and how many at once (:mod:`~fcasync._rules.in_flight`).
+All times are seconds of one monotonic clock that the caller reads; rates are requests a second.
 """
 
-import heapq
 import math
-from collections.abc import Iterator
 from threading import Lock
+from typing import Optional
 
 import attrs
 
+from fcasync._rules.in_flight import InFlight
+from fcasync._rules.learner import HOLD, START_RATE, Learner
+from fcasync._rules.slots import Slots
 from fcasync.errors import InvalidArgumentError, describe
 
-START_RATE = 5.0
-"""Where slow start begins: a fifth of the lowest limit that Stripe documents."""
-FIRST_CUT = 0.6
-"""Slow start overshoots by up to a factor of two, so its end is cut deeper than later ones."""
-CUT = 0.85
-"""CUBIC's beta for TCP is 0.7 (RFC 9438); a bucket with a burst forgives more than a router."""
-SCALE = 0.4
-"""CUBIC's C (RFC 9438, section 5)."""
-CUT_PAUSE = 0.5
-"""Shortest time between two cuts, so that one full bucket is answered by one cut."""
-HOLD = 0.1
-"""Seconds of silence after a cut: they fill the bucket, also for others on the same key."""
-WINDOW = 0.5
-"""How long the use of the rate is measured before the rate may grow."""
+WINDOW = 0.25
+"""Seconds over which the use of the rate is measured before the rate may grow."""
 USED = 0.7
-"""A rate that nobody asks for proves nothing: it grows only while this part of it is used."""
-SLOWEST = 0.5
-"""The rate never falls below this, so that good news is noticed."""
-CATCH_UP = 0.05
-"""Seconds of slots that a paced sender may make up for when its loop was late."""
-MAX_PACES = 4096
-"""Paces kept by one limiter; a platform may act for any number of connected accounts."""
-
-# Stripe-Rate-Limited-Reason: the other values (global-rate, endpoint-rate, global-concurrency,
-# endpoint-concurrency) all mean "fewer requests"; this one means "not this object just now".
-_NOT_THE_RATE = "resource-specific"
+"""A rate without demand proves nothing: it grows only while this share of it is used."""
 
 
 def _positive(limits: "Limits", field: "attrs.Attribute[float | None]", value: object) -> None:
@@ -71,122 +47,130 @@ class Limits:
     """Most requests at once after a quiet spell, at least 1; None spaces them evenly."""
 
 
-def cubic(good: float, low: float, seconds: float, scale: float = SCALE) -> float:
-    """Return CUBIC's rate, *seconds* after a cut from *good* to *low*.
-
-    It climbs back to *good* fast, lingers there, then probes beyond it ever faster
-    (RFC 9438, section 4.2).
-    """
-    plateau = math.cbrt((good - low) / scale)
-    offset = seconds - plateau
-    return scale * offset * offset * offset + good
-
-
 class Pace:
     """The rate of one operation on one connected account.
 
-    The caller takes a slot, waits as long as it is told, sends, and says how it went::
+    The caller takes a slot, waits for it, sends, and reports the end::
 
         wait = pace.reserve(now)
         ...
         pace.answered(sent_at, now, limited=response.status == 429, reason=reason)
 
-    Safe to share between threads.
+    A request that ends without an answer is reported by :meth:`lost`, a slot that is not used by
+    :meth:`release`. Safe to share between threads.
+
+    Args:
+        limits: The ceilings.
+        tenant: The pace of all operations of the account, for 429s that are about all of them.
     """
 
     __slots__ = (
+        "__weakref__",
         "_accepted",
-        "_ceiling",
-        "_cut_at",
-        "_free",
-        "_good",
-        "_grown",
-        "_interval",
-        "_learners",
-        "_limits",
+        "_learner",
         "_lock",
-        "_low",
-        "_next",
-        "_passed",
-        "_rate",
         "_sent",
+        "_served",
+        "_slots",
         "_window",
         "_window_ends",
+        "in_flight",
+        "is_free",
+        "tenant",
     )
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-        self._ceiling = self._limits.max_rate or math.inf
-        self._good: float | None = None
-        self._low = 0.0
-        self._learners = 0
-        self._grown = 0.0  # seconds of growth since slow start began or since the last cut
-        self._cut_at = -math.inf
-        self._next = -math.inf
-        self._free: list[float] = []
+    def __init__(self, limits: Limits | None = None, tenant: Optional["Pace"] = None) -> None:
+        limits = limits or Limits()
+        self.tenant = tenant
+        self.in_flight = InFlight()
+        self.is_free = limits.max_rate is None
+        """Whether a request may be sent at any time, as far as this pace is concerned."""
+        self._learner = Learner(limits.max_rate or math.inf)
+        self._slots = Slots(limits.burst)
         self._lock = Lock()
-        self._sent = self._accepted = 0
-        self._passed = 0.0
+        self._sent = self._accepted = 0  # in the present window
+        self._served = 0.0  # requests a second that were accepted in the window before
         self._window = self._window_ends = -math.inf
-        self._set_rate(math.inf)
 
     def __repr__(self) -> str:
         rate = "unlimited" if self.rate is None else f"{self.rate:.1f}/s"
-        learnt = "" if self._good is None else f", limit about {self._good:.0f}/s"
+        learnt = "" if self.limit is None else f", limit about {self.limit:.0f}/s"
         return f"<Pace {rate}{learnt}>"
 
     @property
     def rate(self) -> float | None:
-        """Slots handed out a second at present; None means without limit."""
-        return None if math.isinf(self._rate) else self._rate
+        """Slots a second at present; None means without limit."""
+        return None if math.isinf(self._learner.rate) else self._learner.rate
 
     @property
     def limit(self) -> float | None:
-        """The last rate that was known to be good when a 429 came; None before the first 429."""
-        return self._good
+        """The rate limit as learnt; None as long as it is unknown."""
+        return self._learner.limit
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more request may be in flight."""
+        tenant = self.tenant
+        return self.in_flight.has_room and (tenant is None or tenant.in_flight.has_room)
+
+    @property
+    def last_used(self) -> float:
+        """When the present window of measuring began."""
+        return self._window
 
     def reserve(self, now: float) -> float:
         """Take the next slot and return the seconds until it begins; 0.0 means now."""
         if now >= self._window_ends:
-            self._measure(now)
+            self._turn_window(now)
         self._sent += 1
-        if not self._interval:
+        self.in_flight.count += 1
+        tenant = self.tenant
+        if tenant is None:
+            return 0.0 if self.is_free else self._take(now)
+        tenant.in_flight.count += 1
+        if self.is_free and tenant.is_free:
             return 0.0
-        with self._lock:
-            slot = self._slot(now)
-            if self._free and slot == self._free[0]:
-                heapq.heappop(self._free)
-            else:
-                self._next = slot + self._interval
-        return max(slot - now, 0.0)
+        return max(self._take(now), tenant._take_as_tenant(now))
 
     def wait_for(self, now: float) -> float:
         """Return what :meth:`reserve` would, without taking the slot."""
-        if not self._interval:
-            return 0.0
+        tenant, learner = self.tenant, self._learner
+        wait = 0.0 if tenant is None or tenant.is_free else tenant.wait_for(now)
+        if math.isinf(learner.rate):
+            return wait
         with self._lock:
-            return max(self._slot(now) - now, 0.0)
+            slot = self._slots.peek(now, 1 / learner.rate, is_paced=not learner.is_open)
+        return max(slot - now, wait)
+
+    def most_until(self, now: float, end: float) -> float:
+        """Return how many slots could begin until *end* at best, however fast the rate grows."""
+        learner = self._learner
+        if math.isinf(learner.rate):
+            return math.inf
+        slack = self._slots.slack(1 / learner.rate, is_paced=not learner.is_open)
+        return learner.most_within(max(end - now, 0.0)) + slack + 1
 
     def release(self, slot: float) -> None:
         """Give back a slot that will not be used: the time at which it was to begin."""
         self._sent = max(self._sent - 1, 0)  # the window of measuring may be a new one
-        if self._interval:
+        self.lost()
+        if not math.isinf(self._learner.rate):
             with self._lock:
-                heapq.heappush(self._free, slot)
+                self._slots.give_back(slot)
 
-    def learn(self, start_rate: float = START_RATE) -> None:
-        """Pace from the first request on, in slow start from *start_rate*, if still open."""
-        self._learners += 1
-        if self._low == 0.0:
-            self._low, self._grown = start_rate, 0.0
-            self._set_rate(start_rate)
+    def learn(self, start_rate: float | None = None) -> None:
+        """Pace from the first request on, in slow start, if still open.
+
+        Args:
+            start_rate: Requests a second to begin with; None takes half of ``max_rate``, or 25.
+        """
+        self._learner.start(start_rate)
+        self._update()
 
     def unlearn(self) -> None:
         """Take one :meth:`learn` back: after the last, a pace that met no 429 is open again."""
-        self._learners -= 1
-        if not self._learners and self._good is None:
-            self._low = 0.0
-            self._set_rate(math.inf)
+        self._learner.stop()
+        self._update()
 
     def answered(
         self, sent_at: float, now: float, *, limited: bool, reason: str | None = None
@@ -197,110 +181,98 @@ class Pace:
             sent_at: When its request was sent.
             now: When the answer came.
             limited: Whether it was a 429.
-            reason: ``Stripe-Rate-Limited-Reason``; ``resource-specific`` is about one object, so
-                it does not slow the others.
+            reason: ``Stripe-Rate-Limited-Reason``: ``resource-specific`` is about one object and
+                slows nobody, ``global-*`` is about all operations of the account, and
+                ``*-concurrency`` about the requests in flight.
         """
+        self.lost()
+        tenant = self.tenant
         if not limited:
-            self._accepted += 1
-        elif reason != _NOT_THE_RATE and sent_at > self._cut_at and now >= self._cut_at + CUT_PAUSE:
-            self._cut(now)
+            self._count(sent_at, now, limited=False)
+            if tenant is not None and not tenant.is_free:
+                tenant._count(sent_at, now, limited=False)
+            return
+        reason = reason or ""
+        scope = tenant if tenant is not None and reason.startswith("global-") else self
+        if reason.endswith("-concurrency"):
+            scope.in_flight.refused()
+            scope._update()
+        else:
+            scope._count(sent_at, now, limited=reason != "resource-specific")
+
+    def lost(self) -> None:
+        """Take note of a request that ended without an answer."""
+        self.in_flight.end()
+        if self.tenant is not None:
+            self.tenant.in_flight.end()
 
     def idle(self, now: float) -> bool:
         """Tell whether nothing is lost by forgetting this pace."""
-        return self._low == 0.0 and (not self._interval or self._next <= now)
+        learner = self._learner
+        is_quiet = math.isinf(learner.rate) or self._slots.are_free(now)
+        is_alone = self.tenant is None or self.tenant.is_free
+        return learner.is_open and is_quiet and is_alone and self.in_flight.bound is None
 
-    @property
-    def last_used(self) -> float:
-        """When the present window of measuring began."""
-        return self._window
+    def _take(self, now: float) -> float:
+        learner = self._learner
+        if math.isinf(learner.rate):
+            return 0.0
+        with self._lock:
+            if learner.slow_down(now):
+                self._conclude(now)
+            slot = self._slots.take(now, 1 / learner.rate, is_paced=not learner.is_open)
+            if learner.probe is not None and learner.probe.covers(max(slot, now)):
+                learner.probe.sent += 1
+        return max(slot - now, 0.0)
 
-    def _slot(self, now: float) -> float:
-        while self._free and self._free[0] < now:
-            heapq.heappop(self._free)
-        behind = max(self._next, now - self._slack())
-        return min(behind, self._free[0]) if self._free else behind
+    def _take_as_tenant(self, now: float) -> float:
+        """Take a slot for one of the account's operations, which has counted the request."""
+        if self.is_free:
+            return 0.0
+        if now >= self._window_ends:
+            self._turn_window(now)
+        self._sent += 1
+        return self._take(now)
 
-    def _slack(self) -> float:
-        """Return how far in the past an unused slot may still be taken."""
-        burst = self._limits.burst
-        if burst is not None:
-            return (burst - 1) * self._interval
-        return CATCH_UP if self._low else 0.0
+    def _count(self, sent_at: float, now: float, *, limited: bool) -> None:
+        learner = self._learner
+        if not limited:
+            self._accepted += 1
+            self.in_flight.accepted()
+            if learner.probe is None:
+                return
+        with self._lock:
+            if learner.probe is not None:
+                if learner.answered(sent_at, now, limited=limited):
+                    self._conclude(now)
+            elif limited and learner.is_open:
+                learner.close(now, self._served_so_far(now))
+                self._slots.rearrange(now, 1 / learner.rate, HOLD)
+                self._update()
+            elif limited:
+                learner.refused(sent_at, now)
 
-    def _set_rate(self, rate: float) -> None:
-        self._rate = min(max(rate, SLOWEST), self._ceiling)
-        self._interval = 1 / self._rate
+    def _conclude(self, now: float) -> None:
+        was_cut = self._learner.conclude(now)
+        self._slots.rearrange(now, 1 / self._learner.rate, HOLD if was_cut else 0.0)
+        self._begin_window(now)
 
-    def _measure(self, now: float) -> None:
+    def _update(self) -> None:
+        self.is_free = math.isinf(self._learner.rate) and self.in_flight.bound is None
+
+    def _turn_window(self, now: float) -> None:
         """Close the window of measuring: the rate grows if it was used."""
         elapsed = now - self._window
-        self._passed = self._accepted / elapsed
-        if self._low and self._sent >= USED * self._rate * elapsed:
-            self._grown += elapsed
-            self._set_rate(self._target())
+        self._served = self._accepted / elapsed
+        if self._sent >= USED * self._learner.rate * elapsed:
+            self._learner.grow(elapsed, self._served)
+        self._begin_window(now)
+
+    def _begin_window(self, now: float) -> None:
         self._sent = self._accepted = 0
         self._window, self._window_ends = now, now + WINDOW
 
-    def _target(self) -> float:
-        if self._good is None:
-            # As in TCP, only what came back makes it grow: slow answers make for a slow start.
-            return min(self._low * math.exp2(self._grown), max(2 * self._passed, self._rate))
-        return cubic(self._good, self._low, self._grown)
-
-    def _cut(self, now: float) -> None:
-        if self._low and self._good is not None:
-            self._good = self._rate
-            self._set_rate(self._rate * CUT)
-        else:
-            rate = self._rate if self._low else self._seen(now)
-            self._set_rate(rate * FIRST_CUT)
-            self._good = self._rate
-        self._low = self._rate
-        self._grown = 0.0
-        self._cut_at = now
-        self._next = max(self._next, now + HOLD)
-
-    def _seen(self, now: float) -> float:
-        """Return the rate at which an open pace was served, at least START_RATE."""
+    def _served_so_far(self, now: float) -> float:
+        """Return the rate at which an open pace was served."""
         present = self._accepted / max(now - self._window, WINDOW)
-        return max(present, self._passed, START_RATE)
-
-
-class Limiter:
-    """One :class:`Pace` for each connected account and operation; at most MAX_PACES of them.
-
-    Safe to share between threads.
-    """
-
-    __slots__ = ("_limits", "_lock", "_paces")
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-        self._lock = Lock()
-        self._paces: dict[tuple[str | None, str], Pace] = {}
-
-    def __len__(self) -> int:
-        return len(self._paces)
-
-    def pace(self, stripe_account: str | None, operation: str) -> Pace:
-        """Return the pace of *operation* on behalf of *stripe_account* (None: the key's own)."""
-        key = (stripe_account, operation)
-        return self._paces.get(key) or self._add(key)
-
-    def _add(self, key: tuple[str | None, str]) -> Pace:
-        with self._lock:
-            if len(self._paces) >= MAX_PACES:
-                self._forget()
-            return self._paces.setdefault(key, Pace(self._limits))
-
-    def _forget(self) -> None:
-        """Drop what learnt nothing; if that is not half of all, the longest unused as well."""
-        now = max(pace.last_used for pace in self._paces.values())
-        for key in list(self._idle(now)):
-            del self._paces[key]
-        by_use = sorted(self._paces, key=lambda key: self._paces[key].last_used)
-        for key in by_use[: max(0, len(by_use) - MAX_PACES // 2)]:
-            del self._paces[key]
-
-    def _idle(self, now: float) -> Iterator[tuple[str | None, str]]:
-        return (key for key, pace in self._paces.items() if pace.idle(now))
+        return max(present, self._served, START_RATE)

@@ -1,11 +1,11 @@
 """From a call to the bytes of its request: pure, and done once per call, not once per attempt."""
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from fcasync._facts.random_keys import new_key
 from fcasync._facts.redact import Hidden, Secret
 from fcasync._rules import checks, form
 from fcasync._rules.retry import RetryPolicy
@@ -31,20 +31,27 @@ class Operation(Generic[T]):
     decode: Callable[[object], T]
     """Structures the parsed answer; raises ProtocolError."""
     prefix: str = attrs.field(init=False)
+    """The path up to the id."""
     suffix: str = attrs.field(init=False)
+    """The path behind the id."""
     id_name: str = attrs.field(init=False)
+    """What the id is called in messages; empty for a path without one."""
 
-    def __attrs_post_init__(self) -> None:
-        prefix, _, rest = self.route.partition("{")
-        id_name, _, suffix = rest.partition("}")
-        for name, value in (("prefix", prefix), ("suffix", suffix), ("id_name", id_name)):
-            object.__setattr__(self, name, value)
+    @prefix.default
+    def _prefix(self) -> str:
+        return self.route.partition("{")[0]
 
-    def path(self, object_id: object = None) -> str:
-        """Return the path for *object_id*, which is checked."""
-        if not self.id_name:
-            return self.prefix
-        return f"{self.prefix}{checks.object_id(object_id, self.id_name)}{self.suffix}"
+    @suffix.default
+    def _suffix(self) -> str:
+        return self.route.partition("}")[2]
+
+    @id_name.default
+    def _id_name(self) -> str:
+        return self.route.partition("{")[2].partition("}")[0]
+
+    def path(self, object_id: str | None) -> str:
+        """Return the path for *object_id*, which was checked."""
+        return f"{self.prefix}{object_id}{self.suffix}" if self.id_name else self.prefix
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +68,16 @@ class Options:
     stripe_version: str = API_VERSION
     extra_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     get_headers: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
+    """Every header of a GET but those of the connection."""
     post_headers: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
+    """The same of a POST, without its idempotency key."""
+    get_head: Hidden = attrs.field(init=False, repr=False, eq=False)
+    """What follows the target of a GET on the wire, to the end of the head."""
+    post_head: Hidden = attrs.field(init=False, repr=False, eq=False)
+    """The same of a POST, up to the value of its ``Idempotency-Key``."""
 
-    def __attrs_post_init__(self) -> None:
+    @get_headers.default
+    def _get_headers(self) -> Mapping[str, str]:
         common = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -76,9 +90,24 @@ class Options:
             common["Stripe-Account"] = self.stripe_account
         if self.stripe_context is not None:
             common["Stripe-Context"] = self.stripe_context
-        post = common | {"Content-Type": "application/x-www-form-urlencoded"}
-        object.__setattr__(self, "get_headers", common)
-        object.__setattr__(self, "post_headers", post)
+        return common
+
+    @post_headers.default
+    def _post_headers(self) -> Mapping[str, str]:
+        return {**self.get_headers, "Content-Type": "application/x-www-form-urlencoded"}
+
+    @get_head.default
+    def _get_head(self) -> Hidden:
+        return Hidden(f"{self._head(self.get_headers)}\r\n")
+
+    @post_head.default
+    def _post_head(self) -> Hidden:
+        return Hidden(f"{self._head(self.post_headers)}Idempotency-Key: ")
+
+    def _head(self, headers: Mapping[str, str]) -> Hidden:
+        host = self.base_url.split("/", 3)[2]
+        lines = "".join(f"{name}: {value!s}\r\n" for name, value in headers.items())
+        return Hidden(f" HTTP/1.1\r\nHost: {host}\r\n{lines}")
 
     @property
     def acting_for(self) -> str | None:
@@ -95,16 +124,28 @@ class Request(Generic[T]):
     path: str
     """Below the base URL."""
     query: str
-    headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes | None
     idempotency_key: str | None = None
+    object_id: str | None = None
+    """The id in the path: an answer about another object is not the answer to this request."""
     _call: Call | None = attrs.field(default=None, init=False, repr=False, eq=False)
+
+    @property
+    def target(self) -> str:
+        """The path and the query, encoded."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def url(self) -> str:
         """The whole URL, encoded."""
-        url = self.options.base_url + self.path
-        return f"{url}?{self.query}" if self.query else url
+        return self.options.base_url + self.target
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Every header but those of the connection."""
+        if self.idempotency_key is None:
+            return self.options.get_headers
+        return {**self.options.post_headers, "Idempotency-Key": self.idempotency_key}
 
     @property
     def has_effect(self) -> bool:
@@ -139,24 +180,22 @@ def build(
     Raises:
         InvalidArgumentError: The id, the key or a parameter is not what Stripe could accept.
     """
-    path = operation.path(object_id)
+    checked_id = checks.object_id(object_id, operation.id_name) if operation.id_name else None
+    path = operation.path(checked_id)
     if params and type(params.get("expand")) is str:
         raise InvalidArgumentError("expand must be a list such as ['ownership'], not a string")
     encoded = form.encode(params) if params else ""
     if operation.method == "GET":
-        return Request(operation, options, path, encoded, options.get_headers, None)
+        return Request(operation, options, path, encoded, None, None, checked_id)
     if idempotency_key is None:
         idempotency_key = new_key()
     else:
         idempotency_key = checks.idempotency_key(idempotency_key)
-    headers = {**options.post_headers, "Idempotency-Key": idempotency_key}
-    return Request(operation, options, path, "", headers, encoded.encode(), idempotency_key)
+    return Request(operation, options, path, "", encoded.encode(), idempotency_key, checked_id)
 
 
-def new_key() -> str:
-    """Return a random UUID of version 4, at a third of the cost of ``str(uuid.uuid4())``."""
-    digits = os.urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+def _keep() -> None:
+    """Do nothing: there is no connection behind this answer."""
 
 
 @attrs.define  # not frozen, which would triple what making one costs
@@ -167,6 +206,8 @@ class Answer:
     headers: Mapping[str, str]
     """Looked up without regard to case."""
     body: bytes = attrs.field(repr=False)
+    discard: Callable[[], None] = attrs.field(default=_keep, repr=False, eq=False)
+    """Closes the connection that it came over, so that nothing else is read from it."""
 
 
 @attrs.frozen(kw_only=True)

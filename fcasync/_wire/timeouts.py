@@ -16,19 +16,19 @@ class Watch:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._running: set[Limit] = set()
+        self._running: set[Timeout] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
-    def add(self, limit: "Limit") -> None:
-        """Watch *limit* from now on."""
-        self._running.add(limit)
-        if limit.ends < self._rings_at:
-            self._set(limit.ends)
+    def add(self, timeout: "Timeout") -> None:
+        """Watch *timeout* from now on."""
+        self._running.add(timeout)
+        if timeout.ends < self._rings_at:
+            self._set(timeout.ends)
 
-    def discard(self, limit: "Limit") -> None:
-        """Watch *limit* no longer."""
-        self._running.discard(limit)
+    def discard(self, timeout: "Timeout") -> None:
+        """Watch *timeout* no longer."""
+        self._running.discard(timeout)
 
     def _set(self, when: float) -> None:
         if self._timer is not None:
@@ -38,15 +38,15 @@ class Watch:
 
     def _ring(self) -> None:
         now, first = self.loop.time(), math.inf
-        for limit in self._running:
-            if limit.ends <= now:
-                limit.expire()
+        for timeout in self._running:
+            if timeout.ends <= now:
+                timeout.expire()
             else:
-                first = min(first, limit.ends)
+                first = min(first, timeout.ends)
         self._set(first)
 
 
-class Limit:
+class Timeout:
     """A block that raises TimeoutError when it takes too long.
 
     It cancels its task the way ``asyncio.timeout`` does, so that the two can be nested and so

@@ -1,5 +1,6 @@
 """Jobs over any number of accounts: ``client.bulk``."""
 
+from fcasync._facts.public import show_as
 from fcasync.bulk._bulk import Bulk
 from fcasync.bulk._journal.rows import read_journal
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
@@ -15,3 +16,5 @@ __all__ = [
     "Report",
     "read_journal",
 ]
+
+show_as(__name__, __all__, globals())

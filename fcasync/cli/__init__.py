@@ -21,10 +21,10 @@ Examples:
 def cli() -> None:
     """Stripe Financial Connections from the shell.
 
-    The key comes from --api-key or STRIPE_API_KEY; with --sandbox, which comes after the command,
-    none is needed.
+    The API key comes from --api-key or STRIPE_API_KEY. No key is needed with --sandbox, which goes
+    after the command.
 
-    Exit codes: 0 all well, 1 something failed, 2 usage, 3 authentication, 130 interrupted.
+    Exit codes: 0 success, 1 something failed, 2 usage, 3 authentication, 130 interrupted.
     """
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: connection options, the client they open, exit codes."""
+"""The parts that all commands share: connection options, the client, and exit codes."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ class Command(click.Command):
     """A command whose bare ``--sandbox`` never swallows the argument after it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give a bare ``--sandbox`` its default number of accounts."""
+        """Replace a bare ``--sandbox`` by one with the default number of accounts."""
         default = f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}"
         return super().parse_args(ctx, [default if arg == "--sandbox" else arg for arg in args])
 
@@ -59,10 +59,12 @@ class Connection:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Client]:
-        """Open a client, and the sandbox it talks to if one was asked for."""
+        """Open a client, and the sandbox it talks to if there is one."""
         if self.sandbox is None:
             if self.api_key is None and not os.environ.get("STRIPE_API_KEY"):
-                raise Failure("no API key; give --api-key or STRIPE_API_KEY, or --sandbox", USAGE)
+                raise Failure(
+                    "no API key; pass --api-key, set STRIPE_API_KEY, or use --sandbox", USAGE
+                )
             async with self._client(self.api_key, self.base_url) as client:
                 yield client
             return
@@ -79,16 +81,20 @@ class Connection:
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where requests go, as one ``connection`` argument."""
 
-    @click.option("--api-key", metavar="KEY", help="Secret or restricted key; else STRIPE_API_KEY.")
     @click.option(
-        "--base-url", metavar="URL", help="Where the API is; else STRIPE_API_BASE, else Stripe."
+        "--api-key", metavar="KEY", help="Secret or restricted key (default: $STRIPE_API_KEY)."
     )
-    @click.option("--stripe-account", metavar="ACCT", help="Act for this connected account.")
+    @click.option(
+        "--base-url",
+        metavar="URL",
+        help="Base URL of the API (default: $STRIPE_API_BASE or Stripe).",
+    )
+    @click.option("--stripe-account", metavar="ACCT", help="Connected account to act for.")
     @click.option(
         "--sandbox",
         type=click.IntRange(min=0),
         metavar="[=N]",
-        help=f"Talk to a sandbox of N accounts ({DEFAULT_SANDBOX_ACCOUNTS}) made for this command.",
+        help=f"Use a temporary sandbox with N accounts (default: {DEFAULT_SANDBOX_ACCOUNTS}).",
     )
     @wraps(command)
     def with_connection(
@@ -99,7 +105,9 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         if sandbox is not None and (api_key or base_url):
-            raise click.UsageError("--sandbox brings its own key and URL; drop the others")
+            raise click.UsageError(
+                "--sandbox has its own key and URL; drop --api-key and --base-url"
+            )
         connection = Connection(
             api_key=api_key, base_url=base_url, stripe_account=stripe_account, sandbox=sandbox
         )
@@ -120,7 +128,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Failure("interrupted", INTERRUPTED) from None
         except BrokenPipeError:
-            # `fcasync accounts list | head` is no mistake; keep Python from complaining at exit.
+            # `fcasync accounts list | head` is not an error; keep Python from complaining at exit.
             sys.stderr.close()
             sys.exit(OK)
         except OSError as error:
@@ -135,7 +143,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
 
 
 def exit_code(error: FCError) -> int:
-    """Return the exit code that *error* ends a command with."""
+    """Return the exit code of a command that ends with *error*."""
     if isinstance(error, InvalidArgumentError):
         return USAGE
     if isinstance(error, AuthenticationError | PermissionDeniedError):
@@ -143,15 +151,15 @@ def exit_code(error: FCError) -> int:
     return SOME_FAILED
 
 
-def features_option(*known: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add ``--features a,b``, limited to what the operation *knows*."""
+def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--features a,b``, limited to the features that the operation supports."""
 
     def parse(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
         words = [word.strip() for word in value.split(",") if word.strip()]
-        unknown = [word for word in words if word not in known]
+        unknown = [word for word in words if word not in supported]
         if unknown or not words:
-            wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature given"
-            raise click.BadParameter(f"{wrong}; choose from {', '.join(known)}")
+            wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature named"
+            raise click.BadParameter(f"{wrong}; choose from {', '.join(supported)}")
         return words
 
     return click.option(
@@ -159,5 +167,5 @@ def features_option(*known: str) -> Callable[[Callable[..., Any]], Callable[...,
         required=True,
         callback=parse,
         metavar="NAMES",
-        help=f"{', '.join(known)}; several are joined by commas." if known[1:] else f"{known[0]}.",
+        help=f"Comma-separated list of: {', '.join(supported)}.",
     )

@@ -24,7 +24,7 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(FORMATS),
         default="table",
         metavar="FORMAT",
-        help="table (default), json, jsonl or csv.",
+        help="Output format: table, json, jsonl or csv (default: table).",
     )(command)
 
 
@@ -35,7 +35,7 @@ class Writer(Protocol):
         """Print one object, now or when closed."""
 
     def close(self) -> None:
-        """Print what is left."""
+        """Print what has not been printed yet."""
 
 
 def writer(output: str, columns: Sequence[Column]) -> Writer:
@@ -52,7 +52,7 @@ class _JsonLines:
         click.echo(orjson.dumps(as_json(item)))
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Do nothing: every item has been printed."""
 
 
 class _Json:
@@ -85,7 +85,7 @@ def as_json(item: Any) -> Any:
 
 
 def when(instant: datetime | None) -> str:
-    """Return an instant as people read it, in UTC."""
+    """Return *instant* in UTC, in a form that people read."""
     return "" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
 
 

@@ -15,7 +15,7 @@ LINE_EVERY = 10.0
 
 @asynccontextmanager
 async def shown(run: BulkRun, name: str) -> AsyncIterator[None]:
-    """Show how *run* gets on, for as long as the context is open."""
+    """Show the progress of *run* while the context is open."""
     console = Console(stderr=True)
     if console.is_terminal:
         watching = bar.draw(bar.make(console), name, lambda: run.progress)

@@ -1,4 +1,4 @@
-"""A table on stdout that never cuts an id: in a narrow terminal whole columns go instead."""
+"""A table on stdout that never cuts an id: a narrow terminal shows fewer columns instead."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from rich.console import Console
 
 GAP = "  "
 LONGEST = 40
-"""Cells that a terminal shows of one value; ids are shorter."""
+"""The most terminal cells that one value takes; ids are shorter."""
 
 
 @attrs.frozen
@@ -20,7 +20,7 @@ class Column:
     name: str
     read: Callable[[Any], str]
     rank: int = 0
-    """Of columns that do not fit, the one with the highest rank goes first; 0 always stays."""
+    """Columns that do not fit are dropped, the highest rank first; rank 0 always stays."""
     is_number: bool = False
 
 
@@ -36,9 +36,9 @@ class Table:
         self._rows.append([_printable(column.read(item)) for column in self._columns])
 
     def close(self) -> None:
-        """Print it; a file or a pipe gets every column whole."""
+        """Print the table; in a file or a pipe no column is cut or dropped."""
         if not self._rows:
-            click.echo("nothing found", err=True)
+            click.echo("no results", err=True)
             return
         console = Console(highlight=False)
         if console.is_terminal:
@@ -63,7 +63,7 @@ class Table:
 
 
 def fitting(ranks: Sequence[int], widths: Sequence[int], room: int | None) -> list[int]:
-    """Return the indices of the columns to show in *room* cells; None is room for all."""
+    """Return the indices of the columns to show in *room* cells; None means that all fit."""
     shown = list(range(len(widths)))
     while room is not None and sum(widths[index] + len(GAP) for index in shown) - len(GAP) > room:
         least = max(shown, key=lambda index: ranks[index])
@@ -74,7 +74,7 @@ def fitting(ranks: Sequence[int], widths: Sequence[int], room: int | None) -> li
 
 
 def _printable(text: str) -> str:
-    # Banks and merchants choose some of these texts; none of them may steer the terminal.
+    # Banks and merchants choose some of these texts, which must not control the terminal.
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 

@@ -24,11 +24,13 @@ def accounts() -> None:
 
 
 @accounts.command("list", cls=Command)
-@click.option("--customer", metavar="CUS", help="Only those of this customer.")
-@click.option("--account", metavar="ACCT", help="Only those of this connected account.")
-@click.option("--session", metavar="FCSESS", help="Only those linked in this session.")
+@click.option("--customer", metavar="CUS", help="Only accounts of this customer.")
+@click.option("--account", metavar="ACCT", help="Only accounts held by this connected account.")
+@click.option("--session", metavar="FCSESS", help="Only accounts linked in this session.")
 @click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts.")
-@click.option("--reverse", is_flag=True, help="Oldest first; reads the whole list before.")
+@click.option(
+    "--reverse", is_flag=True, help="Oldest first (reads the whole list before printing)."
+)
 @output_option
 @connection_options
 @runs_async
@@ -43,14 +45,14 @@ async def list_accounts(
 ) -> None:
     """List accounts, newest first."""
     if customer and account:
-        raise click.UsageError("give --customer or --account, not both")
+        raise click.UsageError("use either --customer or --account, not both")
     holder: Any = {"customer": customer, "account": account} if customer or account else None
     async with connection.open() as client:
-        found = client.accounts.list(
+        newest = client.accounts.list(
             account_holder=holder, session=session, max_items=None if reverse else max_items
         )
         out = writer(output, ACCOUNT_COLUMNS)
-        async for item in _oldest_first(found, max_items) if reverse else found:
+        async for item in _oldest_first(newest, max_items) if reverse else newest:
             out.write(item)
         out.close()
 
@@ -72,7 +74,7 @@ async def retrieve(connection: Connection, account_id: str, output: str) -> None
 @connection_options
 @runs_async
 async def disconnect(connection: Connection, account_id: str, output: str) -> None:
-    """End the access to an account, for good."""
+    """Permanently end the access to an account."""
     async with connection.open() as client:
         _show(await client.accounts.disconnect(account_id), output)
 
@@ -85,7 +87,7 @@ async def disconnect(connection: Connection, account_id: str, output: str) -> No
 async def owners(connection: Connection, account_id: str, output: str) -> None:
     """List an account's owners.
 
-    As of its last refresh with --features ownership.
+    The data is that of the last refresh with --features ownership.
     """
     async with connection.open() as client:
         account = await client.accounts.retrieve(account_id)
@@ -102,16 +104,16 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
 @accounts.command(cls=Command)
 @click.argument("account_id", metavar="ID")
 @features_option("balance", "ownership", "transactions")
-@click.option("--wait", is_flag=True, help="Wait until the bank has answered, 60 s at most.")
+@click.option("--wait", is_flag=True, help="Wait up to 60 s for the bank's answer.")
 @output_option
 @connection_options
 @runs_async
 async def refresh(
     connection: Connection, account_id: str, features: list[str], wait: bool, output: str
 ) -> None:
-    """Read an account's data from its bank again.
+    """Refresh an account's data from its bank.
 
-    Prints the account as it is then: still pending, unless --wait was given.
+    Prints the account afterwards; without --wait, the refresh is still pending.
     """
     async with connection.open() as client:
         call = client.accounts.refresh_and_wait if wait else client.accounts.refresh
@@ -127,7 +129,7 @@ async def refresh(
 async def subscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """Have Stripe refresh an account by itself from now on."""
+    """Make Stripe refresh an account automatically from now on."""
     async with connection.open() as client:
         _show(await client.accounts.subscribe(account_id, features=features), output)
 
@@ -141,14 +143,16 @@ async def subscribe(
 async def unsubscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """Have Stripe no longer refresh an account by itself."""
+    """Stop Stripe from refreshing an account automatically."""
     async with connection.open() as client:
         _show(await client.accounts.unsubscribe(account_id, features=features), output)
 
 
-async def _oldest_first(found: Paginator[Account], max_items: int | None) -> AsyncIterator[Account]:
-    # Stripe walks backwards only from an id that is known, so the far end is found by walking.
-    for item in (await found.collect())[::-1][:max_items]:
+async def _oldest_first(
+    newest: Paginator[Account], max_items: int | None
+) -> AsyncIterator[Account]:
+    # Stripe walks backwards only from a known id, so the oldest account is found by walking.
+    for item in (await newest.collect())[::-1][:max_items]:
         yield item
 
 

@@ -49,7 +49,7 @@ OUTCOME_COLUMNS = (
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Which accounts to refresh; just one of the ways is used."""
+    """Which accounts to refresh; exactly one of the ways to name them is used."""
 
     ids: tuple[str, ...]
     file: str | None
@@ -58,16 +58,16 @@ class Source:
     failed_only: bool
 
     def check(self) -> None:
-        """Refuse no source, and more than one."""
+        """Check that there is exactly one source."""
         if sum(map(bool, (self.ids, self.file, self.everything, self.failed_only))) != 1:
             raise click.UsageError(
                 "choose exactly one of: account ids, --from FILE, --all, --failed-only"
             )
         if self.failed_only and not self.journal:
-            raise click.UsageError("--failed-only reads the failures from --journal")
+            raise click.UsageError("--failed-only needs --journal, which holds the failures")
 
     def accounts(self, client: Client) -> Iterable[str] | AsyncIterable[str | Account]:
-        """Return the accounts, read only as fast as they are worked off."""
+        """Return the accounts, consumed only as fast as they are processed."""
         if self.file is not None:
             return read_ids(self.file)
         if self.failed_only and self.journal:
@@ -87,7 +87,7 @@ class Source:
     metavar="FILE",
     help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
 )
-@click.option("--all", "everything", is_flag=True, help="Every account that the key can see.")
+@click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
 @click.option(
     "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
 )
@@ -118,7 +118,7 @@ class Source:
     default=900.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for each bank.",
+    help="Maximum time to wait for each bank.",
 )
 @output_option
 @connection_options
@@ -182,7 +182,7 @@ async def _print_outcomes(run: BulkRun, output: str) -> None:
 
 
 class _Failures:
-    """What stands for the outcomes in front of the summary: the first that failed, on stderr."""
+    """The first failed outcomes, printed on stderr before the summary instead of all outcomes."""
 
     SHOWN = 10
 
@@ -245,22 +245,22 @@ class Stopping:
 def _how_to_resume(report: Report, journal: str | None, file: str | None) -> str:
     stopped = f"stopped with {report.total} done"
     if journal is None:
-        return f"{stopped}; without --journal a new run begins from the start"
+        return f"{stopped}; without --journal a new run starts over"
     words = sys.argv[1:]
     kept = _without_key(words)
     again = ["--api-key"] if kept != words else []
     again += ["the same input"] if file == "-" else []
-    giving = f", giving {' and '.join(again)} again," if again else ""
-    return f"{stopped}; resume{giving} with: {shlex.join([*_program(), *kept])}"
+    missing = f" (with {' and '.join(again)})" if again else ""
+    return f"{stopped}; to resume, run{missing}: {shlex.join([*_program(), *kept])}"
 
 
 def _program() -> list[str]:
-    """Return the words that start this command, as they were typed."""
+    """Return the words that start this command, as the user typed them."""
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    found = shutil.which(script.name)
-    return [script.name if found and script.samefile(found) else str(script)]
+    on_path = shutil.which(script.name)
+    return [script.name if on_path and script.samefile(on_path) else str(script)]
 
 
 def _without_key(arguments: list[str]) -> list[str]:

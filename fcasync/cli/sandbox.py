@@ -30,7 +30,11 @@ def _parse_rate(
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Else a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port to listen on (default: any free port).",
 )
 @click.option(
     "--accounts",
@@ -38,7 +42,7 @@ def _parse_rate(
     default=25,
     show_default=True,
     metavar="N",
-    help="Linked accounts to begin with.",
+    help="Number of linked accounts at the start.",
 )
 @click.option(
     "--seed",
@@ -46,13 +50,13 @@ def _parse_rate(
     default=0,
     show_default=True,
     metavar="N",
-    help="The same seed, the same accounts.",
+    help="Seed of the generated data; the same seed makes the same accounts.",
 )
 @click.option(
     "--rate-limit",
     callback=_parse_rate,
     metavar="R",
-    help="Requests a second, or Stripe's 'sandbox' or 'live' limits.",
+    help="Requests per second, or 'sandbox' or 'live' for Stripe's limits (default: no limit).",
 )
 @click.option(
     "--settle-seconds",
@@ -60,14 +64,14 @@ def _parse_rate(
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="A refresh takes up to this long.",
+    help="Maximum time that a refresh takes.",
 )
 @click.option(
     "--failure-rate",
     type=click.FloatRange(0, 1),
     default=0.0,
     metavar="SHARE",
-    help="Of refreshes that fail.",
+    help="Share of refreshes that fail, 0 to 1 (default: 0).",
 )
 @click.option(
     "--fault",
@@ -75,17 +79,24 @@ def _parse_rate(
     multiple=True,
     callback=_parse_faults,
     metavar="JSON",
-    help='Such as {"operation": "refresh", "kind": "status", "status": 500}.',
+    help=(
+        "Fault to inject, such as "
+        '{"operation": "refresh", "kind": "status", "status": 500}; may be repeated.'
+    ),
 )
-@click.option("--webhook-url", metavar="URL", help="Send signed events there.")
-@click.option("--webhook-secret", metavar="WHSEC", help="Sign them with this secret.")
-@click.option("--state", type=click.Path(dir_okay=False), help="Load from, and save to, this file.")
+@click.option("--webhook-url", metavar="URL", help="URL to send signed events to.")
+@click.option(
+    "--webhook-secret", metavar="WHSEC", help="Secret to sign events with (default: a printed one)."
+)
+@click.option(
+    "--state", type=click.Path(dir_okay=False), help="File to load the state from and save it to."
+)
 @runs_async
 async def sandbox(**options: Any) -> None:
     """Serve a local Financial Connections API until Ctrl-C.
 
-    Point any Stripe client at the printed URL with the printed key; open the URL in a browser to
-    look inside.
+    Point any Stripe client at the printed URL, with the printed key. Open the URL in a browser to
+    watch the accounts and requests.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -100,7 +111,7 @@ async def sandbox(**options: Any) -> None:
             await stop.wait()
     except OSError as error:
         is_taken = error.errno == errno.EADDRINUSE
-        sentence = f"port {options['port']} is taken; --port 0 finds a free one"
+        sentence = f"port {options['port']} is in use; --port 0 picks a free one"
         raise Failure(sentence if is_taken else str(error)) from error
 
 

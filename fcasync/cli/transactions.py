@@ -1,4 +1,4 @@
-"""``fcasync transactions``: what happened on an account."""
+"""``fcasync transactions``: the transactions of an account."""
 
 import click
 
@@ -12,7 +12,7 @@ def transactions() -> None:
 
 
 @transactions.command("list", cls=Command)
-@click.option("--account", required=True, metavar="ID", help="The account.")
+@click.option("--account", required=True, metavar="ID", help="Account whose transactions to list.")
 @click.option(
     "--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N transactions."
 )

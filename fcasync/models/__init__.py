@@ -1,8 +1,8 @@
 """Stripe's objects as attrs classes.
 
-Field names are Stripe's. Instants are aware UTC datetimes, enums are open, amounts are whole
-minor units. Only ``id`` and ``object`` are demanded; everything else may be None, and what this
-version does not know is kept in ``.extra``.
+Field names are Stripe's. Instants are aware UTC datetimes, enums are open, and amounts are whole
+minor units. Only ``id`` and ``object`` are required; every other field may be None. Fields that
+this version does not know are kept in ``.extra``.
 """
 
 from fcasync.models.account import (

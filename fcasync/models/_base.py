@@ -1,4 +1,4 @@
-"""What all models share: frozen fields, room for what Stripe adds tomorrow, and a careful repr."""
+"""The base of all models: frozen fields, a place for unknown fields, and a safe repr."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -17,9 +17,9 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Model:
-    """A part of an answer, with Stripe's field names letter for letter.
+    """A part of a response, with Stripe's field names letter for letter.
 
-    A field that Stripe left out and a field that is null are both None.
+    Fields that are absent or null are None.
     """
 
     _extra: Mapping[str, Any] | None = None
@@ -33,7 +33,7 @@ class Model:
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """The fields that this version of fcasync does not know, as Stripe sent them; read-only."""
+        """Fields that this version of fcasync does not know, as Stripe sent them; read-only."""
         return MappingProxyType(self._extra) if self._extra else _NOTHING
 
     def __eq__(self, other: object) -> bool:
@@ -44,15 +44,15 @@ class Model:
         return same and self.extra == other.extra
 
     def __hash__(self) -> int:
-        # Parts hold lists and maps; what has an id hashes by it.
-        raise TypeError(f"{type(self).__name__} has no id to hash by")
+        # The fields hold lists and maps; models with an id hash by their id.
+        raise TypeError(f"{type(self).__name__} has no id and cannot be hashed")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_show.text(value)}" for name, value in self._stated())
         return f"{type(self).__name__}({shown})"
 
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        # Without it, rich prints the fields of attrs classes itself, secrets included.
+        # Without this method, rich prints all fields of attrs classes, secrets included.
         for name, value in self._stated():
             yield name, _show.harmless(value)
 
@@ -61,11 +61,11 @@ class Model:
         return card(type(self).__name__, rows)
 
     def _row(self) -> dict[str, str]:
-        """Return the cells of this object's row in a table of many, by column."""
+        """Return the cells of this object's row in a table, by column name."""
         return {name: _show.cell(value) for name, value in self._stated()}
 
     def _stated(self) -> Iterator[tuple[str, object]]:
-        """Yield the fields worth showing: known, not None, and safe to be read over a shoulder."""
+        """Yield the fields that are not None, with private values hidden."""
         cls: Any = type(self)
         for name, private in _shown_fields(cls):
             value = getattr(self, name)
@@ -77,7 +77,7 @@ class Model:
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Identified(Model):
-    """A model with an id of its own; it hashes by it."""
+    """A model with an id, by which it is hashed."""
 
     id: str
 
@@ -86,8 +86,8 @@ class Identified(Model):
 
 
 def field_names(model: Model) -> tuple[str, ...]:
-    """Return the names of Stripe's fields of *model*, in the order in which they are shown."""
-    cls: Any = type(model)  # as Any: mypy takes classes with a __hash__ of their own as unhashable
+    """Return the names of the fields of *model*, in the order in which a repr shows them."""
+    cls: Any = type(model)  # Any, because mypy considers classes with their own __hash__ unhashable
     return _field_names(cls)
 
 
@@ -98,7 +98,7 @@ def _field_names(cls: Any) -> tuple[str, ...]:
 
 @cache
 def _shown_fields(cls: Any) -> tuple[tuple[str, bool], ...]:
-    """Return the names of the fields that a repr shows, and whether it hides what is in them."""
-    # An `object` that is always the same says no more than the name of the class.
+    """Return the names of the fields that a repr shows, and whether it hides their values."""
+    # An `object` that is constant repeats the name of the class.
     fields = (f for f in attrs.fields(cls) if f.name != "object" or f.default is attrs.NOTHING)
     return tuple((f.name, _show.PRIVATE in f.metadata) for f in fields if f.name != "_extra")

@@ -1,6 +1,6 @@
-"""Writes, for each model, the one function that turns parsed JSON into it.
+"""Generates, for each model, the function that turns parsed JSON into it.
 
-What is written reads like this (for a model with two fields)::
+The generated code of a model with two fields looks like this::
 
     def structure(raw, _):
         if type(raw) is not dict: raise TypeError
@@ -17,10 +17,10 @@ What is written reads like this (for a model with two fields)::
         self.__class__ = Model
         return self
 
-Why not attrs' own ``__init__``: a frozen one calls ``object.__setattr__`` per field, which costs
-more than all the rest. A draft is a class of the same layout whose fields can be assigned; when
-all are, it becomes the model. The function checks types but does not say what is wrong where:
-`fcasync.models._fault` goes over the same JSON again and finds the path.
+It does not call attrs' ``__init__``, because that of a frozen class calls ``object.__setattr__``
+for each field, which takes longer than everything else. A draft is a class with the same layout
+whose fields can be assigned; when all are, its class becomes the model. The function checks types
+but does not say where an error is: `fcasync.models._fault` searches the JSON again for the path.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,11 +37,11 @@ Hook: TypeAlias = Callable[[Any, Any], Any]
 HookFor: TypeAlias = Callable[[Any], Hook]
 
 _LISTS = 256
-"""Different lists of enum values that a field remembers; Stripe sends a handful."""
+"""The most lists of enum values that a field caches; Stripe sends only a few different ones."""
 
 
 class Members(dict[str, str]):
-    """The members of an open enum by their values; an unknown string stands for itself."""
+    """The members of an open enum by value; an unknown string is its own member."""
 
     def __init__(self, enum: type[StrEnum]) -> None:
         super().__init__({member.value: member for member in enum})
@@ -53,7 +53,7 @@ class Members(dict[str, str]):
 
 
 class MemberLists(dict[tuple[str, ...], list[str]]):
-    """Lists of an open enum's members by the tuple of their values, filled in as they are met."""
+    """A cache of lists of an open enum's members, by the tuple of their values."""
 
     def __init__(self, members: Members) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class MemberLists(dict[tuple[str, ...], list[str]]):
 
 
 def structure_function(cls: Any, hook_for: HookFor) -> Hook:
-    """Return the function that structures *cls*, a model or a generic one with its argument.
+    """Return the function that structures *cls*, which may be generic.
 
     Args:
         cls: ``Account``, ``Page[Account]`` and the like.
@@ -84,14 +84,14 @@ def structure_function(cls: Any, hook_for: HookFor) -> Hook:
 
 
 def hints(cls: Any) -> dict[str, Any]:
-    """Return the type of each of Stripe's fields of *cls*, type variables filled in."""
+    """Return the type of each field of *cls*, with type variables replaced."""
     model = get_origin(cls) or cls
     fields = [field for field in attrs.fields(model) if field.name != "_extra"]
     return {field.name: _fill_in(field.type, get_args(cls)) for field in fields}
 
 
 def without_none(hint: Any) -> Any:
-    """Return what *hint* allows besides None: a type, or a tuple of several."""
+    """Return the type that *hint* allows besides None, or a tuple if there are several."""
     if get_origin(hint) not in {Union, UnionType}:
         return hint
     kinds = tuple(kind for kind in get_args(hint) if kind is not type(None))
@@ -99,7 +99,7 @@ def without_none(hint: Any) -> Any:
 
 
 def open_enum(kind: Any) -> type[StrEnum] | None:
-    """Return the enum of an open one (``AccountStatus | str``), or None for anything else."""
+    """Return the enum of a type such as ``AccountStatus | str``, or None for any other type."""
     kinds = kind if isinstance(kind, tuple) else get_args(kind)
     first = kinds[0] if kinds else None
     return first if isinstance(first, type) and issubclass(first, StrEnum) else None
@@ -131,7 +131,7 @@ def _scope(model: type, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _draft(model: type) -> type:
-    """Return a class laid out like *model*, with fields that can be assigned."""
+    """Return a class with the layout of *model* whose fields can be assigned."""
     free = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     slots = model.__dict__["__slots__"]
     return type(f"Draft{model.__name__}", (model.__base__ or object,), {"__slots__": slots, **free})
@@ -152,7 +152,7 @@ def _field(name: str, hint: Any, scope: dict[str, Any], hook_for: HookFor) -> li
     steps = _steps(name, kind, scope, hook_for)
     if kind is not hint:
         steps = ["if v is not None:", *_indent(steps), f"elif {name!r} not in raw: absent += 1"]
-    elif kind is bool:  # has_more, the one field with a default other than None
+    elif kind is bool:  # has_more, the only field with a default other than None
         default = _indent(["v = False", f"absent += {name!r} not in raw"])
         steps = ["if v is None:", *default, *steps]
     return _indent([f"v = get({name!r})", *steps, f"self.{name} = v"])

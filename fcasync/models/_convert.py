@@ -1,4 +1,4 @@
-"""Parsed JSON to models and back: the only module that knows cattrs."""
+"""Converts parsed JSON to models and back; the only module that imports cattrs."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,23 +21,22 @@ T = TypeVar("T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 _MISFITS: Final = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
-"""What the written functions raise, by themselves or by what they call, at JSON that misfits."""
+"""What the generated functions raise, directly or indirectly, when the JSON does not fit."""
 
 
 def decoder(cls: type[T]) -> Callable[[object], T]:
-    """Return the function that makes a *cls* of parsed JSON.
+    """Return the function that converts parsed JSON to *cls*.
 
-    Models hold some parts of the JSON as they are (amounts, unknown fields), so do not change it
-    afterwards.
+    Models share some parts of the JSON (amounts, unknown fields), so do not change it afterwards.
 
     Args:
-        cls: A model, or a page of one such as ``Page[Account]``. The type of an ``Event``
-            decides what it holds.
+        cls: A model, or a page of one such as ``Page[Account]``. The type of an ``Event`` decides
+            which object is in it.
 
     Raises:
-        ProtocolError: From the function: the JSON does not fit. The message names the path.
+        ProtocolError: Raised by the function if the JSON does not fit; the message names the path.
     """
-    kind: Any = cls  # as Any: mypy takes classes with a __hash__ of their own as unhashable
+    kind: Any = cls  # Any, because mypy considers classes with their own __hash__ unhashable
     decode: Callable[[object], T] = _decode_event if kind is Event else _decoder(kind)
     return decode
 
@@ -60,11 +59,11 @@ def _decoder(cls: Any) -> Callable[[object], Any]:
 
 
 def _decode_event(value: Any) -> Any:
-    """Decode an event as what its type says that it holds."""
+    """Decode an event with the object that its type promises."""
     fields = value if isinstance(value, dict) else {}
     cls = event_class(fields.get("type"))
     if cls is UNKNOWN_EVENT and fields and fields.get("data") is None:
-        # An unknown type promises nothing, so an event without data is an event about nothing.
+        # An unknown type promises no object, so its event may have no data.
         value = {**fields, "data": {"object": {}}}
     return _decoder(cls)(value)
 
@@ -72,8 +71,8 @@ def _decode_event(value: Any) -> Any:
 def to_dict(model: Model) -> dict[str, Any]:
     """Return *model* in the shape of Stripe's JSON.
 
-    Instants are whole Unix seconds again, enums are strings, unknown fields are where they were,
-    and what was null or absent is left out.
+    Instants become whole Unix seconds and enums become strings; unknown fields are included.
+    Fields that were null or absent are left out.
     """
     values = {name: getattr(model, name) for name in field_names(model)}
     known = {name: _plain(value) for name, value in values.items() if value is not None}
@@ -94,10 +93,10 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _converter() -> "Converter":
-    """Build the one converter, when the first answer comes: it takes a while to import.
+    """Build the converter when the first response arrives, because importing cattrs takes time.
 
-    Models, generic ones included, are structured by the function written for them in
-    `fcasync.models._build`, which asks this converter for those of the models inside.
+    Every model, generic or not, is structured by a function that `fcasync.models._build`
+    generates; that function gets the functions of nested models from this converter.
     """
     from cattrs import Converter  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Finds where JSON does not fit a model; runs only when it is known that somewhere it does not."""
+"""Finds the place where JSON does not fit a model; called only after decoding has failed."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -86,7 +86,7 @@ def _object(value: object, cls: Any, path: str) -> Iterator[str]:
 
 
 def _default(cls: Any, name: str) -> bool:
-    """Tell whether a field may be absent although it is never None (`object` has to be there)."""
+    """Return whether a field that is never None may be absent; `object` may not."""
     default = getattr(attrs.fields(get_origin(cls) or cls), name).default
     return default is not attrs.NOTHING and not isinstance(default, str)
 

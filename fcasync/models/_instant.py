@@ -1,7 +1,7 @@
 """Instants that become datetimes when they are read.
 
-A page of accounts holds nine instants per account, and making the datetimes would take a quarter
-of the time that decoding takes; most are never looked at.
+A page of accounts holds nine instants per account. Converting all of them would take a quarter of
+the decoding time, and most are never read.
 """
 
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ from types import MemberDescriptorType
 from typing import Any, Final
 
 MIN: Final = -62_135_596_800
-"""The first Unix time that a datetime can show: year 1."""
+"""The earliest Unix time that a datetime can represent: year 1."""
 
 MAX: Final = 253_402_300_799
-"""The last one: year 9999."""
+"""The latest Unix time that a datetime can represent: year 9999."""
 
 
 class Instant:
-    """A slot that may hold a Unix time; whoever reads it gets an aware UTC datetime."""
+    """A slot that may hold a Unix time; reading it returns an aware UTC datetime."""
 
     __slots__ = ("_slot",)
 
@@ -34,5 +34,5 @@ class Instant:
         return instant
 
     def __set__(self, model: Any, value: datetime | None) -> None:
-        # Only __init__ and unpickling come here: models are frozen.
+        # Only __init__ and unpickling call this, because models are frozen.
         self._slot.__set__(model, value)

@@ -1,4 +1,4 @@
-"""How values look in reprs and notebooks: short, one line, and without secrets."""
+"""Formats values for reprs and notebooks: short, on one line, and without secrets."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from fcasync._facts.money import money
 from fcasync._facts.redact import printable
 
 PRIVATE: Final = "fcasync.private"
-"""Metadata key of the fields whose value no repr shows."""
+"""Metadata key of fields whose value is never shown."""
 
 HIDDEN: Final = "…"
 
@@ -17,7 +17,7 @@ _MOST_ITEMS: Final = 8
 
 
 class Names:
-    """The names in a map; what it holds may be anything, secrets included."""
+    """The names in a map, without its values, which may be secrets."""
 
     __slots__ = ("_names",)
 
@@ -29,7 +29,7 @@ class Names:
 
 
 def harmless(value: Any) -> Any:
-    """Return *value*, or what may be shown in its place to whoever prints fields by itself."""
+    """Return *value*, or a safe replacement for tools that print fields themselves."""
     if isinstance(value, str):
         return safe(value)
     hides = isinstance(value, Mapping) and not _are_amounts(value)
@@ -37,7 +37,7 @@ def harmless(value: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """Return *value* as it stands in a repr."""
+    """Return *value* as text for a repr."""
     if isinstance(value, str):
         return HIDDEN if value is HIDDEN else repr(safe(value))
     if isinstance(value, datetime):
@@ -50,7 +50,7 @@ def text(value: Any) -> str:
 
 
 def cell(value: Any) -> str:
-    """Return *value* as it stands in a table: without quotes, a model's fields line by line."""
+    """Return *value* as text for a table: without quotes, one line per field of a model."""
     if isinstance(value, str):
         return safe(value)
     if isinstance(value, list):
@@ -64,7 +64,7 @@ def cell(value: Any) -> str:
 
 
 def row(**values: Any) -> dict[str, str]:
-    """Return the cells of a table's row, without those that are None."""
+    """Return the cells of a table's row, without values that are None."""
     return {name: cell(value) for name, value in values.items() if value is not None}
 
 
@@ -74,7 +74,7 @@ def instant(value: datetime) -> str:
 
 
 def safe(value: str) -> str:
-    """Return *value* on one line, cut, keys redacted, account numbers down to their last four."""
+    """Return *value* on one line, shortened and with keys and account numbers redacted."""
     return printable(value, _WIDTH)
 
 

@@ -29,7 +29,7 @@ from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, Transaction
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class AccountHolder(Model):
-    """Whose account it is, seen from Stripe."""
+    """The customer or the Stripe account that an account is linked to."""
 
     account: str | ExpandedObject | None = None
     """Id of the Stripe account, or the account itself when expanded."""
@@ -43,7 +43,7 @@ class AccountHolder(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class AccountNumberDetails(Model):
-    """What is known of one account number; the number itself is never sent."""
+    """What Stripe knows about an account number; the number itself is never sent."""
 
     expected_expiry_date: datetime | None = None
     """When a tokenized number is expected to stop working."""
@@ -55,7 +55,7 @@ class AccountNumberDetails(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveStatusDetails(Model):
-    """Why an active account will not stay so."""
+    """Why an active account is about to be deactivated."""
 
     action: StatusAction | str | None = None
     cause: StatusCause | str | None = None
@@ -64,7 +64,7 @@ class ActiveStatusDetails(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class StatusDetails(Model):
-    """More about an account's status."""
+    """Details of an account's status."""
 
     active: ActiveStatusDetails | None = None
 
@@ -87,7 +87,7 @@ class Account(Identified):
     livemode: bool | None = None
     object: Literal["financial_connections.account"] = "financial_connections.account"
     ownership: str | AccountOwnership | None = None
-    """Id of the latest ownership, or the ownership itself when expanded."""
+    """Id of the latest ownership object, or the object itself when expanded."""
 
     ownership_refresh: OwnershipRefresh | None = None
     permissions: list[Permission | str] | None = None

@@ -1,4 +1,4 @@
-"""What an account holder allowed at one institution; Stripe sends it in events only."""
+"""The access that an account holder granted at one institution; sent only in events."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,7 +11,7 @@ from fcasync.models.enums import AuthorizationStatus, StatusAction
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveAuthorizationDetails(Model):
-    """Why an active authorization will not stay so."""
+    """Why an active authorization is about to be deactivated."""
 
     action: StatusAction | str | None = None
     expected_deactivation_date: datetime | None = None
@@ -19,14 +19,14 @@ class ActiveAuthorizationDetails(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class InactiveAuthorizationDetails(Model):
-    """What brings an inactive authorization back."""
+    """How an inactive authorization can be reactivated."""
 
     action: StatusAction | str | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class AuthorizationStatusDetails(Model):
-    """More about an authorization's status."""
+    """Details of an authorization's status."""
 
     active: ActiveAuthorizationDetails | None = None
     inactive: InactiveAuthorizationDetails | None = None

@@ -10,15 +10,15 @@ from fcasync.models.enums import BalanceType
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class CashBalance(Model):
-    """What is left to spend on a cash account."""
+    """The money that can be spent from a cash account."""
 
     available: dict[str, int] | None = None
-    """Minor units per lower-case currency; pending withdrawals are taken off."""
+    """Minor units per lower-case currency; pending withdrawals are subtracted."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class CreditBalance(Model):
-    """What is used of a credit account."""
+    """The credit that is in use."""
 
     used: dict[str, int] | None = None
     """Minor units per lower-case currency; positive is money owed."""
@@ -29,15 +29,15 @@ class Balance(Model):
     """An account's balance at one instant, as its bank reported it."""
 
     as_of: datetime | None = None
-    """When the bank says that the balance held; aware, UTC."""
+    """The time for which the bank reported the balance."""
 
     cash: CashBalance | None = None
-    """Filled in when the type is cash."""
+    """Set if the type is cash."""
 
     credit: CreditBalance | None = None
-    """Filled in when the type is credit."""
+    """Set if the type is credit."""
 
     current: dict[str, int] | None = None
-    """Minor units per lower-case currency, before pending transactions; owed money is negative."""
+    """Minor units per lower-case currency, without pending transactions; negative is money owed."""
 
     type: BalanceType | str | None = None

@@ -1,8 +1,8 @@
 """Stripe's enums, all of them open.
 
-A field typed ``AccountStatus | str`` holds the member when fcasync knows the value, so that
-``account.status is AccountStatus.ACTIVE`` works, and the plain string when Stripe added it later.
-Either way it equals its string.
+A field typed ``AccountStatus | str`` holds the member if fcasync knows the value, so that
+``account.status is AccountStatus.ACTIVE`` works, and a plain string if Stripe added the value
+later. Either way it equals its string.
 """
 
 from enum import StrEnum
@@ -53,7 +53,7 @@ class Permission(StrEnum):
 
 
 class Subscription(StrEnum):
-    """A kind of data that Stripe refreshes daily by itself."""
+    """A kind of data that Stripe refreshes automatically every day."""
 
     TRANSACTIONS = "transactions"
 
@@ -75,27 +75,27 @@ class AccountNumberStatus(StrEnum):
 
 
 class IdentifierType(StrEnum):
-    """Whether an account number is the bank's own or a stand-in that the bank issued."""
+    """Whether an account number is the real one or a token that the bank issued."""
 
     ACCOUNT_NUMBER = "account_number"
     TOKENIZED_ACCOUNT_NUMBER = "tokenized_account_number"
 
 
 class Network(StrEnum):
-    """A payment network that takes an account number."""
+    """A payment network that accepts an account number."""
 
     ACH = "ach"
 
 
 class BalanceType(StrEnum):
-    """Which of a balance's two parts is filled in."""
+    """Which of the two parts of a balance is set."""
 
     CASH = "cash"
     CREDIT = "credit"
 
 
 class RefreshStatus(StrEnum):
-    """How far the latest refresh came."""
+    """The state of the latest refresh."""
 
     FAILED = "failed"
     PENDING = "pending"
@@ -103,7 +103,7 @@ class RefreshStatus(StrEnum):
 
 
 class RefreshFeature(StrEnum):
-    """What a refresh can be asked for."""
+    """What a refresh can be requested."""
 
     BALANCE = "balance"
     OWNERSHIP = "ownership"
@@ -111,7 +111,7 @@ class RefreshFeature(StrEnum):
 
 
 class StatusAction(StrEnum):
-    """What the account holder has to do."""
+    """What the account holder must do."""
 
     NONE = "none"
     RELINK_REQUIRED = "relink_required"
@@ -141,7 +141,7 @@ class PrefetchFeature(StrEnum):
 
 
 class PaymentMethodSupport(StrEnum):
-    """How many of a session's accounts have to support payments."""
+    """How many of a session's accounts must support payments."""
 
     ALL = "all"
     AT_LEAST_ONE = "at_least_one"
@@ -149,14 +149,14 @@ class PaymentMethodSupport(StrEnum):
 
 
 class ManualEntryMode(StrEnum):
-    """Whether a user may type in an account number instead of linking."""
+    """Whether a user may enter an account number instead of linking an account."""
 
     AUTOMATIC = "automatic"
     DISABLED = "disabled"
 
 
 class TransactionStatus(StrEnum):
-    """Where a transaction stands."""
+    """The state of a transaction."""
 
     PENDING = "pending"
     POSTED = "posted"

@@ -1,4 +1,4 @@
-"""The envelope of a webhook."""
+"""Events, as webhooks deliver them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -47,20 +47,20 @@ class EventRequest(Model):
     """The API request that caused an event."""
 
     id: str | None = None
-    """Stripe's ``req_...`` id; None when Stripe acted by itself."""
+    """Stripe's ``req_...`` id; None if no request caused the event."""
 
     idempotency_key: str | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class EventData(Model, Generic[T]):
-    """What an event is about."""
+    """The object that an event is about."""
 
     object: T
-    """The object as it was when the event happened; a dict when the event type is unknown."""
+    """The object at the time of the event; a dict if the event type is unknown."""
 
     previous_attributes: dict[str, Any] | None = None
-    """The former values of the fields that changed; only in events named ``..._updated``."""
+    """The old values of the fields that changed; only in events named ``..._updated``."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -68,7 +68,7 @@ class Event(Identified, Generic[T]):
     """Something that happened, as a webhook reports it."""
 
     account: str | None = None
-    """Id of the connected Stripe account that it happened on."""
+    """Id of the connected Stripe account on which it happened; None for your own account."""
 
     api_version: str | None = None
     context: str | None = None
@@ -82,7 +82,7 @@ class Event(Identified, Generic[T]):
 
 
 AnyEvent: TypeAlias = Event[Account] | Event[Authorization] | Event[dict[str, Any]]
-"""What a webhook endpoint may get; only events of an unknown type hold a dict."""
+"""Any event that a webhook may deliver; only events of an unknown type hold a dict."""
 
 _CLASSES: Final[dict[object, Any]] = {
     kind: Event[Authorization] if ".authorization." in kind else Event[Account]
@@ -92,5 +92,5 @@ UNKNOWN_EVENT: Final[Any] = Event[dict[str, Any]]
 
 
 def event_class(kind: object) -> Any:
-    """Return the class of an event of type *kind*: with a dict inside when it is unknown."""
+    """Return the class of an event of type *kind*; it holds a dict if the type is unknown."""
     return _CLASSES.get(kind, UNKNOWN_EVENT) if isinstance(kind, str) else UNKNOWN_EVENT

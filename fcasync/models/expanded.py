@@ -1,4 +1,4 @@
-"""Objects of the rest of Stripe, which fcasync passes on without knowing their fields."""
+"""Objects of other Stripe products, whose fields fcasync does not model."""
 
 import attrs
 
@@ -7,7 +7,7 @@ from fcasync.models._base import Identified
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ExpandedObject(Identified):
-    """A customer, an account or another object in place of its id, as ``expand`` asked for.
+    """A customer, an account or another object that ``expand`` put in place of its id.
 
     Every field but ``id`` and ``object`` is in :attr:`extra`.
     """

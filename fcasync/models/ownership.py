@@ -12,13 +12,13 @@ from fcasync.models.page import Page
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class AccountOwner(Identified):
-    """One owner of an account. Reprs hide how to reach them."""
+    """One owner of an account. Reprs hide the contact details."""
 
     email: str | None = attrs.field(default=None, metadata={PRIVATE: True})
     name: str | None = None
     object: Literal["financial_connections.account_owner"] = "financial_connections.account_owner"
     ownership: str | None = None
-    """Id of the ownership object that this owner is part of."""
+    """Id of the ownership object that this owner belongs to."""
 
     phone: str | None = attrs.field(default=None, metadata={PRIVATE: True})
     raw_address: str | None = attrs.field(default=None, metadata={PRIVATE: True})
@@ -36,4 +36,4 @@ class AccountOwnership(Identified):
         "financial_connections.account_ownership"
     )
     owners: Page[AccountOwner] | None = None
-    """The first page of owners; ``client.accounts.list_owners`` walks them all."""
+    """The first page of owners; ``client.accounts.list_owners`` lists all of them."""

@@ -17,7 +17,7 @@ class Page(Model, Generic[T]):
 
     data: list[T]
     has_more: bool = False
-    """Whether more follow in the direction that was asked for."""
+    """Whether more items follow in the direction of the request."""
 
     url: str | None = None
     object: Literal["list"] = "list"
@@ -39,7 +39,7 @@ class Page(Model, Generic[T]):
 
 
 class ItemList(list[T]):
-    """A list that a notebook shows as the table that a page of the same items would be."""
+    """A list that a notebook shows as a table, in the same form as a page."""
 
     def _repr_html_(self) -> str:
         return table(_count(self), *_columns(self))
@@ -51,7 +51,7 @@ def _count(data: Sequence[Any]) -> str:
 
 
 def _columns(data: Sequence[Any]) -> tuple[list[str], list[list[str]]]:
-    """Return the columns that any item has, and each item's cells in that order."""
+    """Return the columns of all items, and each item's cells in that order."""
     rows = [item._row() for item in data]
     names = list(dict.fromkeys(name for row in rows for name in row))
     return names, [[row.get(name, "") for name in names] for row in rows]

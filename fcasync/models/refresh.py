@@ -14,7 +14,7 @@ class BalanceRefresh(Model):
 
     last_attempted_at: datetime | None = None
     next_refresh_available_at: datetime | None = None
-    """Earliest instant a new refresh is accepted; None while none is known."""
+    """The earliest time at which Stripe accepts a new refresh; None if unknown."""
 
     status: RefreshStatus | str | None = None
 
@@ -25,7 +25,7 @@ class OwnershipRefresh(Model):
 
     last_attempted_at: datetime | None = None
     next_refresh_available_at: datetime | None = None
-    """Earliest instant a new refresh is accepted; None while none is known."""
+    """The earliest time at which Stripe accepts a new refresh; None if unknown."""
 
     status: RefreshStatus | str | None = None
 
@@ -34,11 +34,11 @@ class OwnershipRefresh(Model):
 class TransactionRefresh(Identified):
     """The latest attempt to read an account's transactions.
 
-    Its id asks for what is newer: ``transaction_refresh={"after": "fctxnref_..."}``.
+    Use its id to list only newer transactions: ``transaction_refresh={"after": "fctxnref_..."}``.
     """
 
     last_attempted_at: datetime | None = None
     next_refresh_available_at: datetime | None = None
-    """Earliest instant a new refresh is accepted; None while none is known."""
+    """The earliest time at which Stripe accepts a new refresh; None if unknown."""
 
     status: RefreshStatus | str | None = None

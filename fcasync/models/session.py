@@ -22,7 +22,8 @@ from fcasync.models.token import BankAccountToken
 class SessionFilters(Model):
     """Which accounts may be linked.
 
-    Versions before 2026-09-30.endive send ``countries`` for ``country``: look in :attr:`extra`.
+    API versions before 2026-09-30.endive send ``countries`` instead of ``country``; it is in
+    :attr:`extra`.
     """
 
     account_subcategories: list[AccountSubcategory | str] | None = None
@@ -34,15 +35,15 @@ class SessionFilters(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class SessionLimits(Model):
-    """How much may be linked."""
+    """How many accounts may be linked."""
 
     accounts: int | None = None
-    """Most accounts that the session may link."""
+    """The most accounts that the session may link."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ManualEntry(Model):
-    """Whether account numbers may be typed in."""
+    """Whether users may enter account numbers instead of linking accounts."""
 
     mode: ManualEntryMode | str | None = None
 
@@ -53,11 +54,11 @@ class Session(Identified):
 
     account_holder: AccountHolder | None = None
     accounts: Page[Account] | None = None
-    """The accounts linked so far; its first page."""
+    """The first page of the accounts linked so far."""
 
     bank_account_token: BankAccountToken | None = None
     client_secret: str | None = attrs.field(default=None, metadata={PRIVATE: True})
-    """What the browser needs to open the session. Do not store, log or embed it in URLs."""
+    """Lets a browser open the session. Do not store it, log it or put it in URLs."""
 
     filters: SessionFilters | None = None
     limits: SessionLimits | None = None
@@ -67,4 +68,4 @@ class Session(Identified):
     permissions: list[Permission | str] | None = None
     prefetch: list[PrefetchFeature | str] | None = None
     return_url: str | None = None
-    """Where a mobile web view goes when the session is over."""
+    """The URL that a mobile web view opens when the session is over."""

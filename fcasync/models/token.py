@@ -1,4 +1,4 @@
-"""A token that stands for an account number that a user typed in."""
+"""A token for an account number that a user entered."""
 
 from datetime import datetime
 from typing import Literal

@@ -12,7 +12,7 @@ from fcasync.models.enums import TransactionStatus
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class StatusTransitions(Model):
-    """When a transaction changed its status; None where it has not."""
+    """When a transaction reached each status; None if it has not."""
 
     posted_at: datetime | None = None
     void_at: datetime | None = None
@@ -20,7 +20,7 @@ class StatusTransitions(Model):
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Transaction(Identified):
-    """Money that moved, as the bank reported it."""
+    """A transaction, as the bank reported it."""
 
     account: str | None = None
     """Id of the linked account."""

@@ -14,11 +14,11 @@ T = TypeVar("T")
 Fetch = Callable[[Mapping[str, Any]], Coroutine[Any, Any, Page[T]]]
 
 LARGEST_PAGE = 100
-"""Stripe's largest page; a walk asks for it unless told otherwise, to need the fewest requests."""
+"""Stripe's largest page; the default of a walk, because it needs the fewest requests."""
 
 
 class Paginator(Generic[T]):
-    """A list at Stripe. Nothing is sent until it is awaited or iterated.
+    """A list at Stripe. Nothing is sent until the paginator is awaited or iterated.
 
     * ``await paginator`` fetches one :class:`fcasync.Page` (10 items unless ``limit`` or
       ``max_items`` says otherwise).
@@ -26,10 +26,10 @@ class Paginator(Generic[T]):
     * ``async for page in paginator.pages()`` walks page by page.
     * ``await paginator.collect(max_items=1000)`` returns a list.
 
-    While the consumer works on one page the next one is fetched, one page ahead and never more;
-    ``prefetch=False`` turns that off. Leaving a loop early cancels what is on its way. Any error in
-    the middle of a walk has a ``cursor``: pass it as ``starting_after`` (or ``ending_before``) to
-    go on from there without missing or repeating an item.
+    While you process one page, the next one is fetched, never more than one page ahead;
+    ``prefetch=False`` turns that off. Leaving a loop early cancels the request in flight. Every
+    error in the middle of a walk has a ``cursor``: pass it as ``starting_after`` (or
+    ``ending_before``) to continue without missing or repeating an item.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Paginator(Generic[T]):
         self._max_items = _max_items(max_items)
         self._start = {"starting_after": starting_after, "ending_before": ending_before}
         self._prefetch = prefetch
-        Cursor(**self._start)  # a bad cursor is refused here, not in the middle of a loop
+        Cursor(**self._start)  # an invalid cursor is refused here, not in the middle of a loop
 
     def __repr__(self) -> str:
         start = ", ".join(f"{name}={value}" for name, value in self._start.items() if value)
@@ -72,14 +72,14 @@ class Paginator(Generic[T]):
                     left -= len(items)
 
     def pages(self) -> AsyncGenerator[Page[T]]:
-        """Walk page by page; each is in Stripe's order, also when the walk runs backwards."""
+        """Walk page by page; each page is in Stripe's order, even if the walk runs backwards."""
         return self._pages(self._max_items)
 
     async def collect(self, max_items: int | None = None) -> list[T]:
         """Return the items as a list, which a notebook shows as a table.
 
         Args:
-            max_items: Stop after this many; None takes what the list was made with.
+            max_items: The most items to return; None uses the paginator's own ``max_items``.
         """
         limit = self._max_items if max_items is None else _max_items(max_items)
         return ItemList([item async for item in self._items(limit)])
@@ -120,7 +120,7 @@ class Paginator(Generic[T]):
 
 
 async def _discard(task: asyncio.Task[Any]) -> None:
-    """Cancel *task* and wait for its end; nobody wants its result or its error any more."""
+    """Cancel *task* and wait for its end; its result or error is discarded."""
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled():

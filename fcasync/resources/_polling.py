@@ -1,4 +1,4 @@
-"""Waiting for a refresh: Stripe accepts it at once and reads the bank in its own time."""
+"""Waits for a refresh: Stripe accepts it immediately and completes it later."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ REFRESH_FIELDS = {
     "ownership": "ownership_refresh",
     "transactions": "transaction_refresh",
 }
-"""Which field of an account tells how the refresh of a feature stands."""
+"""The field of an account that holds the refresh of each feature."""
 
 FIRST_POLL = 2.0
 POLL_GROWTH = 1.6
@@ -17,7 +17,7 @@ LONGEST_POLL = 60.0
 
 
 def pending(account: Account, features: Iterable[str]) -> list[str]:
-    """Return those of *features* whose refresh is still under way."""
+    """Return the *features* whose refresh is still pending."""
     return [feature for feature in features if _status(account, feature) == RefreshStatus.PENDING]
 
 
@@ -27,7 +27,7 @@ def _status(account: Account, feature: str) -> str | None:
 
 
 def poll_intervals() -> Iterator[float]:
-    """Yield the seconds between polls: 2, growing by 1.6 up to 60, before jitter."""
+    """Yield the seconds between polls, without jitter: 2, growing by a factor of 1.6 up to 60."""
     interval = FIRST_POLL
     while True:
         yield interval

@@ -1,4 +1,4 @@
-"""What all resources share: how a method becomes a call."""
+"""The base of all resources: it turns a method into a call."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ParamSpec, Self, TypeVar, cast
@@ -14,11 +14,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LEAST_DEADLINE = 5.0
-"""Seconds: a request that is given less would rather fail than tell how things are."""
+"""Seconds; with less time than this, a poll would mostly time out."""
 
 
 class Resource:
-    """Methods over one engine, under one set of options."""
+    """Methods that share an engine and a set of options."""
 
     def __init__(self, engine: Engine, options: Options, *, is_raw: bool = False) -> None:
         self._engine = engine
@@ -26,11 +26,11 @@ class Resource:
         self._is_raw = is_raw
 
     def _raw(self) -> Self:
-        """Return a twin whose methods return a :class:`fcasync.Response` at run time."""
+        """Return a copy whose methods return a :class:`fcasync.Response` at run time."""
         return type(self)(self._engine, self._options, is_raw=True)
 
     def _within(self, seconds: float) -> Self:
-        """Return a twin whose calls end within *seconds*, or LEAST_DEADLINE if that is more."""
+        """Return a copy whose calls end within *seconds*, or LEAST_DEADLINE if that is more."""
         deadline = min(self._options.deadline, max(seconds, LEAST_DEADLINE))
         options = attrs.evolve(self._options, deadline=deadline)
         return type(self)(self._engine, options, is_raw=self._is_raw)
@@ -42,7 +42,7 @@ class Resource:
         params: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Coroutine[Any, Any, T]:
-        """Check and build the request at once, and return the coroutine that carries it out."""
+        """Check and build the request now, and return the coroutine that sends it."""
         request = build(
             operation,
             self._options,
@@ -52,8 +52,8 @@ class Resource:
         )
         if self._is_raw:
             # as_raw() gives the methods of a raw twin the type that this cast hides.
-            return cast(Coroutine[Any, Any, T], self._engine.call(request, self._options))
-        return self._engine.value(request, self._options)
+            return cast(Coroutine[Any, Any, T], self._engine.call(request))
+        return self._engine.value(request)
 
     def _list(
         self,
@@ -67,13 +67,13 @@ class Resource:
         ending_before: str | None,
         prefetch: bool,
     ) -> Paginator[T]:
-        # A bad id or filter is refused here, not in the middle of a loop.
+        # An invalid id or filter is refused here, not in the middle of a loop.
         build(operation, self._options, object_id=object_id, params=params)
 
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})
 
-        found = Paginator(
+        paginator = Paginator(
             fetch,
             limit=limit,
             max_items=max_items,
@@ -81,19 +81,19 @@ class Resource:
             ending_before=ending_before,
             prefetch=prefetch,
         )
-        # A raw list is one response; as_raw_page() gives it that type.
-        return cast(Paginator[T], _first_page(found)) if self._is_raw else found
+        # A raw list is one response; as_raw_page() gives it its true type.
+        return cast(Paginator[T], _first_page(paginator)) if self._is_raw else paginator
 
 
-async def _first_page(found: Paginator[T]) -> Page[T]:
-    return await found
+async def _first_page(paginator: Paginator[T]) -> Page[T]:
+    return await paginator
 
 
 def as_raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[Response[T]]]:
-    """Type a method of a raw twin as what it returns: the response around the value."""
+    """Give a method of a raw copy its true type: it returns a response that holds the value."""
     return cast(Callable[P, Awaitable[Response[T]]], method)
 
 
 def as_raw_page(method: Callable[P, Paginator[T]]) -> Callable[P, Awaitable[Response[Page[T]]]]:
-    """Type a list method of a raw twin as what awaiting it returns: the first page's response."""
+    """Give a list method of a raw copy its true type: awaiting it returns one page's response."""
     return cast(Callable[P, Awaitable[Response[Page[T]]]], method)

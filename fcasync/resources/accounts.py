@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
-from fcasync._rules.request import Operation, new_key
+from fcasync._rules.request import Operation
 from fcasync.errors import (
     APIConnectionError,
     DeadlineExceededError,
@@ -37,7 +38,7 @@ REFRESH, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT = (
 
 
 class AccountHolderFilter(TypedDict, total=False):
-    """Whose accounts to list; give one of the keys."""
+    """Whose accounts to list; set exactly one of the keys."""
 
     account: str
     customer: str
@@ -62,17 +63,18 @@ class Accounts(Resource):
         """List linked accounts, newest first.
 
         Args:
-            account_holder: Only those of this holder: ``{"customer": "cus_..."}``.
-            session: Only those linked in this session; not together with *account_holder*.
+            account_holder: Only accounts of this holder: ``{"customer": "cus_..."}``.
+            session: Only accounts linked in this session; excludes *account_holder*.
             limit: Items per page, 1 to 100.
-            max_items: Stop a walk after this many.
-            starting_after: The id to start after.
-            ending_before: The id to walk backwards from.
+            max_items: The most items that a walk yields.
+            starting_after: The id after which to start.
+            ending_before: The id from which to walk backwards.
             expand: Fields to include as objects, such as ``["data.ownership"]``.
-            prefetch: Whether a walk fetches the next page while this one is worked on.
+            prefetch: Whether a walk fetches the next page while you process the current one.
 
         Raises:
-            InvalidArgumentError: Two holders, a holder and a session, two cursors, a bad limit.
+            InvalidArgumentError: There are two holders, a holder and a session, two cursors, or an
+                invalid limit.
         """
         params = {"account_holder": account_holder, "session": session, "expand": expand}
         checks.at_most_one(params, "account_holder", "session")
@@ -93,7 +95,7 @@ class Accounts(Resource):
         """Return one account.
 
         Raises:
-            NotFoundError: This API key knows no such account.
+            NotFoundError: The API key has no access to such an account.
         """
         return await self._call(RETRIEVE, account, {"expand": expand})
 
@@ -115,11 +117,11 @@ class Accounts(Resource):
             account: The account or its id.
             ownership: The ownership object (``fcaowns_...``) or its id, from ``account.ownership``.
             limit: Items per page, 1 to 100.
-            max_items: Stop a walk after this many.
-            starting_after: The id to start after.
-            ending_before: The id to walk backwards from.
+            max_items: The most items that a walk yields.
+            starting_after: The id after which to start.
+            ending_before: The id from which to walk backwards.
             expand: Fields to include as objects.
-            prefetch: Whether a walk fetches the next page while this one is worked on.
+            prefetch: Whether a walk fetches the next page while you process the current one.
         """
         params = {"ownership": checks.object_id(ownership, "ownership"), "expand": expand}
         return self._list(
@@ -143,14 +145,14 @@ class Accounts(Resource):
     ) -> Account:
         """Ask Stripe to read the account's data from its bank again.
 
-        The answer is an acceptance: ``account.balance_refresh.status`` is ``pending`` until the
-        bank has answered, which :meth:`refresh_and_wait` waits for.
+        The response only says that Stripe accepted the request: ``account.balance_refresh.status``
+        is ``pending`` until the bank has answered. :meth:`refresh_and_wait` waits for that.
 
         Args:
             account: The account or its id.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
 
         Raises:
             InvalidRequestError: The account is not active, lacks the permission, or was refreshed
@@ -166,13 +168,13 @@ class Accounts(Resource):
         expand: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Account:
-        """Have Stripe refresh the account's data by itself, about once a day.
+        """Make Stripe refresh the account's data automatically, about once a day.
 
         Args:
             account: The account or its id.
-            features: What to keep fresh: ``transactions``.
+            features: What to refresh: ``transactions``.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
         """
         return await self._post(SUBSCRIBE, account, features, expand, idempotency_key)
 
@@ -184,13 +186,13 @@ class Accounts(Resource):
         expand: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Account:
-        """End what :meth:`subscribe` began.
+        """End a subscription that :meth:`subscribe` began.
 
         Args:
             account: The account or its id.
-            features: What no longer to keep fresh: ``transactions``.
+            features: What to stop refreshing: ``transactions``.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
         """
         return await self._post(UNSUBSCRIBE, account, features, expand, idempotency_key)
 
@@ -201,12 +203,12 @@ class Accounts(Resource):
         expand: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Account:
-        """End the access to an account, for good: only its holder can link it again.
+        """Permanently end the access to an account; only its holder can link it again.
 
         Args:
             account: The account or its id.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
         """
         return await self._call(DISCONNECT, account, {"expand": expand}, idempotency_key)
 
@@ -219,23 +221,23 @@ class Accounts(Resource):
         expand: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Account:
-        """Refresh, then poll until none of *features* is pending any more.
+        """Refresh the account, then poll until none of *features* is pending.
 
-        A refresh that failed at the bank is a result: look at ``balance_refresh.status``. Polls
-        come after 2 s, growing by 1.6 up to 60 s, with jitter.
+        A refresh that failed at the bank is not an error: check ``balance_refresh.status``. The
+        intervals between polls start at 2 s and grow by a factor of 1.6 up to 60 s, with jitter.
 
         Args:
             account: The account or its id.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
-            timeout: Seconds to wait for the bank. Every request ends within what is left of them,
-                or 5 s if that is more.
+            timeout: Seconds to wait for the bank. Each request ends within the time that is left,
+                or within 5 s if that is more.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
 
         Raises:
-            DeadlineExceededError: Still pending after *timeout*; its ``account`` is the account as
-                last seen, and the refresh itself goes on at Stripe.
-            FCError: A poll failed; its ``idempotency_key`` is that of the refresh.
+            DeadlineExceededError: The refresh is still pending after *timeout*. It continues at
+                Stripe; ``error.account`` is the latest known state of the account.
+            FCError: A poll failed; ``error.idempotency_key`` is the key of the refresh.
         """
         clock = self._engine.clock
         timeout = checks.seconds(timeout, "timeout")
@@ -250,7 +252,7 @@ class Accounts(Resource):
                 left = ends - clock.monotonic()
                 if left <= 0:
                     raise _still_pending(waiting, seen, timeout)
-                # Half of the interval is jitter, so that a thousand waiters do not poll as one.
+                # Half of the interval is jitter, so that a thousand waiters do not poll at once.
                 await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
                 patient = self._within(ends - clock.monotonic())
                 seen = await patient._call(RETRIEVE, account, {"expand": expand})
@@ -272,12 +274,12 @@ class Accounts(Resource):
 
     @property
     def with_raw_response(self) -> "AccountsWithRawResponse":
-        """The same methods, returning :class:`fcasync.Response` around the value."""
+        """The same methods, which here return a :class:`fcasync.Response` that holds the value."""
         return AccountsWithRawResponse(self._raw())
 
 
 class AccountsWithRawResponse:
-    """The methods of :class:`Accounts`, with the answer's headers, ids and attempts."""
+    """The methods of :class:`Accounts`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Accounts) -> None:
         self.list = as_raw_page(raw.list)
@@ -302,15 +304,18 @@ def _check_holder(holder: Mapping[str, Any] | None) -> None:
         raise InvalidArgumentError("account_holder must name a customer or an account")
 
 
-def _still_pending(features: Sequence[str], account: Account, timeout: float) -> Exception:
+def _still_pending(
+    features: Sequence[str], account: Account, timeout: float
+) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"the refresh of {' and '.join(features)} of {account.id} is still pending after "
-        f"{timeout:g} s; it goes on at Stripe: retrieve the account later, or use webhooks"
+        f"{timeout:g} s; it continues at Stripe: retrieve the account later, or use webhooks",
+        account=account,
     )
 
 
 def _after_the_post(error: FCError, key: str, seen: Account) -> None:
-    """Say in the error of a poll that the refresh before it was accepted."""
+    """Record in the error of a poll that the refresh before it was accepted."""
     error.idempotency_key = key
     if isinstance(error, APIConnectionError | ProtocolError):
         error.may_have_executed = True

@@ -20,42 +20,42 @@ RETRIEVE_SESSION = Operation(
 
 
 class SessionAccountHolder(TypedDict):
-    """Whose accounts are linked: a type, and the id that belongs to it."""
+    """The holder of the linked accounts: a type and the id that goes with it."""
 
     type: Literal["account", "customer"]
     account: NotRequired[str]
-    """With type ``account``: the connected account."""
+    """The connected account; for type ``account``."""
     customer: NotRequired[str]
-    """With type ``customer``: the customer."""
+    """The customer; for type ``customer``."""
     customer_account: NotRequired[str]
-    """With type ``customer``: the account that stands for a customer."""
+    """The account that represents a customer; for type ``customer``."""
 
 
 class SessionFilters(TypedDict, total=False):
-    """Which accounts the person may link."""
+    """Which accounts the user may link."""
 
     account_subcategories: Sequence[str]
-    """Of ``checking``, ``savings``, ``mortgage``, ``line_of_credit``, ``credit_card``."""
+    """Any of ``checking``, ``savings``, ``mortgage``, ``line_of_credit``, ``credit_card``."""
     country: str
-    """Two letters, such as ``US``."""
+    """A two-letter code, such as ``US``."""
     require_payment_method_support: Literal["all", "at_least_one", "none"]
 
 
 class SessionLimits(TypedDict):
-    """How many accounts the person may link."""
+    """How many accounts the user may link."""
 
     accounts: int | Literal[""]
-    """1 or more; the empty string lifts the limit."""
+    """1 or more; the empty string removes the limit."""
 
 
 class SessionManualEntry(TypedDict, total=False):
-    """Whether the person may type in account numbers instead of logging in."""
+    """Whether the user may enter account numbers instead of logging in."""
 
     mode: Literal["automatic", "disabled"]
 
 
 class Sessions(Resource):
-    """The flows in which people link their accounts."""
+    """The sessions in which users link their accounts."""
 
     async def create(
         self,
@@ -70,22 +70,22 @@ class Sessions(Resource):
         expand: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Session:
-        """Begin a session; its ``client_secret`` opens the flow in the person's browser.
+        """Create a session; its ``client_secret`` opens the flow in the user's browser.
 
         Args:
             account_holder: ``{"type": "customer", "customer": "cus_..."}``.
-            permissions: Of ``balances``, ``ownership``, ``payment_method``, ``transactions``.
+            permissions: Any of ``balances``, ``ownership``, ``payment_method``, ``transactions``.
             filters: Which accounts may be linked.
             limits: How many accounts may be linked.
-            manual_entry: Whether account numbers may be typed in.
-            prefetch: What to read as soon as an account is linked: ``balances``, ``ownership``,
+            manual_entry: Whether account numbers may be entered.
+            prefetch: What to refresh as soon as an account is linked: ``balances``, ``ownership``,
                 ``transactions``.
-            return_url: Where a mobile app's flow comes back to.
+            return_url: The URL to which the flow returns in a mobile app.
             expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; made by fcasync if None.
+            idempotency_key: 1 to 255 printable characters; None generates one.
 
         Raises:
-            InvalidArgumentError: No permission, or a holder whose id does not go with its type.
+            InvalidArgumentError: No permission is named, or the holder's id and type do not match.
         """
         _check_holder(account_holder)
         params: dict[str, Any] = {
@@ -103,21 +103,21 @@ class Sessions(Resource):
     async def retrieve(
         self, session: str | Session, *, expand: Sequence[str] | None = None
     ) -> Session:
-        """Return one session, with the accounts that were linked in it.
+        """Return one session, with its linked accounts.
 
         Raises:
-            NotFoundError: This API key knows no such session.
+            NotFoundError: The API key has no access to such a session.
         """
         return await self._call(RETRIEVE_SESSION, session, {"expand": expand})
 
     @property
     def with_raw_response(self) -> "SessionsWithRawResponse":
-        """The same methods, returning :class:`fcasync.Response` around the value."""
+        """The same methods, which here return a :class:`fcasync.Response` that holds the value."""
         return SessionsWithRawResponse(self._raw())
 
 
 class SessionsWithRawResponse:
-    """The methods of :class:`Sessions`, with the answer's headers, ids and attempts."""
+    """The methods of :class:`Sessions`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Sessions) -> None:
         self.create = as_raw(raw.create)

@@ -25,7 +25,7 @@ RETRIEVE_TRANSACTION = Operation(
 
 
 class InstantRange(TypedDict, total=False):
-    """A stretch of time: aware datetimes, or Unix seconds."""
+    """A range of time: aware datetimes or Unix seconds."""
 
     gt: datetime | int
     gte: datetime | int
@@ -34,14 +34,14 @@ class InstantRange(TypedDict, total=False):
 
 
 class TransactionRefreshFilter(TypedDict):
-    """Only what came with later refreshes."""
+    """Only transactions of later refreshes."""
 
     after: str
-    """A transaction refresh (``fctxnref_...``)."""
+    """The id of a transaction refresh (``fctxnref_...``)."""
 
 
 class Transactions(Resource):
-    """What happened on the accounts."""
+    """The transactions of linked accounts."""
 
     def list(
         self,
@@ -60,15 +60,15 @@ class Transactions(Resource):
 
         Args:
             account: The account or its id.
-            transacted_at: Only those of this instant, or of this stretch of time.
-            transaction_refresh: Only those that came after this refresh: ``{"after": "..."}``;
-                pass the last ``account.transaction_refresh.id`` to get just what is new.
+            transacted_at: Only transactions of this instant or range of time.
+            transaction_refresh: Only transactions of later refreshes: ``{"after": "..."}``; pass
+                the last ``account.transaction_refresh.id`` to get only what is new.
             limit: Items per page, 1 to 100.
-            max_items: Stop a walk after this many.
-            starting_after: The id to start after.
-            ending_before: The id to walk backwards from.
+            max_items: The most items that a walk yields.
+            starting_after: The id after which to start.
+            ending_before: The id from which to walk backwards.
             expand: Fields to include as objects.
-            prefetch: Whether a walk fetches the next page while this one is worked on.
+            prefetch: Whether a walk fetches the next page while you process the current one.
         """
         params = {
             "account": checks.object_id(account, "account"),
@@ -92,18 +92,18 @@ class Transactions(Resource):
         """Return one transaction.
 
         Raises:
-            NotFoundError: This API key knows no such transaction.
+            NotFoundError: The API key has no access to such a transaction.
         """
         return await self._call(RETRIEVE_TRANSACTION, transaction, {"expand": expand})
 
     @property
     def with_raw_response(self) -> "TransactionsWithRawResponse":
-        """The same methods, returning :class:`fcasync.Response` around the value."""
+        """The same methods, which here return a :class:`fcasync.Response` that holds the value."""
         return TransactionsWithRawResponse(self._raw())
 
 
 class TransactionsWithRawResponse:
-    """The methods of :class:`Transactions`, with the answer's headers, ids and attempts."""
+    """The methods of :class:`Transactions`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Transactions) -> None:
         self.list = as_raw_page(raw.list)

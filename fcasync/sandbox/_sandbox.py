@@ -1,36 +1,32 @@
-"""The sandbox as an object: starts the server, owns its tasks, and shows what happened."""
+"""The sandbox as an object: its arguments, its URL, and how it starts and stops."""
 
 import asyncio
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync.sandbox._api.faults import Fault, fault
-from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.rates import rate_limit as read_rate_limit
 from fcasync.sandbox._api.realm import Realm, is_test_key
-from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._api.world import Settings
+from fcasync.sandbox._bank.dice import Salt
 from fcasync.sandbox._bank.ids import MOST_ACCOUNTS, token
 from fcasync.sandbox._bank.states import Timing
-from fcasync.sandbox._server.app import App
-from fcasync.sandbox._server.control import Control
-from fcasync.sandbox._server.deliveries import Target, Webhooks
-from fcasync.sandbox._server.listener import Server, listen
-from fcasync.sandbox._server.saved import load, save
+from fcasync.sandbox._controls import Controls
+from fcasync.sandbox._server.deliveries import Target
+from fcasync.sandbox._server.host import Host, Hosting
 from fcasync.sandbox._server.thread import LoopThread
 
-T = TypeVar("T")
-_LARGEST_SEED = 2**64 - 1  # all that the dice look at
-_PATIENCE = 0.5  # seconds that requests under way get when the sandbox closes
+_LARGEST_SEED = 2**64 - 1  # the random numbers depend on no more bits
 
 
-class Sandbox:
+class Sandbox(Controls):
     """A local Stripe Financial Connections.
 
     ``async with Sandbox() as sandbox`` serves on the running loop; ``with Sandbox(threaded=True)``
@@ -61,11 +57,11 @@ class Sandbox:
         threaded: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Describe a sandbox; it starts when it is entered.
+        """Configure a sandbox; it starts when it is entered.
 
         Args:
-            accounts: How many accounts each world starts with, up to 2**27; a million cost no
-                memory.
+            accounts: How many accounts each world starts with, up to 2**27; a million take
+                no memory.
             seed: Decides everything that looks like chance; below 2**64.
             port: 0 takes a free one. Only 127.0.0.1 is listened on.
             api_key: The key of the main world; by default one that follows from the seed.
@@ -83,7 +79,7 @@ class Sandbox:
             webhook_reordering: The share of events that younger ones overtake.
             state: A file that is read at the start, if it exists, and written at the end.
             threaded: Whether to serve on a thread of its own.
-            clock: Gives the real time, and sleeps through holds.
+            clock: Gives the real time, and sleeps while answers are held.
 
         Raises:
             ValueError: An argument is out of range.
@@ -108,34 +104,27 @@ class Sandbox:
             faults=tuple(fault(item) for item in faults),
             latency=latency,
         )
-        self.api_key = api_key or f"sk_test_{token(24, seed, 0x4E4)}"
+        self.api_key = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
         if not is_test_key(self.api_key):
             raise ValueError("api_key must be a test key: sk_test_ and letters, digits or _")
-        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, 0x5EC)}"
-        self._target: Target | None = None
+        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
+        target = None
         if webhook_url is not None:
             _check_url(webhook_url)
-            self._target = Target(
+            target = Target(
                 url=webhook_url,
                 secret=self.webhook_secret,
                 duplicates=webhook_duplicates,
                 reordering=webhook_reordering,
             )
-        self._realm = Realm(settings, self.api_key)
-        self._clock = clock
-        self._port = port
-        self._state = None if state is None else Path(state)
+        path = None if state is None else Path(state)
+        hosting = Hosting(clock=clock, port=port, target=target, state=path)
+        super().__init__(Host(Realm(settings, self.api_key), hosting))
         self._threaded = threaded
-        self._home: LoopThread | None = None
-        self._listener: asyncio.Server | None = None
-        self._server: Server | None = None
-        self._webhooks: Webhooks | None = None
-        self._courier: asyncio.Task[None] | None = None
-        self._control = Control(self._realm, clock, self._publish, self._attempts)
-        self._app = App(self._realm, clock, self._publish, self._control)
+        """Whether the server gets a thread of its own."""
 
     def __repr__(self) -> str:
-        where = self.url if self._listener else "not started"
+        where = self._host.url or "not started"
         return f"<Sandbox {where}, {self.world.store.total} accounts>"
 
     @property
@@ -145,170 +134,19 @@ class Sandbox:
         Raises:
             RuntimeError: The sandbox has not been started.
         """
-        if self._listener is None:
+        if self._host.url is None:
             raise RuntimeError("the sandbox is not running; enter it with `async with` first")
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def world(self) -> World:
-        """The world of :attr:`api_key`, without the wire."""
-        return self._realm.world()
-
-    @property
-    def ledger(self) -> list[dict[str, Any]]:
-        """One row per request, oldest first; the latest 100 000 are kept."""
-        return self._do(lambda: self.world.ledger.rows)
-
-    def executions(self, operation: str) -> dict[str, int]:
-        """Return how often *operation* took effect on each account; this count never forgets."""
-        return self._do(lambda: self.world.ledger.executions(operation))
-
-    @property
-    def faults(self) -> list[Fault]:
-        """The faults in force."""
-        return self._do(lambda: self.world.faults.in_force)
-
-    def add_faults(self, *faults: Fault | Mapping[str, Any]) -> None:
-        """Put faults into force, behind those that already are.
-
-        Raises:
-            ValueError: A mapping describes no fault.
-        """
-        read = [fault(item) for item in faults]
-        self._do(lambda: self.world.faults.add(read))
-
-    def clear_faults(self) -> None:
-        """End all faults."""
-        self._do(self.world.faults.clear)
-
-    @property
-    def now(self) -> float:
-        """The world's Unix time, in seconds."""
-        return self.world.now(self._clock.time())
-
-    def advance(self, seconds: float) -> None:
-        """Move the world's clock forward.
-
-        Raises:
-            ValueError: *seconds* is negative or not finite.
-        """
-        self._do(lambda: self._advance(seconds))
-
-    def _advance(self, seconds: float) -> None:
-        self.world.advance(seconds)
-        self._publish(self.world, ())
-
-    def reset(self) -> None:
-        """Make the world anew, as the seed has it; scripted faults start over."""
-        self._do(lambda: self._realm.reset(self.world))
-
-    def deactivate(self, account_id: str) -> None:
-        """Let the bank end access to an account until it is reactivated.
-
-        Raises:
-            ValueError: The account is unknown or disconnected.
-        """
-        self._act("account", {"account": account_id, "event": "deactivate"})
-
-    def reactivate(self, account_id: str) -> None:
-        """Let the bank give access to an account back.
-
-        Raises:
-            ValueError: The account is unknown or disconnected.
-        """
-        self._act("account", {"account": account_id, "event": "reactivate"})
-
-    def link(
-        self,
-        client_secret: str,
-        institution: str = "Test Institution",
-        accounts: Sequence[int] = (0,),
-    ) -> list[str]:
-        """Do what a person does on the page at ``/link/<client_secret>``.
-
-        Args:
-            client_secret: Of the session.
-            institution: One of those that the page shows.
-            accounts: Places in the list of accounts that the page shows, 0-based.
-
-        Returns:
-            The ids of the accounts that were linked.
-
-        Raises:
-            ValueError: The session is unknown or filled, or does not allow these accounts.
-        """
-        picked = {"institution": institution, "accounts": list(accounts)}
-        linked: list[str] = self._act("link", {"client_secret": client_secret, **picked})["linked"]
-        return linked
-
-    @property
-    def deliveries(self) -> list[dict[str, Any]]:
-        """The attempts to deliver webhooks, oldest first; the latest 1000 are kept."""
-        return self._do(self._attempts)
-
-    def save(self) -> None:
-        """Write the state file now; without one, do nothing.
-
-        Events that are not due yet and the ledgers' older rows are not in it.
-        """
-        if self._state is not None:
-            path = self._state
-            self._do(lambda: save(path, self._realm))
-
-    def _act(self, action: str, given: dict[str, Any]) -> Any:
-        path = f"/_sandbox/{action}"
-        status, body = self._do(lambda: self._control.answer("POST", path, {}, given))
-        if status != 200:
-            raise ValueError(body["error"]["message"])
-        return body
-
-    def _do(self, action: Callable[[], T]) -> T:
-        """Run *action* where the server runs, so that nothing else runs meanwhile."""
-        if self._home is None:
-            return action()
-        return self._home.run(_later(action))
-
-    def _publish(self, world: World, effects: Sequence[Emit]) -> None:
-        if self._webhooks is not None:
-            self._webhooks.publish(world, effects)
-
-    def _attempts(self) -> list[dict[str, Any]]:
-        return [] if self._webhooks is None else list(self._webhooks.deliveries)
-
-    async def _start(self) -> None:
-        if self._listener is not None:
-            raise RuntimeError(f"the sandbox is running already, at {self.url}")
-        if self._state is not None:
-            load(self._state, self._realm)
-        self._server = Server(self._app.handle, self._app.error_body)
-        self._listener = await listen(self._server, self._port)
-        self._port = self._listener.sockets[0].getsockname()[1]
-        if self._target is not None:
-            self._webhooks = Webhooks(self._target, self._clock)
-            self._courier = asyncio.create_task(self._webhooks.run())
-
-    async def _stop(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        if self._courier is not None:
-            self._courier.cancel()
-            await asyncio.wait([self._courier])
-        if self._server is not None:
-            self._server.pre_shutdown()
-            await self._server.shutdown(_PATIENCE)
-        if self._state is not None:
-            save(self._state, self._realm)
+        return self._host.url
 
     async def __aenter__(self) -> "Sandbox":
         if self._threaded:
             return self.__enter__()
-        await self._start()
+        await self._host.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._home is None:
-            await self._stop()
+            await self._host.stop()
         else:
             await asyncio.to_thread(self.__exit__, None, None, None)
 
@@ -317,7 +155,7 @@ class Sandbox:
             raise TypeError("use `async with Sandbox()`, or `with Sandbox(threaded=True)`")
         home = LoopThread()
         try:
-            home.run(self._start())
+            home.run(self._host.start())
         except BaseException:
             home.close()
             raise
@@ -332,26 +170,26 @@ class Sandbox:
     ) -> None:
         if self._home is not None:
             try:
-                self._home.run(self._stop())
+                self._home.run(self._host.stop())
             finally:
                 self._home.close()
                 self._home = None
 
 
-def _check_whole(most: int, **given: int) -> None:
-    for name, value in given.items():
+def _check_whole(most: int, **values: int) -> None:
+    for name, value in values.items():
         if not isinstance(value, int) or not 0 <= value <= most:
             raise ValueError(f"{name}={value!r} must be a whole number from 0 to {most}")
 
 
-def _check_seconds(**given: float) -> None:
-    for name, value in given.items():
+def _check_seconds(**values: float) -> None:
+    for name, value in values.items():
         if not 0 <= value < math.inf:
             raise ValueError(f"{name}={value!r} must be a number of seconds, 0 or more")
 
 
-def _check_share(**given: float) -> None:
-    for name, value in given.items():
+def _check_share(**values: float) -> None:
+    for name, value in values.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name}={value!r} must be a share in [0, 1]")
 
@@ -360,7 +198,3 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"webhook_url={url!r} must be an absolute URL, http or https")
-
-
-async def _later(action: Callable[[], T]) -> T:
-    return action()

@@ -1,15 +1,22 @@
-"""For your own tests: a clock that never waits, a transport with a script, objects to answer with.
+"""For your own tests: a clock that never waits, transports without a network, and sample objects.
 
 ::
 
     transport = ScriptedTransport([make_account(id="fca_1"), answer(status=503)])
     client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock())
 
-For a whole server that behaves like Stripe, see :mod:`fcasync.sandbox`; for both as pytest
-fixtures, :mod:`fcasync.pytest_plugin`.
+See :mod:`fcasync.sandbox` for a whole server that behaves like Stripe, and
+:mod:`fcasync.pytest_plugin` for fixtures.
 """
 
-from fcasync.testing._fakes import FakeClock, RecordingHook, ScriptedTransport, answer
+from fcasync._facts.public import show_as
+from fcasync.testing._fakes import (
+    FakeClock,
+    InstantTransport,
+    RecordingHook,
+    ScriptedTransport,
+    answer,
+)
 from fcasync.testing._objects import (
     make_account,
     make_authorization,
@@ -24,6 +31,7 @@ from fcasync.testing._objects import (
 
 __all__ = [
     "FakeClock",
+    "InstantTransport",
     "RecordingHook",
     "ScriptedTransport",
     "answer",
@@ -37,3 +45,5 @@ __all__ = [
     "make_transaction",
     "signed_webhook",
 ]
+
+show_as(__name__, __all__, globals())

@@ -1,7 +1,7 @@
-"""A clock, a transport and a hook to put in the place of the real ones."""
+"""A clock, two transports and a hook that replace the real ones in tests."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -20,49 +20,67 @@ class FakeClock:
     """A clock that only tests move: ``sleep`` returns at once, and the time has passed.
 
     Args:
-        start: The Unix time at which it begins.
-        draw: What the dice show, in [0, 1).
+        start: The Unix time at which the clock begins.
+        draw: The random number in [0, 1) that decides jitter, or a function that returns one.
+        paced_by: A function that returns seconds. Time then passes as that function says, and
+            ``sleep`` is asyncio's. Pass ``other.monotonic`` to share the time of *other* with a
+            server whose waits have to be real.
     """
 
-    def __init__(self, start: float = 1_700_000_000.0, draw: float = 0.5) -> None:
-        self._start = start
-        self._elapsed = 0.0
-        self.dice = draw
+    def __init__(
+        self,
+        start: float = 1_700_000_000.0,
+        draw: float | Callable[[], float] = 0.5,
+        *,
+        paced_by: Callable[[], float] | None = None,
+    ) -> None:
+        self._began = start  # what the wall clock shows when `monotonic` is 0
+        self._advanced = 0.0  # seconds that sleeps and `advance` let pass
+        self._draw = draw
+        self._paced_by = paced_by
         self.sleeps: list[float] = []
-        """Every sleep asked for, in seconds."""
+        """The length of every sleep, in seconds."""
 
     def time(self) -> float:
         """Return the Unix time."""
-        return self._start + self._elapsed
+        return self._began + self.monotonic()
 
     def monotonic(self) -> float:
-        """Return the seconds since the clock began."""
-        return self._elapsed
+        """Return the seconds since the clock began; `shift` does not change them."""
+        return self._advanced if self._paced_by is None else self._advanced + self._paced_by()
 
     async def sleep(self, seconds: float) -> None:
         """Let *seconds* pass, and the other tasks run."""
         self.sleeps.append(seconds)
+        if self._paced_by is not None:
+            await asyncio.sleep(seconds)
+            return
         self.advance(seconds)
         await asyncio.sleep(0)
 
     def draw(self) -> float:
-        """Return what the dice show."""
-        return self.dice
+        """Return the random number that decides jitter."""
+        return self._draw() if callable(self._draw) else self._draw
 
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass."""
-        self._elapsed += seconds
+        self._advanced += seconds
+
+    def shift(self, seconds: float) -> None:
+        """Move the wall clock alone, as when the machine was suspended or its time was set."""
+        self._began += seconds
 
 
 def answer(
     body: object = None, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Return an answer for a script.
+    """Return a response for a script.
 
     Args:
-        body: Bytes as they are; a model in Stripe's shape; anything else as JSON.
+        body: Bytes are used as they are, a model takes the shape of Stripe's JSON, and anything
+            else is encoded as JSON.
         status: The HTTP status.
-        headers: Response headers, looked up without regard to case.
+        headers: Response headers; their names are case-insensitive.
     """
     plain = to_dict(body) if isinstance(body, Model) else body
     data = plain if isinstance(plain, bytes) else orjson.dumps(plain)
@@ -73,14 +91,14 @@ class ScriptedTransport:
     """Answers each request with the next step of a script, without any network.
 
     Args:
-        script: Answers to return (see :func:`answer`; a model or a dict is one with status 200)
-            and exceptions to raise, in order.
+        script: Responses to return (see :func:`answer`; a model or a dict stands for one with
+            status 200) and exceptions to raise, in order.
     """
 
     def __init__(self, script: Iterable[Step] = ()) -> None:
         self._script = list(script)
         self.requests: list[Request[Any]] = []
-        """What was sent."""
+        """The requests so far."""
 
     def add(self, *steps: Step) -> None:
         """Append *steps* to the script."""
@@ -90,32 +108,61 @@ class ScriptedTransport:
         """Return or raise the next step.
 
         Raises:
-            AssertionError: The script is over.
+            AssertionError: The script has no step left.
         """
         self.requests.append(request)
         await asyncio.sleep(0)
         if not self._script:
             raise AssertionError(f"the script has no step for {request.call.operation}")
-        step = self._script.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step if isinstance(step, Answer) else answer(step)
+        return _played(self._script.pop(0))
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to close."""
 
 
+class InstantTransport:
+    """Answers every request at once with what a function returns, without any network.
+
+    ::
+
+        transport = InstantTransport(lambda request: make_account(id="fca_1"))
+
+    Args:
+        respond: Called with each request; returns a response (see :func:`answer`; a model or a dict
+            stands for one with status 200) or an exception to raise.
+    """
+
+    def __init__(self, respond: Callable[[Request[Any]], Step]) -> None:
+        self._respond = respond
+        self.sent = 0
+        """The number of requests so far; the requests themselves are not kept."""
+
+    async def send(self, request: Request[Any], timeout: float) -> Answer:
+        """Return or raise what the function returns for *request*."""
+        self.sent += 1
+        return _played(self._respond(request))
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+def _played(step: Step) -> Answer:
+    if isinstance(step, BaseException):
+        raise step
+    return step if isinstance(step, Answer) else answer(step)
+
+
 class RecordingHook:
-    """A hook that keeps every event."""
+    """A hook that records every event."""
 
     def __init__(self) -> None:
         self.events: list[HookEvent] = []
 
     def __call__(self, event: HookEvent, /) -> None:
-        """Keep *event*."""
+        """Record *event*."""
         self.events.append(event)
 
     @property
     def names(self) -> list[str]:
-        """The kinds of the events, in order."""
+        """The class names of the events, in order."""
         return [type(event).__name__ for event in self.events]

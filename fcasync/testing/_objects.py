@@ -1,4 +1,4 @@
-"""Stripe's objects with everything filled in, for tests that are about a field or two."""
+"""Stripe's objects with every field filled in, for tests that are about a few fields."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,11 +38,11 @@ def make_account(**fields: Any) -> Account:
     """Return an active checking account with a fresh balance.
 
     Args:
-        fields: Stripe's fields to set differently, as models and datetimes or in the shape of
-            Stripe's JSON. ``extra`` holds fields that fcasync does not know.
+        fields: Fields to set to other values, as models and datetimes or in the shape of Stripe's
+            JSON. ``extra`` holds fields that fcasync does not know.
 
     Raises:
-        TypeError: There is no such field.
+        TypeError: The model has no such field.
         ProtocolError: A value does not fit its field.
     """
     made: Account = _make(Account, _account(), fields)
@@ -56,25 +56,25 @@ def make_authorization(**fields: Any) -> Authorization:
 
 
 def make_owner(**fields: Any) -> AccountOwner:
-    """Return an owner of that account; for *fields* see :func:`make_account`."""
+    """Return an owner of an account; for *fields* see :func:`make_account`."""
     made: AccountOwner = _make(AccountOwner, _owner(), fields)
     return made
 
 
 def make_ownership(**fields: Any) -> AccountOwnership:
-    """Return the ownership of that account; for *fields* see :func:`make_account`."""
+    """Return the ownership of an account; for *fields* see :func:`make_account`."""
     made: AccountOwnership = _make(AccountOwnership, _ownership(), fields)
     return made
 
 
 def make_transaction(**fields: Any) -> Transaction:
-    """Return a posted transaction of that account; for *fields* see :func:`make_account`."""
+    """Return a posted transaction of an account; for *fields* see :func:`make_account`."""
     made: Transaction = _make(Transaction, _transaction(), fields)
     return made
 
 
 def make_session(**fields: Any) -> Session:
-    """Return a session in which nothing was linked yet; for *fields* see :func:`make_account`."""
+    """Return a session without linked accounts; for *fields* see :func:`make_account`."""
     made: Session = _make(Session, _session(), fields)
     return made
 
@@ -84,13 +84,13 @@ def make_event(
     object: Model | Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> AnyEvent:
-    """Return the event that a webhook would bring.
+    """Return the event that a webhook would deliver.
 
     Args:
         type: What happened.
-        object: To what; None for what :func:`make_account` or, where the type is about one,
-            :func:`make_authorization` makes.
-        fields: As for :func:`make_account`.
+        object: The object that it happened to; None makes one with :func:`make_account` or, for
+            types about authorizations, with :func:`make_authorization`.
+        fields: See :func:`make_account`.
     """
     usual = _authorization() if ".authorization." in type else _account()
     about = usual if object is None else _plain(object)
@@ -110,7 +110,7 @@ def signed_webhook(
     """Return the body and the headers with which Stripe would deliver *event*.
 
     Args:
-        event: From :func:`make_event`, or in the shape of Stripe's JSON.
+        event: An event from :func:`make_event`, or one in the shape of Stripe's JSON.
         secret: The endpoint's ``whsec_...`` secret.
         timestamp: When it is delivered, as a Unix time.
     """

@@ -1,4 +1,4 @@
-"""Webhooks: prove that Stripe sent them, read them, and hand them to the right function.
+"""Webhooks: verify that Stripe sent them, parse them, and pass them to the right function.
 
 ::
 
@@ -11,11 +11,14 @@
     event = construct_event(await request.body(), request.headers["Stripe-Signature"], secret)
     await events.dispatch(event)
 
-Stripe delivers an event at least once, so handlers have to bear repeats; an `EventRouter` with a
-`SeenStore` drops those that it knows.
+Stripe may deliver an event more than once, so handlers must tolerate repeats; an `EventRouter` with
+a `SeenStore` drops events that it has already handled.
 """
 
+from fcasync._facts.public import show_as
 from fcasync.webhooks._router import EventRouter, SeenEvents, SeenStore
 from fcasync.webhooks._verify import construct_event, sign
 
 __all__ = ["EventRouter", "SeenEvents", "SeenStore", "construct_event", "sign"]
+
+show_as(__name__, __all__, globals())

@@ -1,4 +1,4 @@
-"""Hands events to the functions that were registered for their types."""
+"""Passes events to the functions that are registered for their types."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,20 +14,20 @@ H = TypeVar("H", bound=Handler)
 
 
 class SeenStore(Protocol):
-    """Where a router remembers the events that it has handled; one per fleet of workers."""
+    """Remembers which events were handled; all workers of a deployment should share one."""
 
     async def claim(self, event_id: str) -> bool:
-        """Remember *event_id*; return False when it was remembered already."""
+        """Remember *event_id*; return False if it was remembered already."""
 
     async def release(self, event_id: str) -> None:
-        """Forget *event_id*, because handling it failed and Stripe will send it again."""
+        """Forget *event_id*: its handler failed, and Stripe will deliver the event again."""
 
 
 class SeenEvents:
-    """The latest event ids, in this process's memory.
+    """The ids of the latest events, in the memory of this process.
 
     Args:
-        size: How many; the oldest is forgotten first.
+        size: How many ids to keep; the oldest is forgotten first.
     """
 
     def __init__(self, size: int = 10_000) -> None:
@@ -38,7 +38,7 @@ class SeenEvents:
         return f"<SeenEvents {len(self._ids)} of {self._size}>"
 
     async def claim(self, event_id: str) -> bool:
-        """Remember *event_id*; return False when it was remembered already."""
+        """Remember *event_id*; return False if it was remembered already."""
         if event_id in self._ids:
             return False
         self._ids[event_id] = None
@@ -47,7 +47,7 @@ class SeenEvents:
         return True
 
     async def release(self, event_id: str) -> None:
-        """Forget *event_id*, because handling it failed and Stripe will send it again."""
+        """Forget *event_id*: its handler failed, and Stripe will deliver the event again."""
         self._ids.pop(event_id, None)
 
 
@@ -57,10 +57,11 @@ def _names(handlers: Mapping[str, object]) -> str:
 
 @attrs.define(eq=False)
 class EventRouter:
-    """Hands each event to the functions that were registered for its type.
+    """Passes each event to the functions that are registered for its type.
 
     Attributes:
-        seen: Remembers handled events, so that repeats are dropped; None handles repeats too.
+        seen: Remembers handled events, so that repeats are dropped; with None, repeats are handled
+            again.
     """
 
     seen: SeenStore | None = None
@@ -69,10 +70,13 @@ class EventRouter:
     def on(self, *types: str) -> Callable[[H], H]:
         """Register the decorated function for events of *types*.
 
-        It gets the `Event`. It should be async; a plain function blocks the loop while it runs.
+        The function is called with the `Event`. It should be async; a plain function blocks the
+        loop while it runs.
         """
         if not types or not all(isinstance(kind, str) and kind for kind in types):
-            raise InvalidArgumentError("Name event types, such as on(EventType.ACCOUNT_CREATED).")
+            raise InvalidArgumentError(
+                "on() needs event types, such as on(EventType.ACCOUNT_CREATED)"
+            )
 
         def register(handler: H) -> H:
             for kind in types:
@@ -82,10 +86,10 @@ class EventRouter:
         return register
 
     async def dispatch(self, event: Event[Any]) -> bool:
-        """Run the functions registered for *event*, one after the other.
+        """Run the functions that are registered for *event*, one after the other.
 
-        What one raises ends the run and reaches the caller: answer Stripe with a 500 then, and it
-        will deliver the event again.
+        An exception stops the run and reaches the caller. Respond to Stripe with status 500 then,
+        so that it delivers the event again.
 
         Returns:
             Whether any function ran: False for a repeat, and for a type without functions.

@@ -1,4 +1,4 @@
-"""Checks a ``Stripe-Signature`` and reads the event behind it."""
+"""Verifies a ``Stripe-Signature`` and parses the event that it signs."""
 
 import hmac
 import math
@@ -21,13 +21,13 @@ from fcasync.models._convert import decoder
 from fcasync.models.event import AnyEvent, Event
 
 MAX_BODY: Final = 1024 * 1024
-"""Longest body that is looked at, in bytes; Stripe's events are a few kilobytes."""
+"""The longest accepted body, in bytes; Stripe's events are a few kilobytes."""
 
 MAX_HEADER: Final = 4096
-"""Longest ``Stripe-Signature`` that is looked at, in characters."""
+"""The longest accepted ``Stripe-Signature``, in characters."""
 
 MAX_SIGNATURES: Final = 16
-"""Most ``v1`` signatures that are compared; Stripe sends one per secret in rotation."""
+"""The most accepted ``v1`` signatures; Stripe sends one per secret in rotation."""
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _SECRET: Final = re.compile(r"[\x21-\x7e]+")
@@ -43,39 +43,39 @@ def construct_event(
     *,
     clock: Clock = SYSTEM_CLOCK,
 ) -> AnyEvent:
-    """Return the event in a webhook, once its signature is proven.
+    """Verify the signature of a webhook and return its event.
 
     Args:
-        payload: The request's raw body. Parsed and serialised again, it would no longer be what
-            Stripe signed.
-        sig_header: The ``Stripe-Signature`` header.
-        secret: The endpoint's ``whsec_...`` secret; several while one replaces another.
-        tolerance: Most seconds between Stripe's clock and this one, in either direction.
-        clock: Where the time comes from.
+        payload: The raw body of the request. A body that was parsed and serialised again no longer
+            matches the signature.
+        sig_header: The value of the ``Stripe-Signature`` header.
+        secret: The endpoint's ``whsec_...`` secret, or several while one replaces another.
+        tolerance: The most seconds between Stripe's clock and this one, in either direction.
+        clock: The source of the current time.
 
     Returns:
-        The event, with an `Account` or `Authorization` in ``.data.object``; with a dict when its
+        The event, with an `Account` or `Authorization` in ``.data.object``, or with a dict if its
         type is not one of `EventType`.
 
     Raises:
         InvalidArgumentError: A secret is empty, the payload is not the raw body, and the like.
-        SignatureVerificationError: Stripe did not send this, or not now.
-        WebhookPayloadError: Stripe sent it, and it is not an event.
+        SignatureVerificationError: Stripe did not send this body, or did not send it just now.
+        WebhookPayloadError: Stripe signed the body, but it is not an event.
     """
     body = _raw(payload)
     secrets = _check_secrets(secret)
     _check_tolerance(tolerance)
     if len(body) > MAX_BODY:
-        raise SignatureVerificationError(f"The body is longer than {MAX_BODY} bytes.")
+        raise SignatureVerificationError(f"body is longer than {MAX_BODY} bytes")
     timestamp, signatures = _parse(sig_header)
     _check_mac(body, secrets, timestamp, signatures)
-    # The MAC covers the time, so from here on it is Stripe's own word.
+    # The MAC covers the timestamp, so from here on it can be trusted.
     _check_age(clock.time() - timestamp, tolerance)
     return _read(body)
 
 
 def sign(payload: Payload, secret: str, timestamp: int) -> str:
-    """Return the ``Stripe-Signature`` header with which Stripe would send *payload*.
+    """Return the ``Stripe-Signature`` header that Stripe would send with *payload*.
 
     Args:
         payload: The body to be sent.
@@ -83,37 +83,37 @@ def sign(payload: Payload, secret: str, timestamp: int) -> str:
         timestamp: When it is sent, as a Unix time in whole seconds.
 
     Raises:
-        InvalidArgumentError: A secret is empty, the time is not whole, and the like.
+        InvalidArgumentError: An argument is invalid, such as an empty secret.
     """
     _check_secrets(secret)
     if type(timestamp) is not int or timestamp < 0:
         raise InvalidArgumentError(
-            f"timestamp is a Unix time in whole seconds, not {describe(timestamp)}."
+            f"timestamp must be a Unix time in whole seconds, not {describe(timestamp)}"
         )
     return header(_raw(payload), secret, timestamp)
 
 
 def _raw(payload: object) -> bytes:
     if isinstance(payload, str):
-        # A lone surrogate was never on the wire; whatever it becomes, the MAC will not match.
+        # A lone surrogate cannot come from the wire; however it is encoded, the MAC will not match.
         return payload.encode(errors="surrogatepass")
     if isinstance(payload, bytes | bytearray | memoryview):
         return bytes(payload)
     raise InvalidArgumentError(
-        f"payload is of type {type(payload).__name__}: pass the raw body, the bytes that Stripe "
-        "sent and signed, not what a JSON parser made of them."
+        f"payload must be the raw body that Stripe signed, not {type(payload).__name__}; pass the "
+        "bytes of the request, before any JSON parser"
     )
 
 
 def _check_secrets(secret: object) -> list[str]:
     secrets = list(secret) if isinstance(secret, list | tuple) else [secret]
-    # Anyone can sign with an empty secret, so one is too many wherever it stands.
+    # Anyone can sign with an empty secret, so a single one makes the list unsafe.
     if not secrets or not all(
         isinstance(each, str) and _SECRET.fullmatch(each) for each in secrets
     ):
         raise InvalidArgumentError(
-            "A webhook secret is missing, empty, or holds blanks or other characters that no "
-            "whsec_... has."
+            "webhook secret is missing, empty, or holds characters that are invalid in a secret; "
+            "expected whsec_..."
         )
     return cast(list[str], secrets)
 
@@ -121,25 +121,29 @@ def _check_secrets(secret: object) -> list[str]:
 def _check_tolerance(tolerance: object) -> None:
     if isinstance(tolerance, int | float) and math.isfinite(tolerance) and tolerance >= 0:
         return
-    raise InvalidArgumentError(f"tolerance is in seconds, 0 or more, not {describe(tolerance)}.")
+    raise InvalidArgumentError(
+        f"tolerance must be a number of seconds from 0, not {describe(tolerance)}"
+    )
 
 
 def _parse(value: object) -> tuple[int, list[bytes]]:
-    """Return the time and the ``v1`` signatures of a ``Stripe-Signature`` header."""
+    """Return the timestamp and the ``v1`` signatures of a ``Stripe-Signature`` header."""
     if not isinstance(value, str) or not value:
-        raise SignatureVerificationError("The request has no Stripe-Signature header.")
+        raise SignatureVerificationError("the request has no Stripe-Signature header")
     if len(value) > MAX_HEADER:
-        raise SignatureVerificationError(f"The signature is longer than {MAX_HEADER} characters.")
+        raise SignatureVerificationError(f"Stripe-Signature is longer than {MAX_HEADER} characters")
     pairs = [pair.partition("=") for pair in value.split(",")]
     times = [entry for scheme, _, entry in pairs if scheme == "t"]
-    # Older schemes are ignored: accepting them would let anyone choose the weakest.
+    # Other schemes are ignored: accepting them would let an attacker choose the weakest.
     signatures = [entry for scheme, _, entry in pairs if scheme == "v1"]
     if len(times) != 1 or not _TIMESTAMP.fullmatch(times[0]):
-        raise SignatureVerificationError("The signature does not hold exactly one timestamp (t=).")
+        raise SignatureVerificationError(
+            "Stripe-Signature does not have exactly one timestamp (t=)"
+        )
     if not 0 < len(signatures) <= MAX_SIGNATURES:
         raise SignatureVerificationError(
-            f"The signature holds {len(signatures)} entries of scheme v1, not 1 to "
-            f"{MAX_SIGNATURES}."
+            f"Stripe-Signature has {len(signatures)} signatures of scheme v1, expected 1 to "
+            f"{MAX_SIGNATURES}"
         )
     return int(times[0]), [entry.encode(errors="surrogatepass") for entry in signatures]
 
@@ -148,8 +152,8 @@ def _check_mac(body: bytes, secrets: list[str], timestamp: int, signatures: list
     expected = [compute(body, secret, timestamp).encode() for secret in secrets]
     if not any(hmac.compare_digest(mine, its) for mine in expected for its in signatures):
         raise SignatureVerificationError(
-            "No signature fits: the body was changed on its way (pass it raw), the secret is "
-            "another endpoint's, or Stripe did not send this."
+            "no signature matches: the body was changed (pass the raw bytes), the secret belongs "
+            "to another endpoint, or Stripe did not send this request"
         )
 
 
@@ -157,8 +161,8 @@ def _check_age(age: float, tolerance: float) -> None:
     if abs(age) > tolerance:
         when = "ago" if age > 0 else "ahead"
         raise SignatureVerificationError(
-            f"Stripe signed this {abs(age):.0f} s {when}, by this machine's clock; the tolerance "
-            f"is {tolerance:g} s."
+            f"signature is dated {abs(age):.0f} s {when} by this machine's clock; the tolerance is "
+            f"{tolerance:g} s"
         )
 
 
@@ -166,6 +170,6 @@ def _read(body: bytes) -> AnyEvent:
     try:
         return cast(AnyEvent, decoder(Event)(orjson.loads(body)))
     except orjson.JSONDecodeError as error:
-        raise WebhookPayloadError(f"The webhook is not JSON: {error}") from error
+        raise WebhookPayloadError(f"webhook is not JSON: {error}") from error
     except ProtocolError as error:
-        raise WebhookPayloadError(f"The webhook is not an event: {error}") from error
+        raise WebhookPayloadError(f"webhook is not an event: {error}") from error

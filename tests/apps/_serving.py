@@ -1,4 +1,4 @@
-"""Servers for the services, and a look at what is left when they are gone."""
+"""Servers for the example services, and a check for leaks after they stop."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from aiohttp import web
 
 
 def listening() -> socket.socket:
-    """Return a socket that listens on a free port of this machine."""
+    """Return a socket that listens on a free local port."""
     return socket.create_server(("127.0.0.1", 0), backlog=512)
 
 
@@ -33,7 +33,7 @@ async def uvicorn_server(app: Any, listener: socket.socket) -> AsyncIterator[Non
 
 @asynccontextmanager
 async def aiohttp_server(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve an aiohttp.web application; whoever hangs up has their handler cancelled."""
+    """Serve an aiohttp.web application; a disconnect cancels the handler."""
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
@@ -45,14 +45,14 @@ async def aiohttp_server(app: web.Application, listener: socket.socket) -> Async
 
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
-    """Fail if the block leaves a task, an open socket, or a complaint to the loop."""
+    """Fail if the block leaves a task, an open socket, or an error reported to the loop."""
     loop = asyncio.get_running_loop()
     complaints: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: complaints.append(context))
     tasks, sockets = asyncio.all_tasks(), _open_sockets()
     yield
     for _ in range(200):
-        # Closing a socket takes the loop a few rounds; an unclosed one stays as long as you wait.
+        # Closing a socket takes the loop a few rounds; a leaked one never closes.
         if _open_sockets() <= sockets and asyncio.all_tasks() <= tasks:
             break
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""An aiohttp.web service over fcasync, as its users would write it."""
+"""An aiohttp.web service that uses fcasync as its users would."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer fcasync's errors with the status that the service's own callers should see."""
+    """Map fcasync's errors to the statuses of the service."""
     try:
         return await handler(request)
     except (fcasync.NotFoundError, fcasync.InvalidArgumentError) as error:
@@ -24,7 +24,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def build(stripe: fcasync.Client, webhook_secret: str, refreshed: list[str]) -> web.Application:
-    """Return the service; it notes the accounts that webhooks report as refreshed."""
+    """Return the service; it records the accounts that webhooks report as refreshed."""
     events = EventRouter(SeenEvents())
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
@@ -32,8 +32,8 @@ def build(stripe: fcasync.Client, webhook_secret: str, refreshed: list[str]) -> 
             yield
 
     async def account(request: web.Request) -> web.Response:
-        found = await stripe.accounts.retrieve(request.match_info["id"])
-        return web.json_response(fcasync.to_dict(found))
+        account = await stripe.accounts.retrieve(request.match_info["id"])
+        return web.json_response(fcasync.to_dict(account))
 
     async def refresh(request: web.Request) -> web.Response:
         accepted = await stripe.accounts.refresh(

@@ -1,4 +1,4 @@
-"""A FastAPI service over fcasync, as its users would write it."""
+"""A FastAPI service that uses fcasync as its users would."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from fcasync.webhooks import EventRouter, SeenEvents, construct_event
 
 
 def build(stripe: fcasync.Client, webhook_secret: str, refreshed: list[str]) -> fastapi.FastAPI:
-    """Return the service; it notes the accounts that webhooks report as refreshed."""
+    """Return the service; it records the accounts that webhooks report as refreshed."""
 
     @asynccontextmanager
     async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:

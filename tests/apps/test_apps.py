@@ -1,4 +1,4 @@
-"""Web services over fcasync: many requests, a bad day at Stripe's, and a clean end."""
+"""Web services that use fcasync: many requests, an outage, and a clean shutdown."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +37,7 @@ SERVICES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 @attrs.frozen
 class Service:
-    """A running service, the sandbox behind it, and somebody to call it."""
+    """A running service, the sandbox behind it, and an HTTP client for it."""
 
     sandbox: Sandbox
     browser: aiohttp.ClientSession
@@ -61,10 +61,10 @@ def serve(request: pytest.FixtureRequest) -> Serve:
     async def serving(**sandbox_options: Any) -> AsyncIterator[Service]:
         listener, refreshed = _serving.listening(), list[str]()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        # Refreshes settle by an advance only, so that no webhook is late for the search for leaks.
-        # The sandbox is around it: its end would close what a client forgot.
-        options = {"threaded": True, "webhook_url": f"{url}/webhooks", "settle_seconds": 3600.0}
-        options |= sandbox_options
+        # Refreshes settle only by `advance`, so that no webhook arrives during the check for leaks.
+        # The sandbox must end last, because its end would close leaked connections.
+        options: dict[str, Any] = {"threaded": True, "webhook_url": f"{url}/webhooks"}
+        options |= {"settle_seconds": 3600.0} | sandbox_options
         async with Sandbox(100, varied=False, **options) as sandbox, _serving.nothing_left():
             stripe = fcasync.Client(sandbox.api_key, base_url=sandbox.url, retry=HASTY)
             app = build(stripe, sandbox.webhook_secret, refreshed)
@@ -88,8 +88,8 @@ async def retrieve(service: Service, account_id: str) -> tuple[str, int]:
         return account_id, answer.status
 
 
-async def test_a_service_stands_a_bad_day(serve: Serve) -> None:
-    """200 requests at once over a failing Stripe: nothing is done twice, and nothing is left."""
+async def test_a_service_survives_an_outage(serve: Serve) -> None:
+    """200 concurrent requests under faults: nothing is executed twice, nothing leaks."""
     async with serve(faults=BAD_DAY) as service:
         ids = service.account_ids
         answers = await asyncio.gather(
@@ -105,8 +105,8 @@ async def test_a_service_stands_a_bad_day(serve: Serve) -> None:
         assert accepted <= set(executed)
 
 
-async def test_a_caller_may_repeat_what_failed(serve: Serve) -> None:
-    """A 502 of the service leaves the key usable: the repeat gets the one result."""
+async def test_a_caller_may_repeat_a_failed_request(serve: Serve) -> None:
+    """After a 502 of the service the key is still usable: a repeat gets the one result."""
     lost = {"kind": "reset_after", "operation": "refresh", "times": 4}
     async with serve(faults=[lost]) as service:
         account = service.account_ids[0]
@@ -116,7 +116,7 @@ async def test_a_caller_may_repeat_what_failed(serve: Serve) -> None:
 
 
 async def test_an_unknown_account_is_a_404(serve: Serve) -> None:
-    """Stripe's answer, and an id that no URL could hold, become the service's own 404."""
+    """Stripe's 404 and an invalid id become the service's own 404."""
     async with serve() as service:
         assert (await retrieve(service, "fca_unknown"))[1] == 404
         assert (await retrieve(service, "not.an.id"))[1] == 404
@@ -124,7 +124,7 @@ async def test_an_unknown_account_is_a_404(serve: Serve) -> None:
 
 
 async def test_webhooks_reach_their_handler(serve: Serve) -> None:
-    """A refresh settles, the signed event comes back, and each event counts once."""
+    """A refresh settles, the signed event arrives, and each event counts once."""
     async with serve(webhook_duplicates=1.0) as service:
         ids = service.account_ids[:5]
         await asyncio.gather(*(refresh(service, account) for account in ids))
@@ -136,7 +136,7 @@ async def test_webhooks_reach_their_handler(serve: Serve) -> None:
 
 
 async def test_a_forged_webhook_is_refused(serve: Serve) -> None:
-    """Without Stripe's signature nothing is handled."""
+    """An event without Stripe's signature is not handled."""
     async with serve() as service:
         now = int(service.sandbox.now)
         body, headers = signed_webhook(make_event(), "whsec_of_somebody_else", now)
@@ -145,8 +145,8 @@ async def test_a_forged_webhook_is_refused(serve: Serve) -> None:
         assert service.refreshed == []
 
 
-async def test_callers_who_hang_up_leave_nothing_behind(serve: Serve) -> None:
-    """Calls under way are given up or finished, and the service goes on."""
+async def test_disconnected_callers_leave_nothing_behind(serve: Serve) -> None:
+    """Calls in flight are cancelled or finished, and the service continues."""
     async with serve(faults=[{"kind": "delay", "seconds": 0.2}]) as service:
         ids = service.account_ids[:20]
         callers = [asyncio.create_task(retrieve(service, account)) for account in ids]

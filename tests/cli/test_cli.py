@@ -24,7 +24,7 @@ def fcasync(*arguments: str, stdin: str | None = None, **environment: str) -> Re
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command as users do; what it leaves open would show as a warning on stderr."""
+    """Start the command as users do; a resource left open would show as a warning on stderr."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-X", "dev", "-m", "fcasync", *arguments],
         stdout=subprocess.PIPE,
@@ -35,7 +35,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def said(stderr: str) -> list[str]:
-    """Return the lines on stderr, without what asyncio's debug mode says of a busy machine."""
+    """Return the lines on stderr, except asyncio's debug warnings about a busy machine."""
     return [line for line in stderr.splitlines() if not line.startswith("Executing <")]
 
 
@@ -50,14 +50,14 @@ def connection(sandbox: Sandbox) -> tuple[str, ...]:
 
 
 def one_sentence(result: Result) -> str:
-    """Return the only line on stderr, which is all that an error may print."""
+    """Return the only line on stderr; an error may print no more."""
     assert result.stdout == ""
     (line,) = result.stderr.strip().splitlines()
     return line
 
 
 def test_the_main_job_leaves_nothing_open() -> None:
-    """List, refresh, wait: a summary on stdout, and with -W error -X dev nothing on stderr."""
+    """List, refresh, wait: stdout has a summary, and with -W error -X dev stderr is empty."""
     arguments = ["refresh", "--sandbox=40", "--all", "--features", "balance", "--wait"]
     process = start(*arguments)
     stdout, stderr = process.communicate(timeout=60)
@@ -79,8 +79,8 @@ def test_the_summary_names_what_failed(sandbox: Sandbox) -> None:
     assert more == "fcasync: 2 more failed; --output jsonl shows each account"
 
 
-def test_ids_in_a_file_may_be_anything(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A byte order mark is ignored; bytes that are no text are the failure of one line."""
+def test_a_file_of_ids_may_hold_invalid_lines(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A byte order mark is ignored; bytes that are not UTF-8 fail one line only."""
     good = listed(sandbox)[0]["id"]
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"\xef\xbb\xbf" + good.encode() + b"\r\n\xff\xfe\r\n")
@@ -123,8 +123,8 @@ def test_a_list_can_be_printed_in_four_ways(sandbox: Sandbox) -> None:
         assert [line.replace(",", " ").split()[0] for line in lines[1:]] == ids
 
 
-def test_a_list_can_be_cut_and_turned(sandbox: Sandbox) -> None:
-    """--max-items stops early; --reverse begins with the oldest."""
+def test_a_list_can_be_shortened_and_reversed(sandbox: Sandbox) -> None:
+    """--max-items stops early; --reverse starts with the oldest."""
     ids = [row["id"] for row in listed(sandbox)]
     base = ("accounts", "list", *connection(sandbox), "--output", "jsonl", "--max-items", "3")
     lines = fcasync(*base).stdout.splitlines()
@@ -133,8 +133,8 @@ def test_a_list_can_be_cut_and_turned(sandbox: Sandbox) -> None:
     assert [json.loads(line)["id"] for line in lines] == ids[::-1][:3]
 
 
-def test_a_narrow_terminal_loses_columns_not_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The columns of least use go first, and a line on stderr names them; ids stay whole."""
+def test_a_narrow_terminal_drops_columns_not_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least useful columns are dropped first, and stderr names them; ids are never cut."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     result = fcasync("accounts", "list", "--sandbox=4", COLUMNS="80")
     lines = [line.split() for line in result.stdout.splitlines()]
@@ -149,12 +149,12 @@ def test_a_narrow_terminal_loses_columns_not_ids(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("room", "shown"), [(None, [0, 1, 2]), (13, [0, 1, 2]), (12, [0, 2]), (7, [0]), (1, [0])]
 )
-def test_the_least_useful_column_goes_first(room: int | None, shown: list[int]) -> None:
-    """The highest rank goes until the rest fits, gaps included; rank 0 stays in any case."""
+def test_the_least_useful_column_is_dropped_first(room: int | None, shown: list[int]) -> None:
+    """The highest rank is dropped until the rest fits, gaps included; rank 0 always stays."""
     assert fitting(ranks=[0, 2, 1], widths=[4, 3, 2], room=room) == shown
 
 
-def test_what_banks_write_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_from_banks_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A control character in a name is printed as a blank."""
     table = Table([Column("name", str)])
     table.write("Bank\x1b[2J\nof Oz")
@@ -162,14 +162,14 @@ def test_what_banks_write_cannot_steer_the_terminal(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "name\nBank [2J of Oz\n"
 
 
-def test_nothing_found_is_said_beside_the_result(sandbox: Sandbox) -> None:
-    """An empty list is success, and stdout stays empty for the next command in the pipe."""
+def test_an_empty_list_says_so_on_stderr(sandbox: Sandbox) -> None:
+    """An empty list is a success, and stdout stays empty for the next command in the pipe."""
     result = fcasync("accounts", "list", "--customer", "cus_nobody", *connection(sandbox))
-    assert (result.exit_code, one_sentence(result)) == (0, "nothing found")
+    assert (result.exit_code, one_sentence(result)) == (0, "no results")
 
 
-def test_failed_only_takes_up_what_has_failed(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The journal's failed accounts are tried again, and no other."""
+def test_failed_only_retries_the_failed_accounts(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The journal's failed accounts are retried, and no others."""
     journal = ("--features", "balance", "--journal", str(tmp_path / "refresh.sqlite"))
     base = ("refresh", *journal, "--output", "jsonl", *connection(sandbox))
     good = listed(sandbox)[0]["id"]
@@ -185,8 +185,8 @@ def test_ids_come_from_standard_input(sandbox: Sandbox) -> None:
     stdin = f'{first}\n\n{{"id": "{second}"}}\n'
     arguments = ("refresh", "--from", "-", "--features", "balance", "--output", "jsonl")
     result = fcasync(*arguments, *connection(sandbox), stdin=stdin)
-    found = {json.loads(line)["account_id"] for line in result.stdout.splitlines()}
-    assert found == {first, second}
+    printed = {json.loads(line)["account_id"] for line in result.stdout.splitlines()}
+    assert printed == {first, second}
 
 
 def test_a_single_account_goes_through_all_its_verbs(sandbox: Sandbox) -> None:
@@ -225,7 +225,7 @@ def test_a_wrong_key_is_an_authentication_failure(sandbox: Sandbox) -> None:
 
 
 def test_a_wrong_key_ends_a_bulk_job_too(sandbox: Sandbox) -> None:
-    """Exit 3: no account could be worked on."""
+    """Exit 3: no account could be processed."""
     key = "sk_test_expired_4eC39HqLyjWDarjt"
     base = ("--api-key", key, "--base-url", sandbox.url)
     result = fcasync("refresh", "fca_1", "--features", "balance", *base)
@@ -234,7 +234,7 @@ def test_a_wrong_key_ends_a_bulk_job_too(sandbox: Sandbox) -> None:
 
 
 def test_no_key_is_a_usage_error() -> None:
-    """Exit 2, and one sentence that says how to give one."""
+    """Exit 2, and one sentence that says how to pass a key."""
     result = fcasync("accounts", "list", STRIPE_API_KEY="")
     assert "STRIPE_API_KEY" in one_sentence(result)
     assert result.exit_code == 2
@@ -250,7 +250,7 @@ def test_an_unreachable_server_is_a_failure() -> None:
 
 @pytest.mark.parametrize("command", [("refresh", "--all"), ("accounts", "refresh", "fca_1")])
 def test_an_unknown_feature_is_a_usage_error(command: tuple[str, ...]) -> None:
-    """Exit 2, and the features that there are."""
+    """Exit 2, with a list of the supported features."""
     result = fcasync(*command, "--sandbox", "--features", "balanc")
     assert result.exit_code == 2
     assert "unknown feature 'balanc'; choose from balance, ownership, transactions" in result.stderr
@@ -267,7 +267,7 @@ def test_an_unknown_feature_is_a_usage_error(command: tuple[str, ...]) -> None:
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
-    """No source, two sources, a sandbox with a key, a file that is not there."""
+    """No source, two sources, a sandbox with a key, a missing file."""
     result = fcasync(*arguments)
     assert result.exit_code in (1, 2)
     assert isinstance(result.exception, SystemExit)
@@ -284,7 +284,7 @@ def test_a_bare_sandbox_does_not_swallow_the_next_word() -> None:
 def test_an_interrupted_job_says_how_to_resume(
     sandbox: Sandbox, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """SIGINT and SIGTERM exit 130 and print the command that does the rest, without the key."""
+    """SIGINT and SIGTERM exit 130 and print the command that resumes, without the key."""
     journal = tmp_path / "refresh.sqlite"
     base = ("refresh", "--all", "--features", "balance", "--journal", str(journal))
     slow = (*base, "--max-rate", "2", "--output", "jsonl", *connection(sandbox))
@@ -299,7 +299,7 @@ def test_an_interrupted_job_says_how_to_resume(
     assert len(said(stderr)) == 1, stderr
     (sentence,) = said(stderr)
     assert sentence.startswith("fcasync: stopped with ")
-    words = shlex.split(sentence.partition("resume, giving --api-key again, with: ")[2])
+    words = shlex.split(sentence.partition("to resume, run (with --api-key): ")[2])
     assert words[:7] == [sys.executable, "-W", "error", "-X", "dev", "-m", "fcasync"]
     rate = words.index("--max-rate")
     again = fcasync(*words[7:rate], *words[rate + 2 :], "--api-key", sandbox.api_key)
@@ -309,7 +309,7 @@ def test_an_interrupted_job_says_how_to_resume(
 
 
 def test_the_sandbox_serves_until_it_is_stopped() -> None:
-    """It prints the URL and the key, one line each, and ends well on Ctrl-C."""
+    """It prints the URL and the key, one line each, and exits with 0 on Ctrl-C."""
     process = start("sandbox", "--accounts", "3")
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix("url: ").strip()
@@ -321,11 +321,11 @@ def test_the_sandbox_serves_until_it_is_stopped() -> None:
     assert (process.returncode, said(stderr)) == (0, [])
 
 
-def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
+def test_a_port_in_use_is_named(sandbox: Sandbox) -> None:
     """Exit 1, and one sentence that says what to do."""
     port = sandbox.url.rpartition(":")[2]
     result = fcasync("sandbox", "--port", port)
-    assert one_sentence(result) == f"fcasync: port {port} is taken; --port 0 finds a free one"
+    assert one_sentence(result) == f"fcasync: port {port} is in use; --port 0 picks a free one"
     assert result.exit_code == 1
 
 

@@ -16,7 +16,7 @@ from fcasync._facts import html
     ],
 )
 def test_escape(text: str, escaped: str) -> None:
-    """The five characters that mean something in HTML are replaced, each once."""
+    """The five special characters of HTML are replaced, each once."""
     assert html.escape(text) == escaped
 
 
@@ -36,6 +36,6 @@ def test_a_table_has_a_column_for_each_field() -> None:
 
 
 def test_everything_is_escaped() -> None:
-    """Titles, names and values are text, whoever wrote them."""
+    """Titles, names and values are always text."""
     text = html.card("<t>", [("<n>", "<v>")]) + html.table("<t>", ["<n>"], [["<v>"]])
     assert not any(tag in text for tag in ("<t>", "<n>", "<v>"))

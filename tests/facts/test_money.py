@@ -1,4 +1,4 @@
-"""Amounts as people read them."""
+"""Amounts in the form that people read."""
 
 import pytest
 

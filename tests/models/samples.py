@@ -1,4 +1,4 @@
-"""Answers in the shape of Stripe's published examples."""
+"""Responses in the shape of Stripe's published examples."""
 
 from typing import Any
 

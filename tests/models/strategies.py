@@ -22,20 +22,20 @@ anything = st.recursive(
 
 
 def unknown_fields(known: set[str]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return fields that Stripe may add tomorrow."""
+    """Return fields that Stripe may add later."""
     names = st.sampled_from(["x_new", "extra", "_extra", "self", "class"]) | strings
     return st.dictionaries(names.filter(lambda name: name not in known), anything, max_size=2)
 
 
 @st.composite
 def json_of(draw: st.DrawFn, cls: Any) -> dict[str, Any]:
-    """Draw JSON that the model *cls* promises to understand, null and absent fields included."""
+    """Draw JSON that fits the model *cls*, with null and absent fields."""
     fields = hints(cls)
     drawn = draw(unknown_fields(set(fields)))
     for name, hint in fields.items():
         kind = without_none(hint)
-        value = draw(st.sampled_from(["absent", "null", "given", "given"]))
-        if kind is hint or value == "given":
+        value = draw(st.sampled_from(["absent", "null", "value", "value"]))
+        if kind is hint or value == "value":
             drawn[name] = draw(value_of(kind))
         elif value == "null":
             drawn[name] = None
@@ -67,12 +67,12 @@ def value_of(kind: Any) -> st.SearchStrategy[Any]:
 
 def schemas() -> dict[str, Any]:
     """Return Stripe's schemas by name."""
-    found: dict[str, Any] = json.loads((SPEC / "fc_jsonschema.json").read_text())["$defs"]
-    return found
+    schemas: dict[str, Any] = json.loads((SPEC / "fc_jsonschema.json").read_text())["$defs"]
+    return schemas
 
 
 def json_in(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Return JSON that fits a schema, and what Stripe may make of it tomorrow."""
+    """Return JSON that fits a schema or a later version of it."""
     if "$ref" in schema:
         return st.deferred(lambda: json_in(defs[schema["$ref"].rpartition("/")[2]], defs))
     if "anyOf" in schema:
@@ -110,7 +110,7 @@ def object_in(draw: st.DrawFn, schema: dict[str, Any], defs: dict[str, Any]) -> 
 
 
 def without_nulls(value: Any) -> Any:
-    """Return JSON in which what is null is absent."""
+    """Return JSON without fields that are null."""
     if isinstance(value, dict):
         return {name: without_nulls(v) for name, v in value.items() if v is not None}
     return [without_nulls(v) for v in value] if isinstance(value, list) else value

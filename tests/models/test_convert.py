@@ -6,6 +6,7 @@ import re
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, get_args, get_origin
 
 import orjson
@@ -51,7 +52,7 @@ few = settings(max_examples=25, suppress_health_check=list(HealthCheck), deadlin
 
 
 def same(left: Any, right: Any) -> bool:
-    """Tell whether two pieces of JSON say the same: null is absent, and so is no more to come."""
+    """Return whether JSON values are equal if null and a false `has_more` count as absent."""
     return bool(settled(left) == settled(right))
 
 
@@ -70,8 +71,8 @@ def name_of(cls: Any) -> str:
 
 
 @pytest.mark.parametrize("cls", WHOLE, ids=name_of)
-def test_what_is_decoded_comes_back(cls: Any) -> None:
-    """Decoding and `to_dict` give back the JSON that came in, unknown fields included."""
+def test_decoding_can_be_reversed(cls: Any) -> None:
+    """Decoding and `to_dict` return the original JSON, unknown fields included."""
 
     @few
     @given(json_of(cls))
@@ -86,8 +87,8 @@ def test_what_is_decoded_comes_back(cls: Any) -> None:
 
 
 @pytest.mark.parametrize("name", BY_SCHEMA)
-def test_what_stripe_may_send_comes_back(name: str) -> None:
-    """On any JSON that fits Stripe's schemas, decoding and `to_dict` are the identity."""
+def test_decoding_any_valid_json_can_be_reversed(name: str) -> None:
+    """For any JSON that fits Stripe's schemas, `to_dict` reverses decoding."""
     defs = schemas()
 
     @few
@@ -102,14 +103,14 @@ def places(value: Any) -> Iterator[Callable[[Any], None]]:
     """Yield, for each value inside *value*, a function that replaces it."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inside in list(items):
-        yield lambda new, key=key: value.__setitem__(key, new)
+        yield partial(value.__setitem__, key)
         if isinstance(inside, dict | list):
             yield from places(inside)
 
 
 @pytest.mark.parametrize("cls", [Account, Session, Page[Account]], ids=name_of)
-def test_junk_is_decoded_truthfully_or_refused_with_its_path(cls: Any) -> None:
-    """Whatever stands where, a model says what came in, or a ProtocolError says where it is."""
+def test_junk_is_kept_or_refused_with_its_path(cls: Any) -> None:
+    """A model keeps any value that it accepts; a ProtocolError says where one is invalid."""
 
     @few
     @given(json_of(cls), anything | st.floats(), st.data())
@@ -129,7 +130,7 @@ def test_junk_is_decoded_truthfully_or_refused_with_its_path(cls: Any) -> None:
     check()
 
 
-FAULTS = {
+FAULTS: dict[str, Any] = {
     "$: expected an object, not []": [],
     "$: expected an object, not null or absent": None,
     "$: expected an object, not 'x'": "x",
@@ -172,7 +173,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("message", FAULTS)
 def test_a_fault_is_named_with_its_path(message: str) -> None:
-    """A value that is not what the API promises is refused with its place and what was meant."""
+    """An invalid value is refused with its path and the expected type."""
     with pytest.raises(ProtocolError) as caught:
         decoder(Page[Account])(FAULTS[message])
     assert str(caught.value) == message
@@ -181,14 +182,14 @@ def test_a_fault_is_named_with_its_path(message: str) -> None:
 
 
 def test_a_fault_never_shows_a_secret() -> None:
-    """Keys are cut out of the value that a message quotes."""
+    """Keys are redacted in values that a message quotes."""
     with pytest.raises(ProtocolError) as caught:
         decoder(Account)(account(created="sk_live_0123456789abcdef"))
     assert "0123456789abcdef" not in str(caught.value)
 
 
-def test_deep_json_is_no_recursion_error() -> None:
-    """However deep unknown JSON is nested, decoding, showing and `to_dict` do not descend."""
+def test_deep_json_is_not_a_recursion_error() -> None:
+    """Decoding, repr and `to_dict` do not descend into unknown JSON."""
     deep = orjson.loads(b"[" * 1000 + b"]" * 1000)
     model = decoder(Account)(account(x_new=deep))
     assert to_dict(model)["x_new"] is deep
@@ -198,27 +199,27 @@ def test_deep_json_is_no_recursion_error() -> None:
 
 @pytest.mark.parametrize("depth", [2, 1000])
 def test_deep_junk_is_a_protocol_error(depth: int) -> None:
-    """Deep JSON in the place of a string is refused like any other junk."""
+    """Deeply nested JSON instead of a string is refused like any other junk."""
     deep = orjson.loads(b"[" * depth + b"]" * depth)
     with pytest.raises(ProtocolError, match=r"\$\.last4: expected a string, not a list"):
         decoder(Account)(account(last4=deep))
 
 
 def test_the_last_of_two_equal_keys_wins() -> None:
-    """Duplicate keys are settled as every JSON parser settles them."""
+    """Duplicate keys are resolved as in every JSON parser."""
     raw = b'{"object":"financial_connections.account","id":"fca_1","id":"fca_2"}'
     assert decoder(Account)(orjson.loads(raw)).id == "fca_2"
 
 
-def test_only_id_and_object_are_demanded() -> None:
-    """An account of two fields is an account; everything else is None."""
+def test_only_id_and_object_are_required() -> None:
+    """An account may have just these two fields; the others are None."""
     bare = decoder(Account)({"id": "fca_1", "object": "financial_connections.account"})
     assert bare == Account(id="fca_1")
     assert to_dict(bare) == {"id": "fca_1", "object": "financial_connections.account"}
 
 
 def test_decoders_are_made_once() -> None:
-    """Asking for the same decoder again costs a lookup."""
+    """A second call for the same decoder is only a lookup."""
     assert decoder(Page[Account]) is decoder(Page[Account])
 
 
@@ -232,8 +233,8 @@ def test_the_type_of_an_event_decides_what_it_holds() -> None:
     assert unknown.data.object == untyped.data.object == account()
 
 
-def test_enum_lists_do_not_share_and_do_not_pile_up() -> None:
-    """Each account owns its lists, and hostile values do not fill the memory of known ones."""
+def test_enum_lists_are_not_shared_and_their_cache_is_bounded() -> None:
+    """Each account has its own lists, and hostile values do not fill the cache."""
     decode = decoder(Account)
     first, second = (decode(account(permissions=["balances"])) for _ in range(2))
     assert first.permissions == second.permissions
@@ -260,15 +261,15 @@ def kept(make: Callable[[], Any]) -> int:
 
 
 def test_typed_accounts_take_less_memory_than_their_json() -> None:
-    """A page of models keeps at most two thirds of what the parsed JSON keeps."""
+    """A page of models takes at most two thirds of the memory of its parsed JSON."""
     raw = orjson.dumps(account_page(*[{}] * 100))
     decode = decoder(Page[Account])
     typed, parsed = kept(lambda: decode(orjson.loads(raw))), kept(lambda: orjson.loads(raw))
     assert typed < parsed * 2 / 3
 
 
-def test_accounts_take_a_fifth_of_the_official_client_s_memory() -> None:
-    """Bytes kept per account stay at or under 0.20 of the official SDK's."""
+def test_accounts_take_a_fifth_of_the_official_sdks_memory() -> None:
+    """An account takes at most 0.20 of the memory that it takes in the official SDK."""
     stripe = pytest.importorskip("stripe")
     raw = orjson.dumps(account_page(*[{}] * 100))
     decode = decoder(Page[Account])
@@ -278,7 +279,7 @@ def test_accounts_take_a_fifth_of_the_official_client_s_memory() -> None:
 
 
 def test_decoding_leaves_no_garbage() -> None:
-    """A dropped page is freed at once: models hold no cycles for the collector to find."""
+    """A page is freed immediately: models have no reference cycles."""
     decode = decoder(Page[Account])
     decode(account_page({}))
     gc.collect()
@@ -287,7 +288,7 @@ def test_decoding_leaves_no_garbage() -> None:
 
 
 def test_every_model_has_a_decoder() -> None:
-    """No exported model is left out of the converter."""
+    """The converter supports every exported model."""
     classes = [value for name in models.__all__ if hasattr(value := getattr(models, name), "extra")]
     plain = [cls for cls in classes if not getattr(cls, "__parameters__", ())]
     assert len(plain) > 20

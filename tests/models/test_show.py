@@ -1,4 +1,4 @@
-"""What reprs and notebooks show, and what they never show."""
+"""What reprs and notebooks show and what they hide."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -26,8 +26,8 @@ from tests.models.strategies import json_of
 SECRET = "fcsess_1Pgc_secret_AbCdEf0123456789"
 
 
-def test_a_repr_shows_what_is_known() -> None:
-    """A repr names the class and its fields; fields that are None take no room."""
+def test_a_repr_shows_the_fields_that_are_set() -> None:
+    """A repr shows the class and its fields except those that are None."""
     refresh = BalanceRefresh(status="pending", last_attempted_at=datetime(2025, 1, 1, tzinfo=UTC))
     shown = "BalanceRefresh(last_attempted_at=2025-01-01T00:00:00Z, status='pending')"
     assert repr(refresh) == shown
@@ -38,7 +38,7 @@ def test_a_repr_shows_what_is_known() -> None:
 
 
 def test_amounts_are_shown_in_full() -> None:
-    """A large amount is not taken for an account number."""
+    """A large amount is not mistaken for an account number."""
     assert repr(Balance(current={"usd": 1_234_567_890})) == "Balance(current={'usd': 1234567890})"
     assert (
         repr(Transaction(id="t", amount=-123_456_789)) == "Transaction(id='t', amount=-123456789)"
@@ -53,20 +53,24 @@ def test_amounts_are_shown_in_full() -> None:
         (100, True, "<Page of 100 Accounts, more follow>"),
     ],
 )
-def test_a_page_says_how_much_it_holds(size: int, has_more: bool, shown: str) -> None:
+def test_a_page_shows_its_size(size: int, has_more: bool, shown: str) -> None:
     """A page of a hundred accounts does not fill the screen."""
     page = decoder(Page[Account])(account_page(*[{}] * size, has_more=has_more))
     assert repr(page) == shown
 
 
-def test_long_lists_and_texts_are_cut() -> None:
+def test_long_lists_and_texts_are_shortened() -> None:
     """A repr stays short, whatever Stripe sends."""
     assert "[9 items]" in repr(Account(id="fca_1", permissions=["x"] * 9))
     assert len(repr(Account(id="fca_1", display_name="x" * 5000))) < 150
 
 
 def leaks() -> list[Any]:
-    owner = {"email": "jane@example.com", "phone": "+1 555 0100", "raw_address": "Main Street 1"}
+    owner: Any = {
+        "email": "jane@example.com",
+        "phone": "+1 555 0100",
+        "raw_address": "Main Street 1",
+    }
     return [
         (Session(id="fcsess_1", client_secret=SECRET), "AbCdEf"),
         (Session(id="fcsess_1", client_secret="not-of-that-shape"), "not-of"),
@@ -105,34 +109,34 @@ def test_no_repr_shows_a_secret(model: Any, secret: str) -> None:
 
 @pytest.mark.parametrize(("model", "secret"), leaks())
 def test_rich_shows_no_secret_either(model: Any, secret: str) -> None:
-    """Rich reads attrs classes field by field unless they tell it what to print."""
+    """Rich prints attrs classes field by field unless they define what to print."""
     pretty = pytest.importorskip("rich.pretty")
     assert secret not in pretty.pretty_repr(model)
 
 
 def test_the_last_four_digits_of_an_account_number_stay() -> None:
-    """What identifies an account to its holder is shown."""
+    """The digits by which its holder identifies an account are shown."""
     assert "Giro ••••6789" in repr(Account(id="fca_1", display_name="Giro 000123456789"))
 
 
 def test_control_characters_are_escaped() -> None:
-    """A name cannot repaint the terminal it is printed on."""
+    """A name cannot control the terminal."""
     shown = repr(Account(id="fca_1", display_name="\x1b[31mred\n\u202e"))
     assert shown.isprintable()
 
 
 class Tags(HTMLParser):
-    """Checks that tags are balanced, and collects what they are and what stands between them."""
+    """Checks that tags are balanced, and collects the tags and the text between them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.met: set[str] = set()
+        self.tags: set[str] = set()
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self.open.append(tag)
-        self.met.add(tag)
+        self.tags.add(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -152,26 +156,26 @@ TABLE = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
 
 
 @pytest.mark.parametrize("cls", [Account, Session, AccountOwner, Page[Account]], ids=str)
-def test_whatever_a_model_holds_is_a_table(cls: Any) -> None:
-    """No value breaks out of its cell: tags are balanced, and none but a table's appear."""
+def test_every_model_becomes_a_valid_table(cls: Any) -> None:
+    """No value breaks out of its cell: tags are balanced, and only those of a table occur."""
 
     @settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
     @given(json_of(cls))
     def check(value: dict[str, Any]) -> None:
-        assert parse(decoder(cls)(value)._repr_html_()).met <= TABLE
+        assert parse(decoder(cls)(value)._repr_html_()).tags <= TABLE
 
     check()
 
 
 def test_markup_from_stripe_is_text() -> None:
-    """A bank that calls itself a script runs nothing."""
+    """A bank whose name is a script does not run it."""
     html = Account(id="fca_1", institution_name="<script>alert('1')</script>")._repr_html_()
     assert "<script" not in html
     assert "<script>alert('1')</script>" in parse(html).text
 
 
 def test_a_page_is_a_table_with_a_row_for_each_account() -> None:
-    """Its columns are those worth comparing; amounts are in major units."""
+    """It has the columns that are worth comparing; amounts are in major units."""
     page = decoder(Page[Account])(account_page({}, {"id": "fca_2", "balance": None}))
     html = page._repr_html_()
     assert html.count("<tr>") == 3

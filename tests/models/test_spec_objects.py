@@ -23,16 +23,16 @@ ROOTS = {
     "token": models.BankAccountToken,
 }
 NOT_MODELS = {"api_errors", "error"}
-"""What `fcasync.errors` speaks for."""
+"""Schemas that `fcasync.errors` covers."""
 
 OTHERS = {name for name in DEFS if set(DEFS[name].get("properties", ())) == {"id", "object"}}
-"""Objects of the rest of Stripe, of which the schemas give no more than id and object."""
+"""Objects of other Stripe products, whose schemas have only id and object."""
 
 PLAIN = {"string": str, "boolean": bool, "integer": int}
 
 
 def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what a schema says besides that it may be null."""
+    """Return a schema without the alternative null."""
     while "$ref" in schema or "anyOf" in schema:
         if "$ref" in schema:
             return {"name": schema["$ref"].rpartition("/")[2]}
@@ -44,7 +44,7 @@ def resolve(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(schema: dict[str, Any], kind: Any, path: str, seen: set[str]) -> None:
-    """Assert that an annotation says what its schema says, and collect the schemas met."""
+    """Assert that an annotation matches its schema, and collect the schemas on the way."""
     schema = resolve(schema)
     if name := schema.get("name"):
         seen.add(name)
@@ -88,7 +88,7 @@ def check_leaf(schema: dict[str, Any], kind: Any, path: str) -> None:
 
 
 def test_every_schema_and_field_is_a_model_of_the_same_type() -> None:
-    """Nothing in the spec is missing here, nothing is made up, and nothing is mistyped."""
+    """The models have exactly the fields of the specification, with the same types."""
     seen: set[str] = set()
     for name, model in ROOTS.items():
         if name in DEFS:
@@ -99,14 +99,14 @@ def test_every_schema_and_field_is_a_model_of_the_same_type() -> None:
 
 
 @pytest.mark.parametrize("name", FACTS.get("fixtures_public", ()))
-def test_the_published_examples_are_understood(name: str) -> None:
-    """Stripe's own examples decode, and come back without their nulls."""
+def test_the_published_examples_are_decoded(name: str) -> None:
+    """Stripe's own examples can be decoded and converted back, without nulls."""
     example = FACTS["fixtures_public"][name]
     assert without_nulls(to_dict(decoder(ROOTS[name])(example))) == without_nulls(example)
 
 
 def test_authorizations_have_the_published_fields() -> None:
-    """The authorization, which only events carry, is complete too."""
+    """The authorization, which occurs only in events, is complete."""
     published = FACTS["authorization_schema"]["properties"]
     assert set(hints(models.Authorization)) == set(published)
     inside = hints(models.AuthorizationStatusDetails)
@@ -126,7 +126,7 @@ def test_events_have_the_published_fields() -> None:
 
 
 def test_every_event_type_holds_its_object() -> None:
-    """Each of the 14 event types is known, and carries the object that Stripe says it carries."""
+    """Each of the 14 event types is known and holds the object that Stripe documents."""
     assert {str(kind) for kind in models.EventType} == set(FACTS["events"])
     for kind, name in FACTS["events"].items():
         inside = {"id": "x_1", "object": name}

@@ -25,7 +25,7 @@ def executed() -> Any:
 
 
 def _resources() -> dict[str, Any]:
-    """Run in the project's root, so that the package is found, installed or not."""
+    """Run in the project's root, so that the package can be imported."""
     return {"metadata": {"path": str(HERE.parent.parent)}}
 
 
@@ -34,19 +34,19 @@ def outputs(notebook: Any) -> list[Any]:
 
 
 def test_it_is_committed_without_outputs() -> None:
-    """Outputs change with every run, and would hide what really changed."""
+    """Outputs change with every run, and would hide real changes."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert outputs(notebook) == []
 
 
-def test_no_cell_fails_or_complains(executed: Any) -> None:
+def test_no_cell_fails_or_warns(executed: Any) -> None:
     """Top-level await and `async for` work, and nothing is written to stderr."""
     kinds = {(each.output_type, each.get("name")) for each in outputs(executed)}
     assert kinds == {("execute_result", None), ("stream", "stdout")}
 
 
-def test_objects_show_themselves_as_tables(executed: Any) -> None:
-    """Pages, accounts and balances are tables, and each has a text for where HTML is not."""
+def test_objects_are_shown_as_tables(executed: Any) -> None:
+    """Pages, accounts and balances are tables, with a text alternative."""
     shown = [each.data for each in outputs(executed) if each.output_type == "execute_result"]
     tables = [data for data in shown if "text/html" in data]
     titles = [data["text/html"].partition("</caption>")[0].rpartition(">")[2] for data in tables]

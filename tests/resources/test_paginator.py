@@ -1,4 +1,4 @@
-"""Walking lists: one page, every item, both directions, and what can go wrong on the way."""
+"""Walking lists: one page, all items, both directions, and errors in the middle."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ class Item:
 
 
 class List:
-    """A list at a server, newest first, that notes what it is asked for."""
+    """A list on a server, newest first, that records its requests."""
 
     def __init__(self, total: int) -> None:
         self.items = [Item(f"fca_{n}") for n in range(total)]
-        self.asked: list[Mapping[str, Any]] = []
+        self.requests: list[Mapping[str, Any]] = []
         self.under_way = 0
 
     async def fetch(self, params: Mapping[str, Any]) -> Page[Item]:
-        self.asked.append(params)
+        self.requests.append(params)
         self.under_way += 1
         try:
             await asyncio.sleep(0)
@@ -68,14 +68,14 @@ def test_a_walk_yields_each_item_once_and_in_order(
 
     assert asyncio.run(collect()) == source.items[:max_items]
     wanted = total if max_items is None else min(total, max_items)
-    assert len(source.asked) <= max(1, -(-wanted // limit))
+    assert len(source.requests) <= max(1, -(-wanted // limit))
 
 
 @given(total=st.integers(1, 30), limit=st.integers(1, 7), data=st.data())
 def test_a_walk_backwards_yields_the_items_before_in_reverse(
     total: int, limit: int, data: st.DataObject
 ) -> None:
-    """From any item, ending_before yields what stands before it, nearest first."""
+    """From any item, ending_before yields the items before it, nearest first."""
     source = List(total)
     start = data.draw(st.integers(0, total - 1))
 
@@ -86,41 +86,41 @@ def test_a_walk_backwards_yields_the_items_before_in_reverse(
 
 
 async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
-    """`await` is one request; without a limit Stripe decides how many items come."""
+    """`await` sends one request; without a limit Stripe decides the number of items."""
     source = List(30)
     page = await source.walk()
     assert (len(page.data), page.has_more, page.next_cursor) == (10, True, "fca_9")
-    assert [dict(asked) for asked in source.asked] == [{"limit": None}]
+    assert [dict(params) for params in source.requests] == [{"limit": None}]
 
 
 async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
-    """It is a list like any other, and shows what a page would."""
+    """It is a normal list, and looks like a page."""
     accounts = [Account(id=f"fca_{n}", status="active") for n in range(3)]
 
     async def fetch(params: Mapping[str, Any]) -> Page[Account]:
         return Page(data=accounts)
 
-    found = await Paginator(fetch).collect()
-    assert found == accounts
-    html = found._repr_html_()  # type: ignore[attr-defined]
+    collected = await Paginator(fetch).collect()
+    assert collected == accounts
+    html = collected._repr_html_()  # type: ignore[attr-defined]
     assert "3 Accounts" in html
     assert html.count("<tr>") == 4
 
 
 async def test_awaiting_keeps_to_max_items() -> None:
-    """A page holds no more than the list was made for."""
+    """A page holds at most `max_items` items."""
     page = await List(30).walk(max_items=3)
     assert len(page.data) == 3
 
 
-async def test_a_walk_asks_for_the_largest_pages() -> None:
-    """Without a limit a walk needs the fewest requests; with few items it asks for few."""
+async def test_a_walk_fetches_the_largest_pages() -> None:
+    """Without a limit a walk sends the fewest requests; a small `max_items` makes a small page."""
     source = List(250)
     assert len(await source.walk().collect()) == 250
-    assert [asked["limit"] for asked in source.asked] == [100, 100, 100]
-    source.asked.clear()
+    assert [params["limit"] for params in source.requests] == [100, 100, 100]
+    source.requests.clear()
     assert len(await source.walk().collect(max_items=3)) == 3
-    assert [asked["limit"] for asked in source.asked] == [3]
+    assert [params["limit"] for params in source.requests] == [3]
 
 
 async def test_pages_are_walked_one_by_one() -> None:
@@ -134,29 +134,29 @@ async def test_pages_are_walked_one_by_one() -> None:
 
 
 async def test_one_page_is_fetched_ahead_and_never_more() -> None:
-    """While the consumer holds the first item the second page is on its way, the third is not."""
+    """During the first item the second page is being fetched, but the third is not."""
     source = List(30)
     walk = aiter(source.walk(limit=5))
     await anext(walk)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(source.asked) == 2
+    assert len(source.requests) == 2
     await walk.aclose()
 
 
 async def test_without_prefetch_nothing_is_fetched_ahead() -> None:
-    """`prefetch=False` asks only for what is needed."""
+    """`prefetch=False` fetches only pages that are needed."""
     source = List(30)
     walk = aiter(source.walk(limit=5, prefetch=False))
     await anext(walk)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(source.asked) == 1
+    assert len(source.requests) == 1
     await walk.aclose()
 
 
 async def test_leaving_a_loop_early_leaves_no_task_behind() -> None:
-    """A `break` cancels the page that is on its way, and no request follows."""
+    """A `break` cancels the request in flight, and no request follows."""
     source = List(30)
     before = asyncio.all_tasks()
     async for _ in source.walk(limit=5):
@@ -165,7 +165,7 @@ async def test_leaving_a_loop_early_leaves_no_task_behind() -> None:
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert source.under_way == 0
-    assert len(source.asked) <= 2
+    assert len(source.requests) <= 2
 
 
 async def test_a_cancelled_consumer_cancels_its_request() -> None:
@@ -175,7 +175,7 @@ async def test_a_cancelled_consumer_cancels_its_request() -> None:
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
         page = await source.fetch(params)
-        if len(source.asked) == 2:
+        if len(source.requests) == 2:
             source.under_way += 1
             try:
                 hang.set()
@@ -194,7 +194,7 @@ async def test_a_cancelled_consumer_cancels_its_request() -> None:
 
 
 @pytest.mark.parametrize("prefetch", [True, False])
-async def test_an_error_in_mid_walk_says_where_to_go_on(prefetch: bool) -> None:
+async def test_an_error_in_a_walk_says_where_to_resume(prefetch: bool) -> None:
     """All items before the failed page arrive first; `.cursor` resumes without a gap."""
     source = List(12)
 
@@ -212,10 +212,10 @@ async def test_an_error_in_mid_walk_says_where_to_go_on(prefetch: bool) -> None:
     assert seen + rest == source.items
 
 
-async def test_an_error_that_nobody_waits_for_is_not_reported(
+async def test_an_error_after_the_end_is_not_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A page fetched ahead may fail after the consumer left: nobody asked for it."""
+    """A page fetched ahead may fail after the consumer has left; the error is discarded."""
     source = List(12)
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
@@ -239,43 +239,43 @@ async def test_an_error_that_nobody_waits_for_is_not_reported(
     ],
     ids=["same-cursor", "empty"],
 )
-async def test_a_list_that_leads_nowhere_is_an_error(page: Page[Item]) -> None:
-    """list-loop: one repeated cursor, or an empty page with has_more, ends the walk."""
-    asked: list[Mapping[str, Any]] = []
+async def test_a_list_without_progress_is_an_error(page: Page[Item]) -> None:
+    """list-loop: a repeated cursor or an empty page with has_more ends the walk."""
+    requests: list[Mapping[str, Any]] = []
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
-        asked.append(params)
-        return Page(data=[Item("fca_1")], has_more=True) if len(asked) == 1 else page
+        requests.append(params)
+        return Page(data=[Item("fca_1")], has_more=True) if len(requests) == 1 else page
 
     walk: Paginator[Item] = Paginator(fetch)
     with pytest.raises(PaginationError) as caught:
         await walk.collect()
     assert caught.value.cursor == "fca_1"
-    assert len(asked) == 2
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize("length", [2, 3, 7])
 async def test_a_list_that_goes_in_circles_is_an_error(length: int) -> None:
-    """list-loop: however many pages the circle has, the walk ends after a few rounds."""
-    asked = 0
+    """list-loop: the walk ends after a few rounds, whatever the length of the circle."""
+    requests = 0
 
     async def fetch(params: Mapping[str, Any]) -> Page[Item]:
-        nonlocal asked
-        asked += 1
-        return Page(data=[Item(f"fca_{asked % length}")], has_more=True)
+        nonlocal requests
+        requests += 1
+        return Page(data=[Item(f"fca_{requests % length}")], has_more=True)
 
     with pytest.raises(PaginationError, match="earlier one ended"):
         await Paginator(fetch).collect()
-    assert asked <= 4 * length
+    assert requests <= 4 * length
 
 
 async def test_a_long_walk_neither_recurses_nor_grows() -> None:
-    """2 000 pages need 2 000 requests and a flat stack."""
+    """A walk of 2 000 pages sends 2 000 requests and keeps its stack flat."""
     source = List(2000)
     count = 0
     async for _ in source.walk(limit=1):
         count += 1
-    assert (count, len(source.asked)) == (2000, 2000)
+    assert (count, len(source.requests)) == (2000, 2000)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ async def test_a_long_walk_neither_recurses_nor_grows() -> None:
         {"starting_after": "../x"},
     ],
 )
-def test_a_bad_argument_is_refused_when_the_list_is_made(bad: dict[str, Any]) -> None:
-    """Not in the middle of a loop, and before any request."""
+def test_an_invalid_argument_is_refused_immediately(bad: dict[str, Any]) -> None:
+    """It is refused before any request, not in the middle of a loop."""
     with pytest.raises(InvalidArgumentError):
         List(3).walk(**bad)

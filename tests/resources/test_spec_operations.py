@@ -1,4 +1,4 @@
-"""Every operation and every parameter of Stripe's specification, walked."""
+"""Every operation and every parameter of Stripe's specification."""
 
 import inspect
 import json
@@ -49,12 +49,12 @@ NESTED: dict[tuple[str, str], Any] = {
 
 def ours() -> dict[tuple[str, str], Operation[Any]]:
     """Return fcasync's operations by method and route."""
-    found: dict[tuple[str, str], Operation[Any]] = {}
+    operations: dict[tuple[str, str], Operation[Any]] = {}
     for module in (accounts, sessions, transactions):
         for value in vars(module).values():
             if isinstance(value, Operation):
-                found[value.method, value.route] = value
-    return found
+                operations[value.method, value.route] = value
+    return operations
 
 
 def published() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -80,7 +80,7 @@ ROWS = [
 
 
 def test_the_operations_are_those_of_the_specification() -> None:
-    """None is missing, none is made up, and the version is the same."""
+    """The operations and the version are exactly those of the specification."""
     assert ours().keys() == {(method, route) for method, route, _ in published()}
     version = json.loads(SPEC.read_text())["info"]["version"]
     assert version == fcasync.API_VERSION
@@ -99,7 +99,7 @@ def test_a_parameter_of_the_specification_is_an_argument(
 
 
 def test_every_post_takes_an_idempotency_key() -> None:
-    """And no GET does."""
+    """Every POST takes one, and no GET does."""
     for operation in ours().values():
         takes = "idempotency_key" in inspect.signature(METHODS[operation.name]).parameters
         assert takes is (operation.method == "POST")

@@ -31,7 +31,7 @@ def named(rows: dict[str, list[Any]]) -> list[Any]:
     return [pytest.param(value, id=name) for name, values in rows.items() for value in values]
 
 
-BAD_IDS = {
+BAD_IDS: dict[str, list[Any]] = {
     "id-empty": [""],
     "id-dotdot": [".."],
     "id-dot": ["."],
@@ -77,7 +77,7 @@ def test_other_prefixes_are_the_servers_to_judge(good: str) -> None:
     assert checks.object_id(SimpleNamespace(id=good), "account") == good
 
 
-BAD_KEYS = {
+BAD_KEYS: dict[str, list[Any]] = {
     "key-crlf": ["k\r\nX-Evil: 1", "k\n"],
     "key-nul-tab": ["k\0", "k\t", " k", "k ", "k k"],
     "key-long": ["k" * 256, "k" * 300],

@@ -149,7 +149,7 @@ def test_a_request_id_is_safe_to_log(status: int) -> None:
 @pytest.mark.parametrize("status", [101, 304])
 def test_what_answers_nothing_is_not_called_a_redirect(status: int) -> None:
     """An upgrade and "not modified" were not asked for."""
-    with pytest.raises(ProtocolError, match=f"status {status} is no answer"):
+    with pytest.raises(ProtocolError, match=f"unexpected status {status}"):
         read(b"", status=status)
 
 

@@ -1,3 +1,7 @@
+"""A running sandbox, and plain HTTP to it."""
+
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -36,9 +40,9 @@ class Http:
         method = "GET" if body is None else "POST"
         path = f"/_sandbox/{action}"
         async with self.session.request(method, path, json=body, headers=headers) as answer:
-            told = await answer.json()
-            assert answer.status == 200, told
-            return told
+            data = await answer.json()
+            assert answer.status == 200, data
+            return data
 
     async def account(self, index: int = 0) -> str:
         """Return the path of an account, counted from the newest."""
@@ -51,3 +55,20 @@ async def http(sandbox: Sandbox) -> AsyncIterator[Http]:
     headers = {"Authorization": f"Bearer {sandbox.api_key}"}
     async with aiohttp.ClientSession(sandbox.url, headers=headers) as session:
         yield Http(session, sandbox)
+
+
+def port_of(sandbox: Sandbox) -> int:
+    """Return the port that the sandbox listens on."""
+    return int(sandbox.url.rpartition(":")[2])
+
+
+async def raw(sandbox: Sandbox, request: bytes) -> tuple[bytes, Any]:
+    """Send bytes, and return the status line and the JSON that come back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(sandbox))
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in head
+    return head.split(b"\r\n")[0], json.loads(body)

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 import attrs
 import orjson
 
+from fcasync.sandbox._api.calls import Reply
 from fcasync.sandbox._api.faults import Fault
-from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.world import Settings, World
@@ -26,12 +27,13 @@ class Driver:
     Attributes:
         now: The real time that the next request happens at.
         effects: The effects of all requests so far.
+        reply: The reply to the latest request.
     """
 
     world: World
     now: float = START
     effects: list[Emit] = attrs.Factory(list)
-    reply: Reply | None = None
+    _reply: Reply | None = None
 
     def send(
         self,
@@ -46,9 +48,21 @@ class Driver:
         text = params if isinstance(params, str) else urlencode(list(params))
         named = dict(headers or {}) | ({} if key is None else {"idempotency-key": key})
         where = ("", text.encode()) if method == "POST" else (text, b"")
-        self.reply, effects = self.world.apply(Request(method, path, *where, named), self.now)
+        self._reply, effects = self.world.apply(Request(method, path, *where, named), self.now)
         self.effects += effects
         return self.reply.status, orjson.loads(self.reply.body)
+
+    @property
+    def reply(self) -> Reply:
+        """The reply to the latest request."""
+        assert self._reply is not None, "nothing was sent yet"
+        return self._reply
+
+    def due(self, effect: Emit, at: float) -> tuple[dict[str, Any], tuple[Emit, ...]]:
+        """Return the event that *effect* must have become, and the effects that follow it."""
+        event, follow_up = self.world.due(effect, at)
+        assert event is not None
+        return event, follow_up
 
     def get(self, path: str, *params: tuple[str, Any]) -> dict[str, Any]:
         """Return the body of a GET that must succeed."""
@@ -61,6 +75,10 @@ class Driver:
         status, body = self.send("POST", path, params, key=key)
         assert status == 200, body
         return body
+
+    def statuses(self, count: int, path: str = ACCOUNTS) -> list[int]:
+        """Return the statuses of *count* GETs."""
+        return [self.send("GET", path)[0] for _ in range(count)]
 
     def account_id(self, index: int) -> str:
         """Return the id of account number *index*."""

@@ -1,4 +1,4 @@
-"""Everything as a user would write it; mypy reads this file, nothing runs it."""
+"""The whole API as a user would call it; mypy checks this file, nothing runs it."""
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -45,6 +45,7 @@ from fcasync.otel import OpenTelemetryHook
 from fcasync.sandbox import Fault, RateLimit, Sandbox
 from fcasync.testing import (
     FakeClock,
+    InstantTransport,
     RecordingHook,
     ScriptedTransport,
     answer,
@@ -334,7 +335,11 @@ async def testing() -> None:
     script.add(make_page([make_transaction()]), fcasync.APIConnectionError("reset"))
     client = Client("sk_test_1", transport=script, clock=clock)
     assert_type(await client.accounts.retrieve("fca_1"), Account)
+    clock.shift(-60.0)
     assert_type(clock.sleeps, list[float])
+    instant = InstantTransport(lambda request: make_account(id="fca_1"))
+    Client("sk_test_1", transport=instant, clock=FakeClock(paced_by=clock.monotonic))
+    assert_type(instant.sent, int)
     assert_type(make_authorization(), Authorization)
     assert_type(make_owner(), AccountOwner)
     assert_type(make_ownership(), AccountOwnership)

@@ -1,4 +1,4 @@
-"""What a type checker has to find; mypy complains about an ignore that it does not need."""
+"""Mistakes that a type checker must find; mypy reports an ignore that is not needed."""
 
 from fcasync import Account, Client, Transaction
 from fcasync.hooks import CallStarted

@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 
-def test_mypy_finds_the_types_promised_and_the_mistakes_made() -> None:
-    """Every assert_type holds, and every line marked as a mistake is one."""
+def test_mypy_finds_the_right_types_and_the_mistakes() -> None:
+    """Every assert_type holds, and mypy rejects every line marked as a mistake."""
     files = [HERE / "api.py", HERE / "mistakes.py"]
     command = [sys.executable, "-m", "mypy", "--strict", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -24,7 +24,7 @@ def test_mypy_finds_the_types_promised_and_the_mistakes_made() -> None:
 
 
 def test_every_method_of_the_client_is_used() -> None:
-    """A method that api.py does not call could lose its type unseen."""
+    """A method that api.py does not call could lose its type unnoticed."""
     tree = ast.parse((HERE / "api.py").read_text())
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     client = fcasync.Client("sk_test_1")

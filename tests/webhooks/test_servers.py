@@ -1,4 +1,4 @@
-"""Webhooks in the web frameworks that people use, as the documentation shows them."""
+"""Webhooks in common web frameworks, as in the documentation."""
 
 import time
 from typing import Any
@@ -33,7 +33,7 @@ def router(got: list[Any]) -> EventRouter:
 
 
 async def test_aiohttp_web() -> None:
-    """An aiohttp.web handler verifies, dispatches, and turns forgeries away."""
+    """An aiohttp.web handler verifies, dispatches, and refuses forgeries."""
     got: list[Any] = []
     events = router(got)
 
@@ -57,9 +57,12 @@ async def test_aiohttp_web() -> None:
 
 
 async def test_fastapi() -> None:
-    """A FastAPI route verifies, dispatches, and turns forgeries away."""
-    fastapi = pytest.importorskip("fastapi")
-    httpx = pytest.importorskip("httpx")
+    """A FastAPI route verifies, dispatches, and refuses forgeries."""
+    pytest.importorskip("fastapi", reason="needs fastapi")
+    pytest.importorskip("httpx", reason="needs httpx")
+    import fastapi
+    import httpx
+
     got: list[Any] = []
     events = router(got)
     app = fastapi.FastAPI()

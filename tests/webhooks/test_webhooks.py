@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync._facts.clock import Clock
 from fcasync.errors import (
     FCError,
     InvalidArgumentError,
@@ -24,6 +23,7 @@ from fcasync.errors import (
 )
 from fcasync.models import Account, Authorization, Event, EventType
 from fcasync.models._convert import to_dict
+from fcasync.testing import FakeClock
 from fcasync.webhooks import EventRouter, SeenEvents, construct_event, sign
 from tests._paths import DATA
 from tests.models.samples import account
@@ -38,24 +38,6 @@ GOLDEN = {
 BAD_INPUTS = DATA / "cases" / "bad_inputs.json"
 
 
-class FixedClock:
-    """A clock that stands still."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-    monotonic = time
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def draw(self) -> float:
-        return 0.5
-
-
 def construct(
     payload: Any = BODY,
     header: Any = None,
@@ -64,10 +46,10 @@ def construct(
     now: float = NOW,
     tolerance: Any = 300,
 ) -> Any:
-    """Construct an event at *now*, from a header that is right for *payload* unless given."""
-    clock: Clock = FixedClock(now)
-    given_header = sign(payload, SECRET, NOW) if header is None else header
-    return construct_event(payload, given_header, secret, tolerance, clock=clock)
+    """Construct an event at *now*; the default header is the right one for *payload*."""
+    clock = FakeClock(now)
+    signature = sign(payload, SECRET, NOW) if header is None else header
+    return construct_event(payload, signature, secret, tolerance, clock=clock)
 
 
 def envelope(kind: str | None, inside: Any, **more: Any) -> dict[str, Any]:
@@ -89,52 +71,52 @@ def test_sign_makes_the_golden_signatures(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize("timestamp", [1_700_000_000.5, -1, True, "1700000000", None])
-def test_sign_makes_nothing_that_would_be_refused(timestamp: Any) -> None:
-    """A time that no signature can hold is an error here, not a mystery at the endpoint."""
+def test_sign_refuses_an_invalid_time(timestamp: Any) -> None:
+    """A time that no signature can hold is an error here, not a failure at the endpoint."""
     with pytest.raises(InvalidArgumentError, match="whole seconds"):
         sign(BODY, SECRET, timestamp)
 
 
 @pytest.mark.parametrize("payload", [BODY, bytearray(BODY), memoryview(BODY), BODY.decode()])
-def test_the_raw_body_is_taken_as_it_comes(payload: Any) -> None:
-    """Frameworks hand over bodies as bytes, as text, or as a view."""
+def test_the_raw_body_may_have_any_type_of_a_framework(payload: Any) -> None:
+    """Frameworks provide bodies as bytes, as text, or as a view."""
     assert construct(payload).id == "evt_1"
 
 
-def test_wh_future() -> None:
-    """A valid signature from the future is refused: the tolerance holds in both directions."""
+def test_a_signature_from_the_future_is_refused() -> None:
+    """wh-future: the tolerance holds in both directions, even for a valid signature."""
     refused(now=NOW - 10 * 365 * 86400, match="ahead")
-    refused(now=NOW - 301, match="signed this 301 s ahead")
+    refused(now=NOW - 301, match="dated 301 s ahead")
     assert construct(now=NOW - 300).id == "evt_1"
 
 
-def test_wh_old() -> None:
-    """A signature that is older than the tolerance is refused; exactly as old is accepted."""
-    refused(now=NOW + 301, match="signed this 301 s ago, by this machine's clock")
+def test_an_old_signature_is_refused() -> None:
+    """wh-old: a signature older than the tolerance is refused; one just as old is accepted."""
+    refused(now=NOW + 301, match="dated 301 s ago by this machine's clock")
     assert construct(now=NOW + 300).id == "evt_1"
     assert construct(now=NOW + 301, tolerance=301).id == "evt_1"
 
 
-def test_wh_v0() -> None:
-    """A scheme other than v1 proves nothing."""
-    refused(header=f"t={NOW},v0={GOLDEN[BODY]}", match="0 entries of scheme v1")
+def test_another_scheme_is_ignored() -> None:
+    """wh-v0: a scheme other than v1 proves nothing."""
+    refused(header=f"t={NOW},v0={GOLDEN[BODY]}", match="0 signatures of scheme v1")
 
 
-def test_wh_two_t() -> None:
-    """Two times are refused, whichever of them was signed."""
+def test_two_times_are_refused() -> None:
+    """wh-two-t: two times are refused, whichever of them was signed."""
     for times in (f"t={NOW},t=1", f"t=1,t={NOW}", f"t={NOW},t={NOW}"):
         refused(header=f"{times},v1={GOLDEN[BODY]}", match="exactly one timestamp")
 
 
-def test_wh_nonascii() -> None:
-    """A signature that is not ASCII is a wrong signature, not a crash."""
+def test_a_signature_that_is_not_ascii_is_refused() -> None:
+    """wh-nonascii: a signature that is not ASCII is a wrong signature, not a crash."""
     for signature in ("é", "\udce9", "\x00", ""):
-        refused(header=f"t={NOW},v1={signature}", match="No signature fits")
+        refused(header=f"t={NOW},v1={signature}", match="no signature matches")
 
 
-def test_wh_badutf8() -> None:
-    """The signature covers raw bytes, whatever they are."""
-    refused(b"\xff\xfe", f"t={NOW},v1={GOLDEN[BODY]}", match="No signature fits")
+def test_a_signature_covers_any_bytes() -> None:
+    """wh-badutf8: the signature covers raw bytes, whatever they are."""
+    refused(b"\xff\xfe", f"t={NOW},v1={GOLDEN[BODY]}", match="no signature matches")
     with pytest.raises(WebhookPayloadError, match="not JSON"):
         construct(b"\xff\xfe")
 
@@ -148,18 +130,18 @@ def test_wh_badutf8() -> None:
     ],
     ids=lambda payload: repr(payload[:20]),
 )
-def test_wh_nonobject(payload: bytes) -> None:
-    """What Stripe signed and is no event gets an error of its own."""
-    with pytest.raises(WebhookPayloadError, match="The webhook is not"):
+def test_a_signed_payload_that_is_not_an_event_is_refused(payload: bytes) -> None:
+    """wh-nonobject: a signed payload that is not an event has an error type of its own."""
+    with pytest.raises(WebhookPayloadError, match="webhook is not"):
         construct(payload)
 
 
-def test_wh_10k() -> None:
-    """Headers and bodies are capped before any signature is computed."""
+def test_oversized_webhooks_are_refused() -> None:
+    """wh-10k: headers and bodies are capped before any signature is computed."""
     wrong = ",".join(["v1=" + "0" * 64] * 15)
     right = f"v1={GOLDEN[BODY]}"
     assert construct(header=f"t={NOW},{wrong},{right}").id == "evt_1"
-    refused(header=f"t={NOW},{wrong},{wrong},{right}", match="31 entries")
+    refused(header=f"t={NOW},{wrong},{wrong},{right}", match="31 signatures")
     refused(header=f"t={NOW},{right}" + ",v1=0" * 10_000, match="longer than 4096")
     refused(header="t" * 1_000_000, match="longer than 4096")
     refused(b" " * (1024 * 1024 + 1), match="longer than 1048576 bytes")
@@ -168,8 +150,8 @@ def test_wh_10k() -> None:
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n", None, 5, b"whsec_x", "whsec_x\n", "whsec_é"])
-def test_wh_empty_secret(empty: Any) -> None:
-    """A secret that is no secret is refused, alone and anywhere among others."""
+def test_an_invalid_secret_is_refused(empty: Any) -> None:
+    """wh-empty-secret: an invalid secret is refused, alone and among valid ones."""
     for secret in (empty, [empty], [SECRET, empty], (empty, SECRET), []):
         with pytest.raises(InvalidArgumentError, match="secret") as caught:
             construct(secret=secret)
@@ -178,15 +160,15 @@ def test_wh_empty_secret(empty: Any) -> None:
         sign(BODY, empty, NOW)
 
 
-def test_wh_reserialised() -> None:
-    """A parsed body is refused with what to pass; one serialised again fits no signature."""
-    with pytest.raises(InvalidArgumentError, match="pass the raw body"):
+def test_a_body_that_was_parsed_is_refused() -> None:
+    """wh-reserialised: a parsed body is refused, and one serialised again does not match."""
+    with pytest.raises(InvalidArgumentError, match="must be the raw body"):
         construct(json.loads(BODY), f"t={NOW},v1={GOLDEN[BODY]}")
-    refused(json.dumps(json.loads(BODY)), f"t={NOW},v1={GOLDEN[BODY]}", match="pass it raw")
+    refused(json.dumps(json.loads(BODY)), f"t={NOW},v1={GOLDEN[BODY]}", match="pass the raw bytes")
 
 
-async def test_wh_replay() -> None:
-    """With a store of seen ids, a repeated event reaches no handler again."""
+async def test_a_repeated_event_is_dropped() -> None:
+    """wh-replay: with a store of seen ids, a repeated event reaches no handler again."""
     events, got = EventRouter(seen=SeenEvents()), []
 
     @events.on("financial_connections.account.created")
@@ -200,38 +182,39 @@ async def test_wh_replay() -> None:
 
 
 def test_every_bad_webhook_has_its_test() -> None:
-    """Each row about webhooks in the list of bad inputs is a test of that name."""
+    """The docstring of a test begins with the id of the bad input that it covers."""
     rows = [row["id"] for row in json.loads(BAD_INPUTS.read_text())]
     webhooks = {row for row in rows if row.startswith("wh-")}
-    assert {f"test_{row.replace('-', '_')}" for row in webhooks} <= set(globals())
+    tests = [test for name, test in globals().items() if name.startswith("test_")]
+    assert webhooks <= {str(test.__doc__).partition(":")[0] for test in tests}
 
 
 @pytest.mark.parametrize("header", [None, "", "t", f"t={NOW}", "v1=00", f"t=-1,v1={'0' * 64}"])
 def test_an_incomplete_header_is_refused(header: Any) -> None:
-    """A request without a whole signature did not come from Stripe."""
+    """A request without a complete signature did not come from Stripe."""
     with pytest.raises(SignatureVerificationError):
-        construct_event(BODY, header, SECRET, clock=FixedClock(NOW))
+        construct_event(BODY, header, SECRET, clock=FakeClock(NOW))
 
 
 def test_a_rotated_secret_is_accepted() -> None:
     """While one secret replaces another, a signature by either is enough."""
     assert construct(secret=["whsec_new", SECRET]).id == "evt_1"
     assert construct(secret=(SECRET, "whsec_new")).id == "evt_1"
-    refused(secret=["whsec_new", "whsec_other"], match="No signature fits")
+    refused(secret=["whsec_new", "whsec_other"], match="no signature matches")
 
 
 @pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf"), None, "300"])
-def test_a_tolerance_without_an_end_is_refused(tolerance: Any) -> None:
-    """There is no way to switch the age check off."""
+def test_an_infinite_tolerance_is_refused(tolerance: Any) -> None:
+    """The check of the age cannot be turned off."""
     with pytest.raises(InvalidArgumentError, match="tolerance"):
         construct(tolerance=tolerance)
 
 
 @given(st.binary(max_size=200), st.text(max_size=100))
 def test_only_signed_bodies_pass(payload: bytes, header: str) -> None:
-    """Whatever is sent, it is refused with a typed error unless its signature fits."""
+    """Any payload is refused with a typed error unless its signature matches."""
     with pytest.raises(FCError):
-        construct_event(payload, header, SECRET, clock=FixedClock(NOW))
+        construct_event(payload, header, SECRET, clock=FakeClock(NOW))
 
 
 @given(st.binary(max_size=200), st.integers(0, 10**10), st.text("abcdef_", min_size=1))
@@ -252,8 +235,8 @@ def test_known_events_hold_typed_objects(kind: EventType) -> None:
     assert to_dict(event) == envelope(kind, inside)
 
 
-def test_a_whole_event_is_understood() -> None:
-    """The envelope says who, when and why; an update says what was there before."""
+def test_a_complete_event_is_parsed() -> None:
+    """The envelope has the account, the time and the request; an update has the old values."""
     whole = envelope(
         "financial_connections.account.account_numbers_updated",
         account(),
@@ -274,19 +257,19 @@ def test_a_whole_event_is_understood() -> None:
 
 @pytest.mark.parametrize("kind", ["financial_connections.session.updated", "invoice.paid", None])
 def test_unknown_events_hold_a_dict(kind: str | None) -> None:
-    """What Stripe adds tomorrow arrives as it was sent."""
+    """An event type that Stripe adds later arrives as it was sent."""
     event = construct(orjson.dumps(envelope(kind, {"id": "in_1", "new": [1]})))
     assert event.type == kind
     assert event.data.object == {"id": "in_1", "new": [1]}
 
 
-def test_an_unknown_event_may_be_about_nothing() -> None:
-    """Only id and object are demanded of an event whose type is not known."""
+def test_an_unknown_event_may_have_no_data() -> None:
+    """Only id and object are required of an event of an unknown type."""
     assert construct(BODY).data.object == {}
 
 
 def test_a_known_event_without_its_object_is_refused() -> None:
-    """What the type promises is there, or the payload is no such event."""
+    """A payload without the object that its type promises is not an event."""
     kind = "financial_connections.account.created"
     with pytest.raises(WebhookPayloadError, match=r"\$\.data: expected an object"):
         construct(orjson.dumps({"id": "evt_1", "object": "event", "type": kind}))
@@ -299,7 +282,7 @@ def event_of(kind: str) -> Any:
 
 
 async def test_events_reach_the_functions_of_their_type() -> None:
-    """Functions run in the order of registration, and only for the types they asked for."""
+    """Functions run in the order of registration, and only for their types."""
     events, got = EventRouter(), []
 
     @events.on(EventType.ACCOUNT_CREATED, "financial_connections.account.deactivated")
@@ -318,7 +301,7 @@ async def test_events_reach_the_functions_of_their_type() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("boom"), asyncio.CancelledError()])
 async def test_an_event_whose_handler_failed_may_come_again(error: BaseException) -> None:
-    """The error reaches the caller, and Stripe's next delivery is not taken for a repeat."""
+    """The error reaches the caller, and Stripe's next delivery does not count as a repeat."""
     errors = [error]
     events = EventRouter(seen=SeenEvents())
 
@@ -334,21 +317,21 @@ async def test_an_event_whose_handler_failed_may_come_again(error: BaseException
     assert await events.dispatch(event) is False
 
 
-async def test_an_event_nobody_wants_is_not_remembered() -> None:
-    """A store holds only what was handled."""
+async def test_an_event_without_handlers_is_not_remembered() -> None:
+    """A store holds only events that were handled."""
     seen = SeenEvents()
     await EventRouter(seen=seen).dispatch(event_of("financial_connections.account.created"))
     assert repr(seen) == "<SeenEvents 0 of 10000>"
 
 
-async def test_a_store_that_is_empty_is_a_store() -> None:
-    """One that counts its ids, and so is false at first, is asked all the same."""
+async def test_an_empty_store_is_used() -> None:
+    """A store with a length, which is false in the beginning, is used all the same."""
 
     class Counted(SeenEvents):
         def __len__(self) -> int:
             return len(self._ids)
 
-    events, got = EventRouter(seen=Counted()), []
+    events, got = EventRouter(seen=Counted()), list[Any]()
     events.on("financial_connections.account.created")(got.append)
     event = event_of("financial_connections.account.created")
     assert [await events.dispatch(event), await events.dispatch(event)] == [True, False]
@@ -367,13 +350,13 @@ async def test_the_oldest_seen_event_is_forgotten_first() -> None:
 
 @pytest.mark.parametrize("types", [(), ("",), (None,), (print,)])
 def test_a_handler_names_its_events(types: Any) -> None:
-    """`@events.on` without a type, or without its parentheses, is refused at once."""
+    """`@events.on` without a type or without parentheses is refused immediately."""
     with pytest.raises(InvalidArgumentError, match="event types"):
         EventRouter().on(*types)
 
 
 def test_a_router_shows_what_it_handles() -> None:
-    """Its repr names the event types that it has functions for."""
+    """The repr names the event types that have functions."""
     events = EventRouter()
     events.on("b", "a")(print)
     assert repr(events) == "EventRouter(seen=None, _handlers=[a, b])"

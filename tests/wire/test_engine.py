@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import tests._calls as calls
+from fcasync._rules.learner import HOLD
 from fcasync._rules.pace import Limits
 from fcasync._rules.retry import RetryPolicy, RetryQuota
 from fcasync.errors import (
@@ -63,7 +64,90 @@ async def test_a_passing_failure_is_retried(status: int, operation: Any) -> None
     """409, 429 and the passing 5xx lead to another attempt, which may succeed."""
     response, _, clock = await outcome(failure(status), OK, operation=operation)
     assert (response.value, response.attempts) == (OK, 2)
-    assert clock.sleeps == [0.5 if status == 429 else 0.25]
+    if status == 429:
+        assert sum(clock.sleeps) == pytest.approx(HOLD)  # its next slot under the rate limit
+    else:
+        assert clock.sleeps == [0.25]
+
+
+@pytest.mark.parametrize("hint", ["2", "1000"])
+async def test_a_429_waits_as_long_as_stripe_asks(hint: str) -> None:
+    """Retry-After is respected, up to the five seconds of the policy's slack."""
+    response, _, clock = await outcome(failure(429, Retry_After=hint), OK)
+    assert response.attempts == 2
+    assert sum(clock.sleeps) == pytest.approx(min(float(hint), 5.0))
+
+
+async def test_429s_cost_neither_attempts_nor_quota() -> None:
+    """A call waits for its slot until the deadline, however often it is refused."""
+    quota = RetryQuota(4)
+    transport = ScriptedTransport([failure(429)] * 20 + [failure(500)])
+    eng = calls.engine(transport, FakeClock(), quota=quota)
+    with pytest.raises(ServerError) as caught:
+        await calls.call(eng, POST)
+    assert (caught.value.attempts, quota.available) == (21, 4)
+
+
+async def test_429s_end_with_the_deadline() -> None:
+    """When the next slot begins after the deadline the call ends, and says how long it was sent."""
+    error, transport, clock = await outcome(*[failure(429)] * 100, deadline=20.0)
+    assert type(error) is RateLimitError
+    assert error.attempts == len(transport.requests) > 4
+    assert clock.monotonic() < 20.0
+
+
+@pytest.mark.parametrize("facts", [{"reason": "resource-specific"}, {"code": "lock_timeout"}])
+async def test_a_429_about_one_object_is_retried_as_any_failure(facts: dict[str, str]) -> None:
+    """It says nothing about the rate: attempts, backoff and quota bound it, and no call slows."""
+    reason = {"Stripe_Rate_Limited_Reason": facts["reason"]} if "reason" in facts else {}
+    quota, clock = RetryQuota(), FakeClock()
+    transport = ScriptedTransport([failure(429, facts.get("code"), **reason)] * 4)
+    eng = calls.engine(transport, clock, quota=quota)
+    with pytest.raises(RateLimitError) as caught:
+        await calls.call(eng, POST)
+    assert (caught.value.attempts, quota.available) == (4, 500 - 3 * 5)
+    assert clock.sleeps == [0.5, 1.0, 2.0]
+    assert eng.limiter.pace(None, "refresh").is_free
+
+
+async def test_a_global_429_slows_every_operation_of_the_account() -> None:
+    """`global-rate` is about the account as a whole, and about no other account."""
+    clock = FakeClock()
+    limited = failure(429, Stripe_Rate_Limited_Reason="global-rate")
+    eng = calls.engine(ScriptedTransport([limited] + [OK] * 4), clock)
+    await calls.call(eng, POST)
+    before = len(clock.sleeps)
+    await calls.call(eng, GET)
+    await calls.call(eng, GET)
+    assert len(clock.sleeps) > before
+    before = len(clock.sleeps)
+    await calls.call(eng, GET, calls.options(stripe_account="acct_2"))
+    assert len(clock.sleeps) == before
+
+
+async def test_a_concurrency_429_bounds_the_requests_in_flight() -> None:
+    """Fewer at once, not fewer a second; and every call is answered in the end."""
+    most, now = 0, 0
+
+    class FiveAtOnce(ScriptedTransport):
+        async def send(self, request: Any, timeout: float) -> Any:
+            nonlocal most, now
+            now += 1
+            try:
+                if now > 5:
+                    return failure(429, Stripe_Rate_Limited_Reason="endpoint-concurrency")
+                most = max(most, now)
+                await asyncio.sleep(0)
+                return answer(OK)
+            finally:
+                now -= 1
+
+    eng = calls.engine(FiveAtOnce(), FakeClock())
+    done = await asyncio.gather(*[calls.call(eng, POST) for _ in range(50)])
+    assert all(response.value == OK for response in done)
+    assert most == 5
+    assert eng.limiter.pace(None, "refresh").in_flight.bound is not None
+    assert eng.limiter.pace(None, "refresh").in_flight.count == 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 422, 501, 505])
@@ -224,11 +308,11 @@ async def test_a_key_in_use_by_our_own_lost_attempt_is_waited_for() -> None:
 
 
 async def test_an_empty_quota_makes_failures_final() -> None:
-    """No token, no retry; nothing is taken."""
+    """No token, no retry; nothing is taken, and the message says why."""
     quota = RetryQuota(13)
     transport = ScriptedTransport([failure(500)])
     eng = calls.engine(transport, FakeClock(), quota=quota)
-    with pytest.raises(ServerError):
+    with pytest.raises(ServerError, match="retry quota is empty"):
         await calls.call(eng, POST)
     assert quota.available == 13
 

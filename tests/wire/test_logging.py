@@ -276,8 +276,8 @@ async def test_reprs_show_no_secret() -> None:
     """Clients, requests, events of hooks, responses and models can be printed by anybody."""
     hook = RecordingHook()
     client = scripted(
-        make_session(client_secret=CLIENT_SECRET),
-        make_session(client_secret=CLIENT_SECRET),
+        make_session(id="fcsess_1", client_secret=CLIENT_SECRET),
+        make_session(id="fcsess_1", client_secret=CLIENT_SECRET),
         hooks=[hook],
         extra_headers={"X-Own": OWN_HEADER},
     )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from fcasync._wire.timeouts import Limit, Watch
+from fcasync._wire.timeouts import Timeout, Watch
 
 
 class Handle:
@@ -56,7 +56,7 @@ def watch(loop: FakeLoop) -> Watch:
 
 
 async def wait(watch: Watch, seconds: float, done: asyncio.Event) -> str:
-    with Limit(watch, seconds):
+    with Timeout(watch, seconds):
         await done.wait()
         return "done"
 
@@ -83,7 +83,7 @@ async def test_one_timer_serves_all(loop: FakeLoop, watch: Watch) -> None:
     """A thousand blocks of the same length, one after the other, set one timer."""
     for _ in range(1000):
         loop.now += 0.001
-        with Limit(watch, 30):
+        with Timeout(watch, 30):
             await asyncio.sleep(0)
     assert len(loop.timers) == 1
 
@@ -133,7 +133,7 @@ async def test_a_block_that_ends_in_another_error_keeps_it(loop: FakeLoop, watch
     """An error raised while the cancellation is on its way is not replaced."""
 
     async def fail() -> None:
-        with Limit(watch, 5):
+        with Timeout(watch, 5):
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -151,7 +151,7 @@ async def test_nested_blocks_end_by_the_shorter_one(loop: FakeLoop, watch: Watch
     heard: list[str] = []
 
     async def nest() -> None:
-        with Limit(watch, 10):
+        with Timeout(watch, 10):
             try:
                 await wait(watch, 5, asyncio.Event())
             except TimeoutError:

@@ -127,6 +127,9 @@ class Dispatcher:
             response = await self._network.send(task.account_id, key)
         except FCError as error:
             return self._failed(error, sent_at)
+        except BaseException:
+            self._network.pace.lost()
+            raise
         self._silence.ends(self._clock.monotonic())
         self._heard(response.headers, sent_at)
         self._tally.replays += response.idempotent_replayed
@@ -138,6 +141,8 @@ class Dispatcher:
             self._heard(error.headers, sent_at, event)
             self._tally.rate_limited += isinstance(event, Limited)
             self._tally.replays += error.idempotent_replayed
+        else:
+            self._network.pace.lost()
         is_answer = isinstance(error, APIStatusError) and error.status < 500
         if is_answer or _is_stored(event):
             self._silence.ends(self._clock.monotonic())

@@ -14,7 +14,10 @@ from fcasync.resources.accounts import LIST, RETRIEVE
 class Network(Protocol):
     """The network, as a run sees it. Everything raises what the client's calls raise."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """Time, sleep and jitter."""
+
     pace: Pace
     """Paces the operation; GETs have paces of their own."""
     api_key: str
@@ -61,17 +64,17 @@ class EngineNetwork:
             params=self._params,
             idempotency_key=idempotency_key,
         )
-        return await self._engine.attempt(request, self._options)
+        return await self._engine.attempt(request)
 
     async def retrieve(self, account_id: str) -> Response[Account]:
         """Fetch one account, with the client's retries."""
         request = build(RETRIEVE, self._options, object_id=account_id)
-        return await self._engine.call(request, self._options)
+        return await self._engine.call(request)
 
     async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
         """Fetch one page of all accounts, with the client's retries."""
         params = {"limit": limit, "starting_after": starting_after}
-        return await self._engine.call(build(LIST, self._options, params=params), self._options)
+        return await self._engine.call(build(LIST, self._options, params=params))
 
 
 def fingerprint(api_key: str) -> str:

@@ -1,4 +1,4 @@
-"""``expand[]``: which paths exist, and what takes the place of an id."""
+"""``expand[]``: which paths exist, and what replaces an id."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -56,14 +56,14 @@ def check(wanted: Sequence[str], kind: str) -> None:
 
 def paths(kind: str, deepest: int = _DEEPEST) -> list[str]:
     """Return every path that exists in *kind*."""
-    found = []
+    names = []
     for part, inner in TREE[kind].items() if deepest else ():
-        found += [part, *(f"{part}.{rest}" for rest in paths(inner, deepest - 1))]
-    return found
+        names += [part, *(f"{part}.{rest}" for rest in paths(inner, deepest - 1))]
+    return names
 
 
 def expand(body: dict[str, Any], paths: Sequence[str], ownership: Look) -> dict[str, Any]:
-    """Return *body* with the objects at *paths* in place of their ids.
+    """Return *body* with the ids at *paths* replaced by their objects.
 
     Args:
         body: What the operation answers with; its parts are not changed.

@@ -1,7 +1,7 @@
 """Stripe's idempotency layer (https://docs.stripe.com/api/idempotent_requests).
 
-A result is kept for 24 hours from the first request with its key, whatever its status, and given
-again to every repeat. Refusals before the operation begins (no key, too fast, bad parameters)
+A result is kept for 24 hours from the first request with its key, whatever its status, and sent
+to every repeat. Refusals before the operation begins (no key, too fast, bad parameters)
 are not results and are not kept.
 """
 
@@ -29,15 +29,18 @@ class Result:
 @attrs.frozen
 class _Record:
     fingerprint: bytes
+    """Of the request that used the key first."""
     first_used: float
     busy_until: float
+    """When that request has been answered; until then the key is in use."""
     result: Result | None
+    """None if the request ended without a result."""
 
 
 def fingerprint(method: str, path: str, params: dict[str, Any]) -> bytes:
     """Return what must be equal for two requests to be the same request."""
-    told = orjson.dumps([method, path, params], option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(told, digest_size=16).digest()
+    data = orjson.dumps([method, path, params], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 class Keys:
@@ -45,6 +48,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
+        """By key, in the order of first use, so that the oldest are at the front."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -55,16 +59,16 @@ class Keys:
         twin._records = self._records.copy()
         return twin
 
-    def find(self, key: str, mark: bytes, now: float) -> Result | None:
+    def find(self, key: str, fingerprint: bytes, now: float) -> Result | None:
         """Return the result kept under *key*, or None if it is new or has expired.
 
         Raises:
-            ApiError: The key belongs to another request, or its request is still under way.
+            ApiError: The key belongs to another request, or its request is still in progress.
         """
         record = self._records.get(key)
         if record is None or now - record.first_used >= LIFETIME:
             return None
-        if record.fingerprint != mark:
+        if record.fingerprint != fingerprint:
             raise error_bodies.ApiError(
                 400,
                 f"The idempotency key '{key}' was first used with other parameters; "
@@ -74,18 +78,18 @@ class Keys:
         if now < record.busy_until:
             raise error_bodies.ApiError(
                 409,
-                f"Another request with the idempotency key '{key}' is still under way.",
+                f"Another request with the idempotency key '{key}' is still in progress.",
                 type="idempotency_error",
                 code="idempotency_key_in_use",
             )
         return record.result
 
     def keep(
-        self, key: str, mark: bytes, now: float, busy_until: float, result: Result | None
+        self, key: str, fingerprint: bytes, now: float, busy_until: float, result: Result | None
     ) -> None:
-        """Keep *result* (None: nothing came of it), in use until *busy_until*."""
+        """Keep *result* (None: there was no result), in use until *busy_until*."""
         self._records.pop(key, None)
-        self._records[key] = _Record(mark, now, busy_until, result)
+        self._records[key] = _Record(fingerprint, now, busy_until, result)
         self._forget(now)
 
     def _forget(self, now: float) -> None:
@@ -105,9 +109,9 @@ class Keys:
 
     def load(self, rows: list[list[Any]]) -> None:
         """Take over what :meth:`dump` returned."""
-        for key, mark, first_used, status, body, request_id in rows:
+        for key, digest, first_used, status, body, request_id in rows:
             result = Result(status, body.encode(), request_id)
-            self._records[key] = _Record(bytes.fromhex(mark), first_used, 0.0, result)
+            self._records[key] = _Record(bytes.fromhex(digest), first_used, 0.0, result)
 
 
 def _dump(result: Result | None) -> tuple[Any, ...]:

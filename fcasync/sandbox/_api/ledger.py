@@ -20,21 +20,24 @@ NAMES = (
     "request_id",
     "fault",
 )
-"""What a row tells; `number` is 1-based, `time` the world's Unix time."""
+"""The fields of a row: `number` is 1-based, `time` the world's Unix time."""
 
 Row = dict[str, Any]
 
 
 class Ledger:
-    """What a world has been asked, and what came of it.
+    """The requests to a world and their results.
 
     Rows are bounded; the counts of executions are not, they are the proof of exactly-once.
     """
 
     def __init__(self, longest: int = LONGEST) -> None:
         self._rows: deque[tuple[Any, ...]] = deque(maxlen=longest)
+        """Tuples in the order of NAMES; the oldest go first."""
         self._executions: dict[str, dict[str, int]] = {}
+        """Counts by operation and account."""
         self.requests = 0
+        """Requests so far, those whose rows are gone included."""
 
     def copy(self) -> "Ledger":
         """Return a ledger that grows on its own from here on."""
@@ -56,7 +59,7 @@ class Ledger:
         return [dict(zip(NAMES, row, strict=True)) for row in kept]
 
     def add(self, row: Row) -> None:
-        """Write down one request; it gets the next number."""
+        """Enter one request; it gets the next number."""
         self.requests += 1
         row["number"] = self.requests
         # A tuple takes a quarter of a dict's room.
@@ -78,8 +81,8 @@ class Ledger:
             "executions": self._executions,
         }
 
-    def load(self, told: dict[str, Any]) -> None:
+    def load(self, data: dict[str, Any]) -> None:
         """Take over what :meth:`dump` returned."""
-        self.requests = int(told["requests"])
-        self._rows.extend(tuple(row) for row in told["rows"])
-        self._executions = {name: dict(counts) for name, counts in told["executions"].items()}
+        self.requests = int(data["requests"])
+        self._rows.extend(tuple(row) for row in data["rows"])
+        self._executions = {name: dict(counts) for name, counts in data["executions"].items()}

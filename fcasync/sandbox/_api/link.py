@@ -51,10 +51,10 @@ def page(store: Store, session: Session) -> dict[str, Any]:
 def link(
     store: Store, session: Session, institution: str, picks: list[int], now: float
 ) -> tuple[Emit, ...]:
-    """Link the accounts at *picks* (places in :func:`offers`), and fill the session with them.
+    """Link the accounts at *picks* (positions in :func:`offers`), and fill the session with them.
 
     Raises:
-        ApiError: Nothing was picked, or what the session does not allow; or it is filled.
+        ApiError: The session is filled already, or does not allow this choice.
     """
     offered = offers(session)
     most = session.params.get("limits", {}).get("accounts") or len(offered)
@@ -79,15 +79,15 @@ def _facts(
     store: Store, session: Session, offer: dict[str, str], institution: str, created: int
 ) -> Facts:
     index = store.total
-    dice = store.seed.dice(index)
+    seed = store.seed.account_seed(index)
     return Facts(
         index=index,
         id=store.seed.account_ids.encode(index),
-        dice=dice,
+        seed=seed,
         created=created,
         holder=session.params["account_holder"],
         institution=institution,
-        last4=f"{dice % 10_000:04}",
+        last4=f"{seed % 10_000:04}",
         permissions=tuple(session.params["permissions"]),
         session=session.id,
         **kind(offer["category"], offer["subcategory"]),
@@ -95,7 +95,7 @@ def _facts(
 
 
 def _connect(store: Store, session: Session, facts: Facts, now: float) -> list[Emit]:
-    balance, ownership, transactions = (Refresh(mix(facts.dice, feature)) for feature in (1, 2, 3))
+    balance, ownership, transactions = (Refresh(mix(facts.seed, feature)) for feature in (1, 2, 3))
     state = AccountState("active", (), balance, ownership, transactions)
     effects = [Emit("created", facts.index, now)]
     for wanted in session.params.get("prefetch", []):

@@ -1,4 +1,4 @@
-"""A request and a reply as plain data, and what can be read off a request without a world."""
+"""A request and its answer as plain data, and what can be read off a request without a world."""
 
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -9,7 +9,7 @@ import attrs
 
 from fcasync._rules.form import decode
 from fcasync.sandbox._api import error_bodies
-from fcasync.sandbox._api.faults import Fault
+from fcasync.sandbox._api.operations import Emit
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -34,15 +34,17 @@ class Request:
 
 
 @attrs.frozen
-class Reply:
-    """What goes back, and what the wire must do to it on the way."""
+class Answer:
+    """What an operation, or a gate before it, answers with."""
 
     status: int
-    headers: dict[str, str]
     body: bytes
-    hold: float = 0.0
-    """Real seconds before the answer may leave."""
-    fault: Fault | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    executed: bool = False
+    """Whether the operation changed something."""
+    replayed: bool = False
+    """Whether this is the stored result of an earlier request."""
+    effects: tuple[Emit, ...] = ()
 
 
 @lru_cache(maxsize=16)

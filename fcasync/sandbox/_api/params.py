@@ -10,13 +10,11 @@ from typing import Any, Protocol
 import attrs
 
 from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._bank.schema import Schema
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _LONGEST = 5000
 _OF_KIND = {"account": ("account",), "customer": ("customer", "customer_account")}
-
-
-Schema = dict[str, Any]
 
 
 class Check(Protocol):
@@ -25,7 +23,7 @@ class Check(Protocol):
     def read(self, value: Any, name: str) -> Any:
         """Return *value* converted, or raise Stripe's error about parameter *name*."""
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the JSON Schemas of what is accepted, by the names that are sent."""
 
 
@@ -33,14 +31,14 @@ class Check(Protocol):
 class Text:
     """A string of 1 to 5000 characters."""
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
         return {name: {"type": "string", "minLength": 1, "maxLength": _LONGEST}}
 
     def read(self, value: Any, name: str) -> str:
         """Return the string."""
         if not isinstance(value, str):
-            raise error_bodies.invalid("Invalid string: a nested value was given", name)
+            raise error_bodies.invalid("Invalid string: a nested value was sent", name)
         if not value:
             raise error_bodies.empty(name)
         if len(value) > _LONGEST:
@@ -53,7 +51,7 @@ class Text:
 class Url:
     """An absolute URL, as ``return_url`` takes it."""
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
         return {name: {"type": "string", "maxLength": _LONGEST, "format": "uri"}}
 
@@ -71,7 +69,7 @@ class Choice:
 
     options: tuple[str, ...]
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
         return {name: {"type": "string", "enum": list(self.options)}}
 
@@ -79,8 +77,8 @@ class Choice:
         """Return the string."""
         text = Text().read(value, name)
         if text not in self.options:
-            known = ", ".join(self.options)
-            raise error_bodies.invalid(f"Invalid {name}: must be one of {known}", name)
+            options = ", ".join(self.options)
+            raise error_bodies.invalid(f"Invalid {name}: must be one of {options}", name)
         return text
 
 
@@ -92,7 +90,7 @@ class Integer:
     most: int | None = None
     may_be_empty: bool = False
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
         bounds = {"minimum": self.least, "maximum": self.most}
         number = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -126,9 +124,9 @@ class List:
 
     item: Check
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
-        return {f"{name}[]": {"type": "array", "items": self.item.told("")[""], "minItems": 1}}
+        return {f"{name}[]": {"type": "array", "items": self.item.schemas("")[""], "minItems": 1}}
 
     def read(self, value: Any, name: str) -> list[Any]:
         """Return the list, without repeats."""
@@ -147,11 +145,11 @@ class Object:
     fields: Mapping[str, Check]
     required: tuple[str, ...] = ()
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schemas of what is inside."""
         schemas: dict[str, Schema] = {}
         for field, check in self.fields.items():
-            schemas |= check.told(_inside(name, field))
+            schemas |= check.schemas(_inside(name, field))
         return schemas
 
     def read(self, value: Any, name: str) -> dict[str, Any]:
@@ -182,7 +180,7 @@ class Holder(Object):
         if kind is not None and kind not in named:
             raise error_bodies.missing(f"{name}[{kind}]")
         if len(named) > 1:
-            message = "Only one of customer and account can be given."
+            message = "Only one of customer and account can be sent."
             raise error_bodies.invalid(message, f"{name}[account]")
         return holder
 
@@ -194,9 +192,9 @@ class Either:
     mapping: Object
     scalar: Check
 
-    def told(self, name: str) -> dict[str, Schema]:
+    def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schemas of both."""
-        return self.scalar.told(name) | self.mapping.told(name)
+        return self.scalar.schemas(name) | self.mapping.schemas(name)
 
     def read(self, value: Any, name: str) -> Any:
         """Return what the fitting check returns."""

@@ -1,4 +1,4 @@
-"""Rate limits: token buckets per account and per endpoint, and a limit on requests at once.
+"""Rate limits: token buckets per account and per endpoint, and a limit on requests in flight.
 
 Stripe documents 100 requests a second in live mode, 25 in a sandbox and 25 per endpoint, and
 names the exhausted limit in ``Stripe-Rate-Limited-Reason``
@@ -21,7 +21,7 @@ class RateLimit:
     endpoint: float | None = None
     """Each operation on its own."""
     concurrency: int | None = None
-    """Requests under way at the same time; only those that a fault or `latency` holds overlap."""
+    """Requests in flight at the same time; only those that a fault or `latency` holds overlap."""
 
 
 PRESETS = {
@@ -30,23 +30,23 @@ PRESETS = {
 }
 
 
-def rate_limit(given: "RateLimit | str | float | None") -> RateLimit:
-    """Return the limits that *given* names: a preset, a total rate, or None for no limit.
+def rate_limit(limit: "RateLimit | str | float | None") -> RateLimit:
+    """Return the limits that *limit* names: a preset, a total rate, or None for no limit.
 
     Raises:
         ValueError: The preset is unknown, or the rate is not above 0.
     """
-    if given is None:
+    if limit is None:
         return RateLimit()
-    if isinstance(given, RateLimit):
-        return given
-    if isinstance(given, str):
-        if given not in PRESETS:
-            raise ValueError(f"rate_limit={given!r} is no preset; use {' or '.join(PRESETS)}")
-        return PRESETS[given]
-    if not given > 0:
-        raise ValueError(f"rate_limit={given!r} must be above 0")
-    return RateLimit(rate=float(given))
+    if isinstance(limit, RateLimit):
+        return limit
+    if isinstance(limit, str):
+        if limit not in PRESETS:
+            raise ValueError(f"rate_limit={limit!r} is not a preset; use {' or '.join(PRESETS)}")
+        return PRESETS[limit]
+    if not limit > 0:
+        raise ValueError(f"rate_limit={limit!r} must be above 0")
+    return RateLimit(rate=float(limit))
 
 
 @attrs.frozen
@@ -67,7 +67,9 @@ class Limiter:
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
         self._buckets: dict[str, _Bucket] = {}
+        """By operation; the one for all of them together has an empty name."""
         self._ends: list[float] = []
+        """A heap of the times at which the requests in flight end."""
 
     def copy(self) -> "Limiter":
         """Return a limiter that changes on its own from here on."""
@@ -98,6 +100,6 @@ class Limiter:
         self._buckets.update(taken)
 
     def occupy(self, until: float) -> None:
-        """Count a request as under way until then."""
+        """Count a request as in flight until then."""
         if self.limit.concurrency is not None:
             heapq.heappush(self._ends, until)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 
 from fcasync.sandbox._api import error_bodies
-from fcasync.sandbox._api.messages import Reply, Request
+from fcasync.sandbox._api.calls import Reply
+from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.world import Settings, World
 
@@ -16,7 +17,7 @@ _ACCOUNT = re.compile(r"(acct_[A-Za-z0-9]{1,200})(/acct_[A-Za-z0-9]{1,200})*")
 
 
 def is_test_key(key: str) -> bool:
-    """Tell whether *key* is a secret or restricted test key."""
+    """Return whether *key* is a secret or restricted test key."""
     return _SECRET.fullmatch(key) is not None
 
 
@@ -29,10 +30,10 @@ def masked(key: str) -> str:
 def authenticate(headers: Mapping[str, str]) -> str:
     """Return the API key that a request carries.
 
-    Any test key will do, but one with ``_expired`` in it, so that clients can meet a 401.
+    Any test key will do, except one with ``_expired`` in it, so that clients can meet a 401.
 
     Raises:
-        ApiError: 401; it carries none, or one that the sandbox must not know.
+        ApiError: 401; it carries no key, or one that the sandbox must not accept.
     """
     key = _credential(headers.get("authorization", ""))
     if key is None:
@@ -92,21 +93,21 @@ class Realm:
         self.api_key = api_key
         self.worlds: dict[tuple[str, str], World] = {}
         """By a digest of the key (a saved state must not hold keys), and connected account."""
-        self.world()  # made here, so that whoever looks at it from another thread makes nothing
+        self.world()  # made now: another thread may read it, and must not be the one to make it
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
         """Return the world of a key; None means the sandbox's own."""
         key = (api_key or self.api_key).encode()
-        place = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
-        if place not in self.worlds:
-            self.worlds[place] = World(self.settings, account)
-        return self.worlds[place]
+        owner = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
+        if owner not in self.worlds:
+            self.worlds[owner] = World(self.settings, account)
+        return self.worlds[owner]
 
     def reset(self, world: World) -> None:
         """Make a world anew, with the faults and the time that it started with."""
         world.over = True
-        for place in [place for place, known in self.worlds.items() if known is world]:
-            self.worlds[place] = World(self.settings, world.name)
+        for owner in [owner for owner, held in self.worlds.items() if held is world]:
+            self.worlds[owner] = World(self.settings, world.name)
 
     def apply(self, request: Request, now: float) -> tuple[World, Reply, tuple[Emit, ...]]:
         """Answer one request; return the world that did, and the events to come."""
@@ -114,6 +115,6 @@ class Realm:
             key = authenticate(request.headers)
             world = self.world(key, connected_account(request.headers, key))
         except error_bodies.ApiError as error:
-            # It has no world of its own, yet a test wants to see it.
+            # It belongs to no world, but a test wants to see it in a ledger.
             return self.world(), self.world().refuse(request, error, now), ()
         return world, *world.apply(request, now)

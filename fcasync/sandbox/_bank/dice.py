@@ -5,8 +5,26 @@ every machine and in every run, and good enough to look random.
 """
 
 import hashlib
+from enum import IntEnum
 
 _MASK = (1 << 64) - 1
+
+
+class Salt(IntEnum):
+    """Keeps apart what follows from the same numbers; each purpose has one of its own.
+
+    The values are part of what a seed means: another value is another population.
+    """
+
+    API_KEY = 0x4E4
+    WEBHOOK_SECRET = 0x5EC
+    REQUEST = 0x4E9
+    EVENT = 0xE4E7
+    SESSION = 0x5EC7
+    ACCOUNT = 0xACC0
+    OWNER = 0x0A7E
+    PENDING = 0x7C7
+    TRANSACTION = 0x7C8
 
 
 def mix(*numbers: int) -> int:

@@ -38,9 +38,9 @@ def token(size: int, *numbers: int) -> str:
     return "".join(parts)[:size]
 
 
-def request_id(dice: int, number: int) -> str:
-    """Return the id of request *number*, which makes it unique; *dice* make it look the part."""
-    return f"req_{_ten(dice)}{_ten(number)[-4:]}"
+def request_id(seed: int, number: int) -> str:
+    """Return the id of request *number*: the number makes it unique, *seed* looks random."""
+    return f"req_{_ten(seed)}{_ten(number)[-4:]}"
 
 
 def part(index: int, number: int) -> int:
@@ -93,7 +93,7 @@ class Ids:
         return f"{self.prefix}1{hidden}{self._stamp}{_ten(mix(self._salt, index))[2:]}"
 
     def decode(self, text: str) -> int | None:
-        """Return the index that *text* stands for, or None if it is no id of this family."""
+        """Return the index that *text* stands for, or None if it is not an id of this family."""
         start = len(self.prefix) + 1
         hidden = text[start : start + _INDEX_SIZE]
         if not hidden.isalnum() or not hidden.isascii():

@@ -1,17 +1,28 @@
-"""Stripe's JSON for an account, an owner, a session: raw dicts, the way they go over the wire."""
+"""Stripe's JSON for an account, as a raw dict the way it goes over the wire, and its schema."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fcasync.sandbox._bank.dice import mix
 from fcasync.sandbox._bank.ids import part
+from fcasync.sandbox._bank.schema import (
+    FLAG,
+    MONEY,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    obj,
+    one_of,
+    or_null,
+    page_of,
+    ref,
+)
 from fcasync.sandbox._bank.seed import Facts, Seed
 from fcasync.sandbox._bank.states import AccountState, Refresh, Timing
+from fcasync.sandbox._bank.words import PERMISSIONS, SUBCATEGORIES
 
 ACCOUNTS_URL = "/v1/financial_connections/accounts"
 _DAY = 86_400
-_NAMES = ("Ana Lindqvist", "Jane Smith", "Kofi Mensah", "Lin Wei", "Noor Haddad", "Zoë Åkesson")
-_STREETS = ("Alder Way", "Harbor Street", "Mill Lane", "Orchard Road")
 
 
 def page(url: str, data: list[Any], has_more: bool) -> dict[str, Any]:
@@ -29,7 +40,7 @@ def account(
         "object": "financial_connections.account",
         "account_holder": facts.holder,
         "account_numbers": _numbers(facts),
-        "balance": _balance(facts, balance) if balance.good else None,
+        "balance": _balance(facts, balance) if balance.last_success else None,
         "balance_refresh": _refresh(balance, now, timing),
         "category": facts.category,
         "created": facts.created,
@@ -37,7 +48,7 @@ def account(
         "institution_name": facts.institution,
         "last4": facts.last4,
         "livemode": False,
-        "ownership": ownership_id(seed, facts, ownership) if ownership.good else None,
+        "ownership": ownership_id(seed, facts, ownership) if ownership.last_success else None,
         "ownership_refresh": _refresh(ownership, now, timing),
         "permissions": facts.permissions,
         "status": state.status,
@@ -75,11 +86,15 @@ def _numbers(facts: Facts) -> list[dict[str, Any]] | None:
 
 def _balance(facts: Facts, refresh: Refresh) -> dict[str, Any]:
     # Strictly rising, so that a refreshed balance always differs from the one before.
-    current = facts.dice % 900_000 + 1000 * refresh.good + mix(facts.dice, refresh.good) % 1000
-    body = {"as_of": int(refresh.good_at), "current": {"usd": current}}
+    current = (
+        facts.seed % 900_000
+        + 1000 * refresh.last_success
+        + mix(facts.seed, refresh.last_success) % 1000
+    )
+    body = {"as_of": int(refresh.last_success_at), "current": {"usd": current}}
     if facts.category == "credit":
         return {**body, "credit": {"used": {"usd": current}}, "type": "credit"}
-    return {**body, "cash": {"available": {"usd": current - facts.dice % 97}}, "type": "cash"}
+    return {**body, "cash": {"available": {"usd": current - facts.seed % 97}}, "type": "cash"}
 
 
 def _refresh(refresh: Refresh, now: float, timing: Timing) -> dict[str, Any] | None:
@@ -110,45 +125,68 @@ def refresh_id(seed: Seed, index: int, number: int) -> str:
 
 
 def ownership_id(seed: Seed, facts: Facts, refresh: Refresh) -> str:
-    """Return the id of what the latest successful ownership refresh found."""
-    return seed.ownership_ids.encode(part(facts.index, refresh.good))
+    """Return the id of what the latest successful ownership refresh brought."""
+    return seed.ownership_ids.encode(part(facts.index, refresh.last_success))
 
 
-def owners(seed: Seed, facts: Facts, number: int, refreshed_at: float) -> list[dict[str, Any]]:
-    """Return the owners that ownership refresh *number* found: one to three."""
-    return [
-        _owner(seed, facts, number, position, int(refreshed_at))
-        for position in range(1 + facts.dice % 3)
-    ]
+def _refresh_schema(**more: Schema) -> Schema:
+    return or_null(
+        obj(
+            last_attempted_at=TIME,
+            next_refresh_available_at=or_null(TIME),
+            status=one_of("failed", "pending", "succeeded"),
+            **more,
+        )
+    )
 
 
-def _owner(
-    seed: Seed, facts: Facts, number: int, position: int, refreshed_at: int
-) -> dict[str, Any]:
-    dice = mix(facts.dice, 0x0A7E, position)
-    name = _NAMES[dice % len(_NAMES)]
-    mailbox = name.split()[0].lower().replace("ë", "e")
-    address = f"{dice % 900 + 1} {_STREETS[dice % len(_STREETS)]}, Springfield, USA"
-    return {
-        "id": seed.owner_ids.encode(part(facts.index, number << 2 | position)),
-        "object": "financial_connections.account_owner",
-        "email": f"{mailbox}.{dice % 1000}@example.com" if dice % 5 else None,
-        "name": name,
-        "ownership": seed.ownership_ids.encode(part(facts.index, number)),
-        "phone": f"+1 555-01{dice % 100:02}" if dice % 3 else None,
-        "raw_address": address if dice % 4 else None,
-        "refreshed_at": refreshed_at,
-    }
-
-
-def ownership(
-    seed: Seed, facts: Facts, found: str, people: Sequence[dict[str, Any]], created: float
-) -> dict[str, Any]:
-    """Return the ownership object that ``expand[]=ownership`` puts in place of its id."""
-    url = f"{ACCOUNTS_URL}/{facts.id}/owners?ownership={found}"
-    return {
-        "id": found,
-        "object": "financial_connections.account_ownership",
-        "created": int(created),
-        "owners": page(url, list(people), False),
-    }
+_NUMBER = obj(
+    expected_expiry_date=or_null(TIME),
+    identifier_type=one_of("account_number", "tokenized_account_number"),
+    status=one_of("deactivated", "expired", "pending", "transactable"),
+    supported_networks=list_of(one_of("ach")),
+)
+_BALANCE = obj(
+    {"cash": obj(available=or_null(MONEY)), "credit": obj(used=or_null(MONEY))},
+    as_of=TIME,
+    current=MONEY,
+    type=one_of("cash", "credit"),
+)
+_WARNING = obj(
+    action=one_of("none", "relink_required"),
+    cause=one_of("access_expired", "institution_requirement", "unspecified"),
+    expected_deactivation_date=TIME,
+)
+_HOLDER_ID = {"anyOf": [TEXT, obj(id=TEXT, object=one_of("account", "customer"))]}
+SCHEMAS = {
+    "account": obj(
+        {
+            "account_numbers": or_null(list_of(_NUMBER)),
+            "status_details": obj({"active": _WARNING}),
+        },
+        id=TEXT,
+        object=one_of("financial_connections.account"),
+        account_holder=or_null(ref("account_holder")),
+        balance=or_null(_BALANCE),
+        balance_refresh=_refresh_schema(),
+        category=one_of("cash", "credit", "investment", "other"),
+        created=TIME,
+        display_name=or_null(TEXT),
+        institution_name=TEXT,
+        last4=or_null(TEXT),
+        livemode=FLAG,
+        ownership=or_null({"anyOf": [TEXT, ref("account_ownership")]}),
+        ownership_refresh=_refresh_schema(),
+        permissions=list_of(one_of(*PERMISSIONS)),
+        status=one_of("active", "disconnected", "inactive"),
+        subcategory=one_of(*SUBCATEGORIES, "other"),
+        subscriptions=list_of(one_of("transactions")),
+        supported_payment_method_types=list_of(one_of("link", "us_bank_account")),
+        transaction_refresh=_refresh_schema(id=TEXT),
+    ),
+    "accounts": page_of("account"),
+    "account_holder": obj(
+        {"account": _HOLDER_ID, "customer": _HOLDER_ID, "customer_account": TEXT},
+        type=one_of("account", "customer"),
+    ),
+}

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.dice import Salt, mix
 from fcasync.sandbox._bank.ids import Ids
 from fcasync.sandbox._bank.states import AccountState, Refresh
 from fcasync.sandbox._bank.words import PERMISSIONS
@@ -50,7 +50,8 @@ class Facts:
 
     index: int
     id: str
-    dice: int
+    seed: int
+    """Decides what is left to chance about this account."""
     created: int
     holder: dict[str, str]
     institution: str
@@ -65,10 +66,10 @@ class Facts:
 
 def kind(category: str, subcategory: str) -> dict[str, Any]:
     """Return the facts that come with a kind of account."""
-    for known in _KINDS:
-        if known[:2] == (category, subcategory):
+    for row in _KINDS:
+        if row[:2] == (category, subcategory):
             names = ("category", "subcategory", "display_name", "payment_methods")
-            return dict(zip(names, known, strict=True))
+            return dict(zip(names, row, strict=True))
     raise KeyError((category, subcategory))
 
 
@@ -92,25 +93,25 @@ class Seed:
         self.facts = lru_cache(maxsize=_REMEMBERED)(self._facts)
         self.state = lru_cache(maxsize=_REMEMBERED)(self._state)
 
-    def dice(self, index: int) -> int:
+    def account_seed(self, index: int) -> int:
         """Return the number that everything about account *index* follows from."""
-        return mix(self.number, 0xACC0, index)
+        return mix(self.number, Salt.ACCOUNT, index)
 
     def _facts(self, index: int) -> Facts:
         """Return what is fixed about seeded account *index*."""
-        dice = self.dice(index)
-        category, subcategory, display_name, methods = _KINDS[dice % len(_KINDS)]
+        seed = self.account_seed(index)
+        category, subcategory, display_name, methods = _KINDS[seed % len(_KINDS)]
         return Facts(
             index=index,
             id=self.account_ids.encode(index),
-            dice=dice,
+            seed=seed,
             created=_OLDEST + index * _SPAN // self.accounts,
             holder=self.holder(index % self.holders),
-            institution=INSTITUTIONS[(dice >> 8) % len(INSTITUTIONS)],
+            institution=INSTITUTIONS[(seed >> 8) % len(INSTITUTIONS)],
             category=category,
             subcategory=subcategory,
             display_name=display_name,
-            last4=None if category == "other" else f"{(dice >> 16) % 10_000:04}",
+            last4=None if category == "other" else f"{(seed >> 16) % 10_000:04}",
             permissions=self._permissions(index),
             payment_methods=methods,
         )
@@ -158,8 +159,8 @@ class Seed:
         return "active"
 
     def _refresh(self, index: int, feature: int, done: bool) -> Refresh:
-        dice = mix(self.dice(index), feature)
+        seed = mix(self.account_seed(index), feature)
         if not done:
-            return Refresh(dice)
+            return Refresh(seed)
         created = float(_OLDEST + index * _SPAN // self.accounts)
-        return Refresh(dice, number=1, started=created, good=1, good_at=created + 2)
+        return Refresh(seed, number=1, started=created, last_success=1, last_success_at=created + 2)

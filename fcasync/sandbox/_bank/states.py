@@ -1,6 +1,6 @@
-"""What an account and its refreshes can go through, as tables: ``{state: {event: state}}``.
+"""What an account can go through, as a table ``{state: {event: state}}``, and its refreshes.
 
-A pair that is not in its table raises :class:`Refused`: the operation answers with an error.
+A pair that is not in the table raises :class:`Refused`: the operation answers with an error.
 """
 
 from typing import Any
@@ -24,35 +24,27 @@ ACCOUNT = {
         "reactivate": "active",
         "disconnect": "disconnected",
     },
-    # Nothing comes back from a disconnection; repeating it changes nothing and is no error.
+    # Nothing comes back from a disconnection; repeating it changes nothing and is not an error.
     "disconnected": {"disconnect": "disconnected"},
 }
 
 DAY = 86_400.0
-
-REFRESH = {
-    "none": {"start": "pending"},
-    # Asking again while the bank has not answered joins the refresh under way.
-    "pending": {"start": "pending", "succeed": "succeeded", "fail": "failed"},
-    "succeeded": {"start": "pending"},
-    "failed": {"start": "pending"},
-}
 
 
 class Refused(Exception):
     """The table has no such event in this state."""
 
 
-def after(table: dict[str, dict[str, str]], state: str, event: str) -> str:
-    """Return the state that follows *event* in *state*.
+def after(status: str, event: str) -> str:
+    """Return the status of an account that follows *event* in *status*.
 
     Raises:
-        Refused: The event cannot happen in this state.
+        Refused: The event cannot happen in this status.
     """
     try:
-        return table[state][event]
+        return ACCOUNT[status][event]
     except KeyError:
-        raise Refused(f"{event} in state {state}") from None
+        raise Refused(f"{event} in state {status}") from None
 
 
 @attrs.frozen
@@ -75,46 +67,47 @@ class Refresh:
     when a refresh settles.
     """
 
-    dice: int
+    seed: int
     """Decides when each attempt settles, and how."""
     number: int = 0
     """Attempts made."""
     started: float = 0.0
     """When the latest attempt was made."""
-    good: int = 0
-    """The latest attempt known to have succeeded; 0 for none."""
-    good_at: float = 0.0
+    last_success: int = 0
+    """The number of the latest attempt known to have succeeded; 0 before any."""
+    last_success_at: float = 0.0
     """When that one succeeded."""
 
     def settles_at(self, timing: Timing) -> float:
         """Return when the latest attempt has, or will have, an outcome."""
-        if self.good == self.number:
-            return self.good_at
-        spread = 0.5 + unit(self.dice, self.number, 1) / 2
+        if self.last_success == self.number:
+            return self.last_success_at
+        spread = 0.5 + unit(self.seed, self.number, 1) / 2
         return self.started + timing.settle_seconds * spread
 
     def status(self, now: float, timing: Timing) -> str:
         """Return none, pending, succeeded or failed."""
         if self.number == 0:
             return "none"
-        if self.good == self.number:
+        if self.last_success == self.number:
             return "succeeded"
         if now < self.settles_at(timing):
             return "pending"
-        fails = unit(self.dice, self.number, 2) < timing.failure_rate
-        return after(REFRESH, "pending", "fail" if fails else "succeed")
+        fails = unit(self.seed, self.number, 2) < timing.failure_rate
+        return "failed" if fails else "succeeded"
 
     def settled(self, now: float, timing: Timing) -> "Refresh":
         """Return the same refreshes with a success that has happened by *now* written down."""
-        if self.good == self.number or self.status(now, timing) != "succeeded":
+        if self.last_success == self.number or self.status(now, timing) != "succeeded":
             return self
-        return attrs.evolve(self, good=self.number, good_at=self.settles_at(timing))
+        return attrs.evolve(self, last_success=self.number, last_success_at=self.settles_at(timing))
 
     def begun(self, now: float, timing: Timing) -> "Refresh":
-        """Return the refreshes with one more attempt, started *now*; itself if one is pending."""
-        status = self.status(now, timing)
-        after(REFRESH, status, "start")
-        if status == "pending":
+        """Return the refreshes with one more attempt, started *now*; itself if one is pending.
+
+        Asking again while the bank has not answered joins the pending refresh, as at Stripe.
+        """
+        if self.status(now, timing) == "pending":
             return self
         return attrs.evolve(self.settled(now, timing), number=self.number + 1, started=now)
 
@@ -165,8 +158,12 @@ class AccountState:
         for day in range(days - 1, -1, -1):
             attempt = last.daily(day)
             settled = attempt.settled(attempt.started + DAY, timing)
-            if settled.good == settled.number:
-                latest = attrs.evolve(latest, good=settled.good, good_at=settled.good_at)
+            if settled.last_success == settled.number:
+                latest = attrs.evolve(
+                    latest,
+                    last_success=settled.last_success,
+                    last_success_at=settled.last_success_at,
+                )
                 break
         return attrs.evolve(self, transactions=latest)
 
@@ -180,5 +177,5 @@ class AccountState:
         Raises:
             Refused: The event cannot happen in this state.
         """
-        status = after(ACCOUNT, self.status, event)
+        status = after(self.status, event)
         return self if status == self.status else attrs.evolve(self, status=status)

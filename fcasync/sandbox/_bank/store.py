@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from fcasync.sandbox._bank import objects
+from fcasync.sandbox._bank import objects, owners
 from fcasync.sandbox._bank.ids import parted
 from fcasync.sandbox._bank.seed import Facts, Seed
 from fcasync.sandbox._bank.states import AccountState, Refresh, Timing
@@ -92,23 +92,23 @@ class Store:
             return []
         return list(range(number, self.seed.accounts, self.seed.holders))[::-1]
 
-    def ownership(self, found: str, now: float) -> dict[str, Any] | None:
-        """Return the ownership object with the id *found*, or None."""
-        place = self.owned(found, now)
-        if place is None:
+    def ownership(self, ownership_id: str, now: float) -> dict[str, Any] | None:
+        """Return the ownership object with this id, or None."""
+        owned = self.owned(ownership_id, now)
+        if owned is None:
             return None
-        index, number, at = place
-        people = objects.owners(self.seed, self.facts(index), number, at)
-        return objects.ownership(self.seed, self.facts(index), found, people, at)
+        index, number, at = owned
+        people = owners.owners(self.seed, self.facts(index), number, at)
+        return owners.ownership(self.facts(index), ownership_id, people, at)
 
-    def owned(self, found: str, now: float) -> tuple[int, int, float] | None:
-        """Return account, refresh number and time of the ownership *found*, or None."""
-        code = self.seed.ownership_ids.decode(found)
+    def owned(self, ownership_id: str, now: float) -> tuple[int, int, float] | None:
+        """Return account, refresh number and time of the ownership with this id, or None."""
+        code = self.seed.ownership_ids.decode(ownership_id)
         index, number = (0, 0) if code is None else parted(code)
         if not (number and index < self.total):
             return None
         refresh = self.state(index, now).ownership.settled(now, self.timing)
-        return (index, number, refresh.good_at) if number <= refresh.good else None
+        return (index, number, refresh.last_success_at) if number <= refresh.last_success else None
 
 
 def window(
@@ -116,7 +116,7 @@ def window(
 ) -> tuple[Sequence[int], bool]:
     """Return one page of *items*, and whether more follow in the direction of travel.
 
-    A cursor is a place between items, so pages stay right when items are added at the front.
+    A cursor is a position between items, so pages stay right when items are added at the front.
 
     Args:
         items: Numbers in falling order, newest first.

@@ -9,10 +9,10 @@ from fcasync._facts.clock import Clock
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.realm import Realm
-from fcasync.sandbox._server import openapi
-from fcasync.sandbox._server.control import Control, Publish, read_json
-from fcasync.sandbox._server.listener import JSON, send
+from fcasync.sandbox._server import control, openapi
+from fcasync.sandbox._server.desk import Desk, Publish
 from fcasync.sandbox._server.pages import HEADERS, page
+from fcasync.sandbox._server.replies import JSON, send
 
 LARGEST_BODY = 1 << 20
 _LOCAL = {"127.0.0.1", "localhost"}
@@ -21,19 +21,19 @@ _LOCAL = {"127.0.0.1", "localhost"}
 class App:
     """The API under ``/v1``, the control plane under ``/_sandbox``, and the pages."""
 
-    def __init__(self, realm: Realm, clock: Clock, publish: Publish, control: Control) -> None:
+    def __init__(self, realm: Realm, clock: Clock, publish: Publish, desk: Desk) -> None:
         """Make the routes.
 
         Args:
             realm: Answers API requests.
             clock: Gives the time and the pauses of scripted faults.
             publish: Takes the events that a request has caused.
-            control: Answers for the control plane.
+            desk: Does what the control plane is asked for.
         """
         self._realm = realm
         self._clock = clock
         self._publish = publish
-        self._control = control
+        self._desk = desk
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer any request."""
@@ -54,14 +54,14 @@ class App:
 
     async def _api(self, request: web.BaseRequest, path: str, body: bytes) -> web.StreamResponse:
         query = request.raw_path.partition("?")[2].partition("#")[0]
-        asked = Request(
+        call = Request(
             request.method,
             error_bodies.plain(path),
             error_bodies.plain(query),
             body,
             request.headers,
         )
-        world, reply, effects = self._realm.apply(asked, self._clock.time())
+        world, reply, effects = self._realm.apply(call, self._clock.time())
         if effects:
             self._publish(world, effects)
         return await send(request, reply, self._clock)
@@ -70,29 +70,29 @@ class App:
         self, request: web.BaseRequest, path: str, body: bytes
     ) -> web.StreamResponse | None:
         """Answer what is not the API; None for an unknown path, which the API refuses."""
-        if self._control.serves(request.method, path):
+        if (request.method, path) in control.ACTIONS:
             return self._controlled(request, path, body)
         if request.method != "GET":
             return None
         if path == "/openapi.json":
             return _json(openapi.document())
-        found = page(path)
-        if found is None:
+        file = page(path)
+        if file is None:
             return None
-        return web.Response(body=found[0], content_type=found[1], charset="utf-8", headers=HEADERS)
+        return web.Response(body=file[0], content_type=file[1], charset="utf-8", headers=HEADERS)
 
     def _controlled(self, request: web.BaseRequest, path: str, body: bytes) -> web.Response:
-        given: Any = request.query
+        data: Any = request.query
         if request.method == "POST":
             # A web page of another origin cannot send this type unasked (CORS), so that a browser
             # tab elsewhere cannot reset the sandbox.
             if request.content_type != JSON:
                 return self._refused(415, "Send application/json.")
             try:
-                given = read_json(body)
+                data = control.read_json(body)
             except ValueError as error:
                 return self._refused(400, str(error))
-        status, answer = self._control.answer(request.method, path, request.headers, given)
+        status, answer = control.answer(self._desk, request.method, path, request.headers, data)
         return _json(answer, status)
 
     def _refused(self, status: int, message: str) -> web.Response:
@@ -106,7 +106,7 @@ class App:
         kind = "api_error" if status >= 500 else "invalid_request_error"
         error = error_bodies.ApiError(status, message, type=kind)
         reply = self._realm.world().refuse(Request("", ""), error, self._clock.time())
-        return reply.body, reply.headers
+        return reply.body, dict(reply.headers)
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -119,6 +119,6 @@ def _json(body: Any, status: int = 200) -> web.Response:
 
 
 def _is_local(host: str) -> bool:
-    """Tell whether a Host header means this machine; a rebound DNS name does not."""
+    """Return whether a Host header means this machine; a rebound DNS name does not."""
     name, _, port = host.partition(":")
     return name.lower() in _LOCAL and (not port or port.isdigit())

@@ -1,210 +1,232 @@
 """The control plane under ``/_sandbox``: JSON, for tests in any language and for the pages.
 
 It acts on the world of the key in the Authorization header, or on the sandbox's own without one.
+Each action is one function below a row that says the rest; the desk does the work.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import orjson
 
-from fcasync._facts.clock import Clock
-from fcasync.sandbox._api import error_bodies, link
-from fcasync.sandbox._api.faults import fault
-from fcasync.sandbox._api.operations import Emit
-from fcasync.sandbox._api.rates import Limiter, RateLimit, rate_limit
-from fcasync.sandbox._api.realm import Realm, authenticate
+from fcasync.sandbox._api import faults
+from fcasync.sandbox._api.error_bodies import ApiError
+from fcasync.sandbox._api.operations import OPERATIONS
+from fcasync.sandbox._api.operations.accounts import BANK_EVENTS
+from fcasync.sandbox._api.rates import PRESETS, RateLimit, rate_limit
+from fcasync.sandbox._api.realm import authenticate
 from fcasync.sandbox._api.world import World
-from fcasync.sandbox._bank.store import Session
+from fcasync.sandbox._bank.schema import TEXT, Schema, list_of, obj, one_of, or_null
+from fcasync.sandbox._bank.seed import INSTITUTIONS
+from fcasync.sandbox._server.desk import Desk
 
+PREFIX = "/_sandbox/"
 LARGEST = 10**15
-"""The largest number that is taken anywhere."""
-_PAGE = 50
+"""The largest number that is accepted anywhere."""
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+_POSITIVE: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST}
+_LIMITS = {name: or_null(_POSITIVE) for name in ("rate", "endpoint", "concurrency")}
 
-Publish = Callable[[World, Sequence[Emit]], None]
-Action = Callable[["Control", World, Any], Any]
+Run = Callable[[Desk, World, Any], Any]
 
 
-class Control:
-    """Looks into worlds and changes them from outside the API."""
+@attrs.frozen
+class Action:
+    """One thing that the control plane can do."""
 
-    def __init__(
-        self,
-        realm: Realm,
-        clock: Clock,
-        publish: Publish,
-        deliveries: Callable[[], list[dict[str, Any]]],
-    ) -> None:
-        """Make the control plane of *realm*.
+    run: Run
+    """Takes the query of a GET or the JSON of a POST; returns JSON."""
+    summary: str
+    body: Schema | None
+    """Of a POST."""
+    query: dict[str, Schema]
+    """Of a GET."""
 
-        Args:
-            realm: The worlds.
-            clock: Gives the real time.
-            publish: Takes the events that a change has caused; called without any when a
-                world's clock has moved.
-            deliveries: Returns the attempts to deliver webhooks, oldest first.
-        """
-        self._realm = realm
-        self._clock = clock
-        self._publish = publish
-        self._deliveries = deliveries
 
-    def serves(self, method: str, path: str) -> bool:
-        """Tell whether a request is for the control plane."""
-        return (method, path) in ACTIONS
+ACTIONS: dict[tuple[str, str], Action] = {}
+"""Every action by method and path."""
 
-    def answer(
-        self, method: str, path: str, headers: Mapping[str, str], given: Any
-    ) -> tuple[int, Any]:
-        """Answer one request.
 
-        Args:
-            method: In capitals.
-            path: One that :meth:`serves` knows.
-            headers: Looked up by names in lower case.
-            given: The query of a GET, the JSON of a POST.
+def action(
+    method: str, name: str, *, body: Schema | None = None, **query: Schema
+) -> Callable[[Run], Run]:
+    """Enter the function below into :data:`ACTIONS`."""
 
-        Returns:
-            The status, and the body to be sent as JSON.
-        """
-        try:
-            named = "authorization" in headers
-            world = self._realm.world(authenticate(headers) if named else None)
-            return 200, ACTIONS[method, path](self, world, given)
-        except error_bodies.ApiError as error:
-            return error.status, _error(str(error))
-        except ValueError as error:
-            return 400, _error(str(error))
+    def enter(run: Run) -> Run:
+        summary = (run.__doc__ or "").splitlines()[0]
+        ACTIONS[method, PREFIX + name] = Action(run, summary, body, query)
+        return run
 
-    def state(self, world: World, given: Any) -> Any:
-        """Return what the page shows at its top."""
-        return {
-            "api_key": self._realm.api_key,
-            "now": world.now(self._clock.time()),
-            "advanced": world.offset,
-            "accounts": world.store.total,
-            "requests": world.ledger.requests,
-            "rate_limit": attrs.asdict(world.limiter.limit),
-            "faults": _faults(world),
-        }
+    return enter
 
-    def accounts(self, world: World, given: Any) -> Any:
-        """Return 50 accounts, newest first; ``?skip=N`` leaves out the first N."""
-        skip = _number(given.get("skip", "0"))
-        numbers = range(world.store.total - 1, -1, -1)[skip : skip + _PAGE]
-        now = world.now(self._clock.time())
-        data = [world.store.account(index, now) for index in numbers]
-        return {"data": data, "has_more": skip + _PAGE < world.store.total}
 
-    def ledger(self, world: World, given: Any) -> Any:
-        """Return the ledger; ``?since=N`` leaves out rows up to number N."""
-        return {"data": world.ledger.since(_number(given.get("since", "0")))}
+def answer(
+    desk: Desk, method: str, path: str, headers: Mapping[str, str], data: Any
+) -> tuple[int, Any]:
+    """Answer one request.
 
-    def webhooks(self, world: World, given: Any) -> Any:
-        """Return the attempts to deliver webhooks, of all worlds."""
-        return {"data": self._deliveries()}
+    Args:
+        desk: Does what is asked for.
+        method: In capitals.
+        path: One that is in :data:`ACTIONS`.
+        headers: Looked up by names in lower case.
+        data: The query of a GET, the JSON of a POST.
 
-    def faults(self, world: World, given: Any) -> Any:
-        """Return the faults in force."""
-        return {"data": _faults(world)}
+    Returns:
+        The status, and the body to be sent as JSON.
+    """
+    try:
+        key = authenticate(headers) if "authorization" in headers else None
+        return 200, ACTIONS[method, path].run(desk, desk.realm.world(key), data)
+    except ApiError as error:
+        return error.status, _error(error.message)
+    except ValueError as error:
+        return 400, _error(str(error))
 
-    def set_faults(self, world: World, given: Any) -> Any:
-        """Put a list of faults into force in place of those before; an empty list ends them."""
-        if not isinstance(given, list):
-            raise ValueError("send a JSON list of faults")
-        faults = [fault(item) for item in given]
-        world.faults.clear()
-        world.faults.add(faults)
-        return {"data": _faults(world)}
 
-    def set_rate_limit(self, world: World, given: Any) -> Any:
-        """Set the limits: ``{"preset": "sandbox"}`` or rate, endpoint, concurrency; {} for none."""
-        world.limiter = Limiter(_limits(_object(given)))
-        return attrs.asdict(world.limiter.limit)
+@action("GET", "state")
+def _state(desk: Desk, world: World, query: Any) -> Any:
+    """Return clock, limits, faults and the numbers of accounts and requests."""
+    return desk.state(world)
 
-    def advance(self, world: World, given: Any) -> Any:
-        """Move the world's clock forward by ``seconds``."""
-        world.advance(_positive(_object(given), "seconds"))
-        self._publish(world, ())
-        return {"now": world.now(self._clock.time())}
 
-    def reset(self, world: World, given: Any) -> Any:
-        """Make the world of this key anew."""
-        _object(given)
-        self._realm.reset(world)
-        return {}
+@action("GET", "choices")
+def _choices(desk: Desk, world: World, query: Any) -> Any:
+    """Return the kinds of fault, each with its settings, and where faults can strike."""
+    return {
+        "kinds": {name: kind.settings for name, kind in faults.KINDS.items()},
+        "operations": ["*", *OPERATIONS],
+    }
 
-    def account(self, world: World, given: Any) -> Any:
-        """Let the bank deactivate or reactivate an ``account``: ``{"event": "deactivate"}``."""
-        now = world.now(self._clock.time())
-        given = _object(given)
-        body, effects = world.happen(_text(given, "account"), _text(given, "event"), now)
-        self._publish(world, effects)
-        return body
 
-    def link_page(self, world: World, given: Any) -> Any:
-        """Return what the hosted page of a ``client_secret`` shows."""
-        world, session = self._linked(_text(given, "client_secret"))
-        return link.page(world.store, session)
+@action("GET", "accounts", skip=_COUNT)
+def _accounts(desk: Desk, world: World, query: Any) -> Any:
+    """Return 50 accounts, newest first; ``?skip=N`` leaves out the first N."""
+    data, has_more = desk.accounts(world, _number(query.get("skip", "0")))
+    return {"data": data, "has_more": has_more}
 
-    def link(self, world: World, given: Any) -> Any:
-        """Link ``accounts`` (places in the offer) of an ``institution`` to a session."""
-        given = _object(given)
-        world, session = self._linked(_text(given, "client_secret"))
-        picks = given.get("accounts")
-        if not isinstance(picks, list) or not all(type(pick) is int for pick in picks):
-            raise ValueError("accounts is a list of places in the offer, 0-based")
-        now = world.now(self._clock.time())
-        effects = link.link(world.store, session, _text(given, "institution"), picks, now)
-        self._publish(world, effects)
-        return link.page(world.store, world.store.sessions[session.id])
 
-    def _linked(self, secret: str) -> tuple[World, Session]:
-        """Return the session of a client secret, in whatever world it is."""
-        session_id = secret.partition("_secret_")[0]
-        for world in self._realm.worlds.values():
-            session = world.store.sessions.get(session_id)
-            if session is not None and session.client_secret == secret:
-                return world, session
-        raise error_bodies.no_such("session", session_id, "client_secret", status=404)
+@action("GET", "ledger", since=_COUNT)
+def _ledger(desk: Desk, world: World, query: Any) -> Any:
+    """Return the ledger; ``?since=N`` leaves out rows up to number N."""
+    return {"data": world.ledger.since(_number(query.get("since", "0")))}
+
+
+@action("GET", "webhooks")
+def _webhooks(desk: Desk, world: World, query: Any) -> Any:
+    """Return the attempts to deliver webhooks, of all worlds."""
+    return {"data": desk.deliveries()}
+
+
+@action("GET", "faults")
+def _faults(desk: Desk, world: World, query: Any) -> Any:
+    """Return the faults in force."""
+    return {"data": desk.state(world)["faults"]}
+
+
+@action("POST", "faults", body=list_of(faults.SCHEMA))
+def _set_faults(desk: Desk, world: World, body: Any) -> Any:
+    """Put a list of faults into force in place of those before; an empty list ends them."""
+    if not isinstance(body, list):
+        raise ValueError("send a JSON list of faults")
+    desk.replace_faults(world, [faults.fault(item) for item in body])
+    return {"data": desk.state(world)["faults"]}
+
+
+@action(
+    "POST",
+    "rate_limit",
+    body={
+        "anyOf": [
+            {**obj(preset=one_of(*PRESETS)), "additionalProperties": False},
+            {**obj(_LIMITS), "additionalProperties": False},
+        ]
+    },
+)
+def _set_rate_limit(desk: Desk, world: World, body: Any) -> Any:
+    """Set the limits: ``{"preset": "sandbox"}`` or rate, endpoint, concurrency; {} for none."""
+    desk.set_rate_limit(world, _limits(_object(body)))
+    return desk.state(world)["rate_limit"]
+
+
+@action("POST", "advance", body=obj(seconds={"type": "number", "exclusiveMinimum": 0}))
+def _advance(desk: Desk, world: World, body: Any) -> Any:
+    """Move the world's clock forward by ``seconds``."""
+    desk.advance(world, _positive(_object(body), "seconds"))
+    return {"now": desk.now(world)}
+
+
+@action("POST", "reset", body={"type": "object"})
+def _reset(desk: Desk, world: World, body: Any) -> Any:
+    """Make the world of this key anew."""
+    _object(body)
+    desk.realm.reset(world)
+    return {}
+
+
+@action("POST", "account", body=obj(account=TEXT, event=one_of(*BANK_EVENTS)))
+def _account(desk: Desk, world: World, body: Any) -> Any:
+    """Let the bank deactivate or reactivate an ``account``: ``{"event": "deactivate"}``."""
+    body = _object(body)
+    return desk.bank_event(world, _text(body, "account"), _text(body, "event"))
+
+
+@action("GET", "link", client_secret=TEXT)
+def _link_page(desk: Desk, world: World, query: Any) -> Any:
+    """Return what the hosted page of a ``client_secret`` shows."""
+    return desk.link_page(_text(query, "client_secret"))
+
+
+@action(
+    "POST",
+    "link",
+    body=obj(
+        client_secret=TEXT,
+        institution=one_of(*INSTITUTIONS),
+        accounts=list_of({"type": "integer", "minimum": 0}),
+    ),
+)
+def _link(desk: Desk, world: World, body: Any) -> Any:
+    """Link ``accounts`` (positions in the offer) of an ``institution`` to a session."""
+    body = _object(body)
+    picks = body.get("accounts")
+    if not isinstance(picks, list) or not all(type(pick) is int for pick in picks):
+        raise ValueError("accounts must be a list of positions in the offer, 0-based")
+    return desk.link(_text(body, "client_secret"), _text(body, "institution"), picks)
 
 
 def _error(message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "invalid_request_error"}}
 
 
-def _faults(world: World) -> list[dict[str, Any]]:
-    return [attrs.asdict(fault) for fault in world.faults.in_force]
-
-
-def _limits(given: dict[str, Any]) -> RateLimit:
-    if given.keys() == {"preset"}:
-        return rate_limit(_text(given, "preset"))
-    unknown = given.keys() - {"rate", "endpoint", "concurrency"}
+def _limits(body: dict[str, Any]) -> RateLimit:
+    if body.keys() == {"preset"}:
+        return rate_limit(_text(body, "preset"))
+    unknown = body.keys() - _LIMITS.keys()
     if unknown:
-        raise ValueError(f"there is no limit {min(unknown)!r} beside others")
-    known = {name: _positive(given, name) for name, value in given.items() if value is not None}
-    if known.get("concurrency", 1.0) % 1:
-        raise ValueError("concurrency is a whole number")
-    return RateLimit(**known)  # type: ignore[arg-type]  # a whole float is fine for a limit
+        raise ValueError(f"unknown limit {min(unknown)!r}: send {', '.join(_LIMITS)}, or a preset")
+    limits = {name: _positive(body, name) for name, value in body.items() if value is not None}
+    if limits.get("concurrency", 1.0) % 1:
+        raise ValueError("concurrency must be a whole number")
+    return RateLimit(**limits)  # type: ignore[arg-type]  # a whole float is fine for a limit
 
 
-def _object(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):
+def _object(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
         raise ValueError("send a JSON object")
-    return given
+    return body
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given.get(name)
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be given, as a string")
+        raise ValueError(f"{name} is missing or not a string")
     return value
 
 
-def _positive(given: dict[str, Any], name: str) -> float:
-    value = given.get(name)
+def _positive(body: dict[str, Any], name: str) -> float:
+    value = body.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LARGEST:
         raise ValueError(f"{name} must be a number above 0")
     return float(value)
@@ -226,19 +248,3 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
-
-
-ACTIONS: dict[tuple[str, str], Action] = {
-    ("GET", "/_sandbox/state"): Control.state,
-    ("GET", "/_sandbox/accounts"): Control.accounts,
-    ("GET", "/_sandbox/ledger"): Control.ledger,
-    ("GET", "/_sandbox/webhooks"): Control.webhooks,
-    ("GET", "/_sandbox/faults"): Control.faults,
-    ("POST", "/_sandbox/faults"): Control.set_faults,
-    ("POST", "/_sandbox/rate_limit"): Control.set_rate_limit,
-    ("POST", "/_sandbox/advance"): Control.advance,
-    ("POST", "/_sandbox/reset"): Control.reset,
-    ("POST", "/_sandbox/account"): Control.account,
-    ("GET", "/_sandbox/link"): Control.link_page,
-    ("POST", "/_sandbox/link"): Control.link,
-}

@@ -21,7 +21,7 @@ _ATTEMPTS = 5
 _FIRST_WAIT = 1.0  # seconds; doubles with every attempt
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _AT_ONCE = 8
-_LONGEST_NAP = 0.5  # seconds; the clock may be one that a test moves, and tells no one
+_LONGEST_NAP = 0.5  # seconds; the clock may be one that a test moves, without waking anybody
 _DETOUR = 2.0  # seconds by which a reordered event is late
 _LONGEST = 1000
 
@@ -43,7 +43,9 @@ class Outbox:
 
     def __init__(self) -> None:
         self._queues: dict[World, list[tuple[float, int, Emit]]] = {}
+        """A heap per world of (when it is due, order of arrival, event)."""
         self._order = count()
+        """Numbers the events, so that those due at the same time keep their order."""
 
     def put(self, world: World, effect: Emit, late: float = 0.0) -> None:
         """Keep *effect* until it is due, and *late* seconds longer."""
@@ -72,11 +74,17 @@ class Webhooks:
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
+        """Where events go."""
         self._clock = clock
+        """Gives the real time, and waits between attempts."""
         self._outbox = Outbox()
+        """Events that are not due yet."""
         self._woken = asyncio.Event()
+        """Set when something was published: the next event may be due earlier."""
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        """Limits the attempts in flight."""
         self.deliveries: deque[dict[str, Any]] = deque(maxlen=_LONGEST)
+        """The attempts so far, oldest first."""
 
     def publish(self, world: World, effects: Sequence[Emit]) -> None:
         """Take events over; call it also without any when a world's clock has moved."""
@@ -85,8 +93,8 @@ class Webhooks:
         self._woken.set()
 
     def _lateness(self, effect: Emit) -> float:
-        dice = number_of(f"{effect.type} {effect.account} {effect.at}")
-        return _DETOUR if unit(dice, 1) < self._target.reordering else 0.0
+        seed = number_of(f"{effect.type} {effect.account} {effect.at}")
+        return _DETOUR if unit(seed, 1) < self._target.reordering else 0.0
 
     async def run(self) -> None:
         """Deliver until cancelled."""

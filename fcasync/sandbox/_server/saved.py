@@ -1,6 +1,6 @@
 """A sandbox's worlds on disk: one JSON file that only its owner can read, never a pickle.
 
-It holds what differs from the seed, and no API key: worlds are told apart by a digest.
+It holds what differs from the seed, and no API key: a digest of the key names its world.
 """
 
 import json
@@ -18,8 +18,12 @@ from fcasync.sandbox._api.world import Settings, World
 from fcasync.sandbox._bank.seed import Facts
 from fcasync.sandbox._bank.states import AccountState, Refresh
 from fcasync.sandbox._bank.store import Session, Store
+from fcasync.sandbox._bank.words import FEATURES
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = {1, 2}
+# Format 1 has these fields under other names.
+_RENAMED = {"dice": "seed", "good": "last_success", "good_at": "last_success_at"}
 _MISFITS = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -34,15 +38,14 @@ def save(path: Path, realm: Realm) -> None:
         OSError: The file cannot be written.
     """
     worlds = [
-        {"place": place, "name": world.name, **_dump(world)}
-        for place, world in realm.worlds.items()
+        {"place": key, "name": world.name, **_dump(world)} for key, world in realm.worlds.items()
     ]
-    told = {"format": FORMAT, "made_with": _identity(realm.settings), "worlds": worlds}
+    data = {"format": FORMAT, "made_with": _identity(realm.settings), "worlds": worlds}
     # mkstemp makes the file 0600 and never follows a link; the rename replaces one.
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
-            json.dump(told, file)
+            json.dump(data, file)
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(path)
@@ -55,7 +58,8 @@ def load(path: Path, realm: Realm) -> None:
     """Take over the worlds that :func:`save` wrote; a file that does not exist has none.
 
     Raises:
-        StateError: The file is someone else's, is no state, or was made with another seed.
+        StateError: The file belongs to another user, is not a sandbox state, or was made with
+            another seed.
         OSError: It cannot be read.
     """
     try:
@@ -65,21 +69,21 @@ def load(path: Path, realm: Realm) -> None:
     with os.fdopen(handle) as file:
         _trust(os.fstat(handle), path)
         try:
-            told = json.load(file)
-            if told["format"] != FORMAT:
-                raise StateError(f"{path}: format {told['format']!r} is unknown to this version")
-            _compare(path, told["made_with"], _identity(realm.settings))
-            realm.worlds |= dict(_read(known, realm.settings) for known in told["worlds"])
+            data = json.load(file)
+            if data["format"] not in _READABLE:
+                raise StateError(f"{path}: format {data['format']!r} is unknown to this version")
+            _compare(path, data["made_with"], _identity(realm.settings))
+            realm.worlds |= dict(_read(saved, realm.settings) for saved in data["worlds"])
         except StateError:
             raise
         except _MISFITS as error:
             raise StateError(f"{path} is not a sandbox state: {error!r}") from error
 
 
-def _trust(found: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(found.st_mode):
+def _trust(info: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(info.st_mode):
         raise StateError(f"{path} is not a regular file")
-    if found.st_uid != os.getuid():
+    if info.st_uid != os.getuid():
         raise StateError(f"{path} belongs to another user")
 
 
@@ -87,8 +91,8 @@ def _identity(settings: Settings) -> dict[str, Any]:
     return {"seed": settings.seed, "accounts": settings.accounts, "varied": settings.varied}
 
 
-def _compare(path: Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
-    for name, value in given.items():
+def _compare(path: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:
+    for name, value in current.items():
         if saved[name] != value:
             raise StateError(f"{path} was made with {name}={saved[name]!r}, not {value!r}")
 
@@ -107,29 +111,34 @@ def _dump(world: World) -> dict[str, Any]:
     }
 
 
-def _read(told: dict[str, Any], settings: Settings) -> tuple[tuple[str, str], World]:
-    key, account = told["place"]
-    world = World(settings, told["name"])
-    _fill(world, told)
+def _read(data: dict[str, Any], settings: Settings) -> tuple[tuple[str, str], World]:
+    key, account = data["place"]
+    world = World(settings, data["name"])
+    _fill(world, data)
     return (key, account), world
 
 
-def _fill(world: World, told: dict[str, Any]) -> None:
+def _fill(world: World, data: dict[str, Any]) -> None:
     store: Store = world.store
-    world.advance(float(told["offset"]))
-    world.events = int(told["events"])
-    store.changed = {int(index): _account_state(state) for index, state in told["changed"].items()}
-    store.linked = {facts["index"]: Facts(**_tuples(facts)) for facts in told["linked"]}
-    store.sessions = {known["id"]: Session(**_tuples(known)) for known in told["sessions"]}
-    world.keys.load(told["keys"])
-    world.faults = FaultBook(fault(known) for known in told["faults"])
-    world.ledger.load(told["ledger"])
+    world.advance(float(data["offset"]))
+    world.events = int(data["events"])
+    store.changed = {int(index): _account_state(state) for index, state in data["changed"].items()}
+    store.linked = {facts["index"]: Facts(**_tuples(facts)) for facts in data["linked"]}
+    store.sessions = {session["id"]: Session(**_tuples(session)) for session in data["sessions"]}
+    world.keys.load(data["keys"])
+    world.faults = FaultBook(fault(saved) for saved in data["faults"])
+    world.ledger.load(data["ledger"])
 
 
-def _account_state(told: dict[str, Any]) -> AccountState:
-    refreshes = {name: Refresh(**told[name]) for name in ("balance", "ownership", "transactions")}
-    return AccountState(**{**told, **refreshes, "subscriptions": tuple(told["subscriptions"])})
+def _account_state(data: dict[str, Any]) -> AccountState:
+    refreshes = {name: Refresh(**_renamed(data[name])) for name in FEATURES}
+    return AccountState(**{**data, **refreshes, "subscriptions": tuple(data["subscriptions"])})
 
 
-def _tuples(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+    return _renamed(tuples)
+
+
+def _renamed(data: dict[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in data.items()}

@@ -1,4 +1,4 @@
-"""A thread with an event loop, for a sandbox whose user has none to spare."""
+"""A thread with an event loop, for a sandbox whose user does not run one."""
 
 import asyncio
 import threading

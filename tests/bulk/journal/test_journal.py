@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -121,7 +122,7 @@ def test_nothing_is_left_beside_a_closed_journal(path: Path) -> None:
     ],
 )
 def test_another_job_is_refused_and_nothing_changed(
-    path: Path, field: str, value: str, words: str
+    path: Path, field: str, value: Any, words: str
 ) -> None:
     """journal-mismatch: the message names what differs; the file stays, also after a kill."""
     kill_a_writer(path, 3)
@@ -322,7 +323,7 @@ def test_outcomes_can_be_read_back(path: Path) -> None:
     deferred = attrs.evolve(row(3, "deferred"), available_at=1_760_003_600)
     journal.commit([row(1), failed, deferred, row(4, "settling")], [])
     journal.close(is_complete=True)
-    found = {outcome.status: outcome for outcome in read_journal(path)}
+    found = {str(outcome.status): outcome for outcome in read_journal(path)}
     assert set(found) == {"failed", "deferred"}
     error = found["failed"].error
     assert isinstance(error, InvalidRequestError)

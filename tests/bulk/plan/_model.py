@@ -5,6 +5,7 @@ task and its knowledge of the time; killing it leaves only the row in the journa
 """
 
 from collections.abc import Iterator
+from copy import copy
 from email.utils import formatdate
 from typing import Any
 
@@ -36,8 +37,10 @@ from fcasync.errors import APIConnectionError, APITimeoutError, FCError
 from fcasync.models import Account
 from fcasync.resources.accounts import RETRIEVE
 from fcasync.sandbox._api.faults import Fault
-from fcasync.sandbox._api.world import Request, Settings, World
+from fcasync.sandbox._api.messages import Request
+from fcasync.sandbox._api.world import Settings, World
 from fcasync.sandbox._bank.states import Timing
+from fcasync.testing import FakeClock
 from tests._virtual import EPOCH
 
 JOB = Job(id="0123456789abcdef", verb=REFRESH, features=("balance",))
@@ -70,35 +73,11 @@ def dated(unix: float) -> dict[str, str]:
 
 
 @attrs.define
-class LocalClock:
-    """A machine's clocks: the monotonic one stops while it sleeps."""
-
-    wall: float = EPOCH
-    awake: float = 0.0
-
-    def time(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.awake
-
-    def pass_(self, seconds: float, *, asleep: bool = False) -> None:
-        self.wall += seconds
-        self.awake += 0.0 if asleep else seconds
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    def draw(self) -> float:
-        return 0.5
-
-
-@attrs.define
 class History:
     """A world, a journal with one row, and the process that is at work, if it is alive."""
 
     world: World
-    clock: LocalClock
+    clock: FakeClock
     account_id: str
     row: Row | None = None
     task: Task | None = None
@@ -113,13 +92,13 @@ class History:
     @classmethod
     def begin(cls, cooldown: float = 0.0) -> "History":
         world = new_world(cooldown)
-        history = cls(world, LocalClock(), world.store.account(0, EPOCH)["id"])
+        history = cls(world, FakeClock(EPOCH), world.store.account(0, EPOCH)["id"])
         history.start()
         return history
 
     def fork(self) -> "History":
         """Return a history that goes on by itself from here."""
-        clock = attrs.evolve(self.clock)
+        clock = copy(self.clock)
         twin = attrs.evolve(self, world=self.world.copy(), clock=clock)
         if self.task is not None and self.time is not None:
             twin.task = attrs.evolve(self.task)
@@ -140,12 +119,12 @@ class History:
 
     def kill(self, seconds: float) -> None:
         """Kill the process; *seconds* later another one is started."""
-        self.clock.pass_(seconds)
+        self.clock.advance(seconds)
         self.start()
 
     def sleep(self, seconds: float) -> None:
         """Close the lid of the machine for *seconds*."""
-        self.clock.pass_(seconds, asleep=True)
+        self.clock.shift(seconds)
 
     def step(self, event: Event) -> Command:
         assert self.task is not None
@@ -157,7 +136,7 @@ class History:
         """Carry out commands until it is the task's turn, or everything is done."""
         assert self.task is not None
         if isinstance(self.command, EnqueueAfter):
-            self.clock.pass_(self.command.seconds)
+            self.clock.advance(self.command.seconds)
         if isinstance(self.command, Store | Finish):
             self.row = row_of(self.task)
 
@@ -205,7 +184,7 @@ class History:
             self.row = row_of(self.task)
 
     def answer(self, url: str, headers: Any, body: bytes | None, fault: Fault | None) -> Answer:
-        self.clock.pass_(0.1)
+        self.clock.advance(0.1)
         if fault is ZOMBIE:
             self.zombies = (*self.zombies, (url, headers, body))
             raise APITimeoutError("no answer", may_have_executed=True)

@@ -109,7 +109,7 @@ def test_keys_are_deterministic_and_differ_in_every_part() -> None:
         ("job", "fca_1", "refresh", ("balance", "ownership"), 0),
         (*arguments[:4], 1),
     ]
-    keys = {idempotency_key(*case) for case in [arguments, arguments, *others]}  # type: ignore[arg-type]
+    keys = {idempotency_key(*case) for case in [arguments, arguments, *others]}
     assert len(keys) == 6
     assert all(key.startswith("fca1-") and len(key) == 45 for key in keys)
 

@@ -24,8 +24,9 @@ from fcasync.errors import (
     RateLimitError,
 )
 from fcasync.models import Account, BalanceRefresh, Page
-from tests._virtual import VirtualClock
+from fcasync.testing import FakeClock
 from tests._virtual import run as virtually
+from tests._virtual import virtual_clock
 
 Fault = Callable[[str, int], FCError | None]
 
@@ -51,7 +52,7 @@ class FakeNetwork:
     """Seconds after a refresh in which the next one is refused."""
     fails_at_bank: frozenset[str] = frozenset()
     fault: Fault = no_fault
-    clock: VirtualClock = attrs.field(factory=VirtualClock)
+    clock: FakeClock = attrs.field(factory=virtual_clock)
     pace: Pace = attrs.field(factory=Pace)
     api_key: str = "test 0123"
     stripe_account: str | None = None

@@ -48,7 +48,7 @@ def test_a_refused_look_leaves_the_outcome_uncertain(tmp_path: Path) -> None:
     assert report.failed == 20
     network.retrieve = retrieve  # type: ignore[method-assign]
     network.fault = lambda *_: None
-    network.clock.offset += 30 * 3600  # all keys are forgotten
+    network.clock.shift(30 * 3600)  # all keys are forgotten
     _, report = work_off(network, journal=path, retry_failed=True)
     assert report.succeeded == 20
     assert network.executions == dict.fromkeys(network.ids, 1)
@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_back_in_a_run_repeats_nothing() -> None:
 
     def set_back(account_id: str, attempt: int) -> FCError | None:
         if network.ids.index(account_id) == 150 and attempt == 1:
-            network.clock.offset -= 7200
+            network.clock.shift(-7200)
         # From there on all keys are gone, so that everything has to be looked at.
         network.keys.clear()
         return fault(account_id, attempt) or (STORED if attempt == 2 else None)

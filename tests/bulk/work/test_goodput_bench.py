@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.goodput import chart, measure, peers
-from benchmarks.goodput.measure import Found, Ledger, Row
+from benchmarks.goodput.measure import Ledger, Result, Row
 from benchmarks.goodput.peers import Job, Tally
 from benchmarks.goodput.schedule import BURST, FULL, QUICK, Phase, Schedule
 from benchmarks.goodput.server import Changing
@@ -118,7 +118,7 @@ def test_a_competitor_without_an_answer_gets_a_score() -> None:
 def test_the_chart_is_an_svg_that_names_everybody(score: measure.Score) -> None:
     """The picture can be read as XML, and escapes what it is given."""
     other = score._replace(label="you & me")
-    picture = chart.draw(Found(SHORT, {"fcasync": score, "other": other}, []))
+    picture = chart.draw(Result(SHORT, {"fcasync": score, "other": other}, []))
     texts = [node.text for node in ET.fromstring(picture).iter() if node.text]
     assert {"somebody", "you & me"} < set(texts)
 
@@ -151,5 +151,8 @@ def test_the_hand_written_backoff_gives_up(monkeypatch: pytest.MonkeyPatch) -> N
         asked.append(account)
         return False
 
-    assert asyncio.run(peers._backing_off(refuse)("fca_1")) is False
+    async def give_up() -> bool:
+        return await peers._backing_off(refuse)("fca_1")
+
+    assert asyncio.run(give_up()) is False
     assert len(asked) == 1 + peers.RETRIES

@@ -29,7 +29,7 @@ def test_an_accepted_job_can_be_waited_for_later(tmp_path: Path) -> None:
     path = tmp_path / "job.sqlite"
     network = FakeNetwork(ids(5), pace=fast(), settle_seconds=60.0)
     work_off(network, journal=path)
-    network.clock.offset += 3600
+    network.clock.shift(3600)
     outcomes, report = work_off(network, journal=path, wait=True)
     assert [outcome.status for outcome in outcomes] == ["succeeded"] * 5
     assert (report.succeeded, report.accepted, report.requests) == (5, 0, 0)
@@ -190,7 +190,7 @@ def test_a_job_with_deferred_accounts_is_not_finished(tmp_path: Path) -> None:
     path = tmp_path / "job.sqlite"
     network = stopped_world()
     work_off(network, journal=path)
-    network.clock.offset += 2000
+    network.clock.shift(2000)
     outcomes, report = work_off(network, journal=path)
     assert {(o.status, o.reason) for o in outcomes} == {("accepted", None)}
     assert (len(outcomes), report.deferred) == (10, 0)

@@ -65,7 +65,7 @@ def test_resuming_never_shrinks_or_goes_backwards(tmp_path: Path) -> None:
     path = tmp_path / "job.sqlite"
     network = stopped_world()
     work_off(network, journal=path)
-    network.clock.offset += 2000
+    network.clock.shift(2000)
     seen = sample(network, 5.0, journal=path)
     done = [now.done for now in seen]
     assert done == sorted(done)

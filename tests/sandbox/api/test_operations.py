@@ -1,3 +1,5 @@
+"""What each operation does to accounts, sessions and transactions."""
+
 from itertools import pairwise
 
 import pytest
@@ -27,7 +29,7 @@ def test_a_refresh_is_pending_and_then_fills_in_the_balance() -> None:
 
 
 def test_every_refresh_finds_another_balance() -> None:
-    """A new balance differs from the one before, so that a test can tell them apart."""
+    """A new balance differs from the one before, so that a test can distinguish them."""
     api = driver(varied=False)
     seen = set()
     for _ in range(20):
@@ -91,16 +93,16 @@ def test_an_ownership_refresh_brings_owners() -> None:
     api.post(api.url(1, "refresh"), ("features[]", "ownership"))
     api.now += 2
     account = api.get(api.url(1), ("expand[]", "ownership"))
-    found = account["ownership"]
+    ownership = account["ownership"]
     path = api.url(1, "owners")
-    owners = api.get(path, ("ownership", found["id"]))["data"]
-    first = api.get(path, ("ownership", found["id"]), ("limit", 1))
-    rest = api.get(path, ("ownership", found["id"]), ("starting_after", owners[0]["id"]))
+    owners = api.get(path, ("ownership", ownership["id"]))["data"]
+    first = api.get(path, ("ownership", ownership["id"]), ("limit", 1))
+    rest = api.get(path, ("ownership", ownership["id"]), ("starting_after", owners[0]["id"]))
 
-    assert owners == found["owners"]["data"]
+    assert owners == ownership["owners"]["data"]
     assert first["data"] + rest["data"] == owners
     assert first["has_more"] == (len(owners) > 1)
-    assert {owner["ownership"] for owner in owners} == {found["id"]}
+    assert {owner["ownership"] for owner in owners} == {ownership["id"]}
 
 
 def test_owners_belong_to_their_account() -> None:
@@ -170,11 +172,11 @@ def test_transactions_tell_what_changed_after_a_refresh() -> None:
     api = driver(varied=False)
     mine = ("account", api.account_id(0))
     before = api.get(TRANSACTIONS, mine, ("limit", 100))["data"]
-    known = api.get(api.url(0))["transaction_refresh"]["id"]
-    assert api.get(TRANSACTIONS, mine, ("transaction_refresh[after]", known))["data"] == []
+    refresh = api.get(api.url(0))["transaction_refresh"]["id"]
+    assert api.get(TRANSACTIONS, mine, ("transaction_refresh[after]", refresh))["data"] == []
     api.post(api.url(0, "refresh"), TRANSACTION_FEATURE)
     api.now += 2
-    after = api.get(TRANSACTIONS, mine, ("transaction_refresh[after]", known), ("limit", 100))
+    after = api.get(TRANSACTIONS, mine, ("transaction_refresh[after]", refresh), ("limit", 100))
     every = api.get(TRANSACTIONS, mine, ("limit", 100))["data"]
     pending = [item["id"] for item in before if item["status"] == "pending"]
 
@@ -193,9 +195,9 @@ def test_transactions_can_be_cut_by_time(name: str) -> None:
     every = api.get(TRANSACTIONS, mine, ("limit", 100))["data"]
     at = every[5]["transacted_at"]
     kept = {"gt": every[:5], "gte": every[:6], "lt": every[6:], "lte": every[5:]}[name]
-    found = api.get(TRANSACTIONS, mine, ("limit", 100), (f"transacted_at[{name}]", at))["data"]
+    listed = api.get(TRANSACTIONS, mine, ("limit", 100), (f"transacted_at[{name}]", at))["data"]
 
-    assert found == kept
+    assert listed == kept
     assert api.get(TRANSACTIONS, mine, ("transacted_at", at))["data"] == [every[5]]
 
 

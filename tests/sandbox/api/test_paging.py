@@ -1,3 +1,7 @@
+"""Pages follow each other without gap or repeat, in both directions."""
+
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,21 +12,21 @@ LIMITS = st.integers(1, 9)
 HOLDER = [("account_holder[type]", "customer"), ("account_holder[customer]", "cus_new")]
 
 
-def ids(page: dict) -> list[str]:
+def ids(page: dict[str, Any]) -> list[str]:
     return [item["id"] for item in page["data"]]
 
 
 def walk(api: Driver, path: str, cursor: str, limit: int, *params: tuple[str, str]) -> list[str]:
     """Follow pages to the end; *cursor* is starting_after or ending_before."""
-    found: list[str] = []
-    place: list[tuple[str, str]] = []
+    listed: list[str] = []
+    cursor_params: list[tuple[str, str]] = []
     while True:
-        page = api.get(path, ("limit", limit), *params, *place)
+        page = api.get(path, ("limit", limit), *params, *cursor_params)
         items = ids(page)
-        found += items if cursor == "starting_after" else items[::-1]
+        listed += items if cursor == "starting_after" else items[::-1]
         if not page["has_more"]:
-            return found
-        place = [(cursor, items[-1] if cursor == "starting_after" else items[0])]
+            return listed
+        cursor_params = [(cursor, items[-1] if cursor == "starting_after" else items[0])]
 
 
 @given(accounts=st.integers(0, 30), limit=LIMITS)
@@ -30,9 +34,9 @@ def test_pages_hold_every_account_once_newest_first(accounts: int, limit: int) -
     """The page size changes the number of requests, never the accounts or their order."""
     api = driver(accounts=accounts)
 
-    found = walk(api, ACCOUNTS, "starting_after", limit)
+    listed = walk(api, ACCOUNTS, "starting_after", limit)
 
-    assert found == [api.account_id(index) for index in range(accounts - 1, -1, -1)]
+    assert listed == [api.account_id(index) for index in range(accounts - 1, -1, -1)]
 
 
 @given(accounts=st.integers(1, 30), limit=LIMITS)
@@ -41,12 +45,12 @@ def test_ending_before_walks_back_to_the_newest(accounts: int, limit: int) -> No
     api = driver(accounts=accounts)
     oldest = api.account_id(0)
     page = api.get(ACCOUNTS, ("limit", limit), ("ending_before", oldest))
-    found = ids(page)[::-1]
+    listed = ids(page)[::-1]
     while page["has_more"]:
         page = api.get(ACCOUNTS, ("limit", limit), ("ending_before", ids(page)[0]))
-        found += ids(page)[::-1]
+        listed += ids(page)[::-1]
 
-    assert found == [api.account_id(index) for index in range(1, accounts)]
+    assert listed == [api.account_id(index) for index in range(1, accounts)]
 
 
 def new_account(api: Driver) -> str:
@@ -72,15 +76,15 @@ def test_a_list_can_be_of_one_holder_or_session() -> None:
     api = driver(accounts=23)
     every = api.get(ACCOUNTS, ("limit", 100))["data"]
     holders = {str(sorted(a["account_holder"].items())): a["account_holder"] for a in every}
-    found: list[str] = []
+    listed: list[str] = []
     for holder in holders.values():
         kind = holder["type"]
         wanted = (f"account_holder[{kind}]", holder[kind])
-        found += (one := walk(api, ACCOUNTS, "starting_after", 2, wanted))
+        listed += (one := walk(api, ACCOUNTS, "starting_after", 2, wanted))
         assert one == [a["id"] for a in every if a["account_holder"] == holder]
     new = new_account(api)
 
-    assert sorted(found) == sorted(a["id"] for a in every)
+    assert sorted(listed) == sorted(a["id"] for a in every)
     assert walk(api, ACCOUNTS, "starting_after", 2, ("account_holder[customer]", "cus_new")) == [
         new
     ]

@@ -209,6 +209,6 @@ def test_an_unknown_version_is_refused() -> None:
 
     assert refused("GET", ACCOUNTS, headers=version) == (400, None, None)
     api = driver()
-    for known in ("2026-09-30.endive", "2022-11-15"):
-        assert api.send("GET", ACCOUNTS, headers={"stripe-version": known})[0] == 200
-        assert api.reply.headers["Stripe-Version"] == known
+    for sent in ("2026-09-30.endive", "2022-11-15"):
+        assert api.send("GET", ACCOUNTS, headers={"stripe-version": sent})[0] == 200
+        assert api.reply.headers["Stripe-Version"] == sent

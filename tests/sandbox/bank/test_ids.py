@@ -1,3 +1,5 @@
+"""Ids that can be read back to numbers."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,12 +17,12 @@ def test_an_id_reads_back_to_its_index(index: int, seed: int) -> None:
     assert ids.decode(ids.encode(index)) == index
 
 
-@given(index=INDICES, place=st.integers(0, 27), digit=st.sampled_from("09azAZ_-. "))
-def test_a_mistyped_id_is_unknown(index: int, place: int, digit: str) -> None:
+@given(index=INDICES, position=st.integers(0, 27), digit=st.sampled_from("09azAZ_-. "))
+def test_a_mistyped_id_is_unknown(index: int, position: int, digit: str) -> None:
     """A changed character never leads to another object."""
     ids = Ids("fca_", 7)
     text = ids.encode(index)
-    typo = text[:place] + digit + text[place + 1 :]
+    typo = text[:position] + digit + text[position + 1 :]
 
     assert ids.decode(typo) == (index if typo == text else None)
 
@@ -40,7 +42,7 @@ def test_families_share_no_ids(other: Ids) -> None:
 @given(index=st.integers(0, 2**28 - 1), number=st.integers(0, 2**24))
 def test_a_part_is_never_taken_for_another_account_s(index: int, number: int) -> None:
     """However often an account was refreshed, the ids of its parts lead back to it."""
-    account, found = parted(part(index, number))
+    account, back = parted(part(index, number))
 
     assert account == index
-    assert found == number or number >= 2**20
+    assert back == number or number >= 2**20

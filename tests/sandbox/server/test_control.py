@@ -1,8 +1,12 @@
+"""The control plane over HTTP, and the same actions from Python."""
+
 from typing import Any
 
 import pytest
 
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._api.faults import KINDS
+from fcasync.sandbox._api.operations import OPERATIONS
 from tests.sandbox.conftest import Http
 from tests.sandbox.worlds import ACCOUNTS, SESSIONS
 
@@ -41,11 +45,11 @@ async def test_the_control_plane_leaves_no_trace(http: Http) -> None:
 
 
 async def test_faults_come_and_go(http: Http) -> None:
-    """A new list takes the place of the old one; an empty list ends all."""
+    """A new list replaces the old one; an empty list ends all."""
     fault = {"operation": "list", "kind": "status", "status": 503, "times": 5}
-    told = await http.control("faults", [fault])
+    answer = await http.control("faults", [fault])
     assert (await http.send("GET", ACCOUNTS))[0] == 503
-    assert (await http.control("faults"))["data"] == [{**told["data"][0], "times": 4}]
+    assert (await http.control("faults"))["data"] == [{**answer["data"][0], "times": 4}]
     await http.control("faults", [])
 
     assert (await http.send("GET", ACCOUNTS))[0] == 200
@@ -86,6 +90,14 @@ async def test_a_key_chooses_the_world_to_control(http: Http) -> None:
     assert (await http.send("GET", ACCOUNTS, headers=other))[0] == 500
 
 
+async def test_the_page_can_ask_what_there_is_to_choose(http: Http) -> None:
+    """Kinds of fault and operations are listed by the server, so that no page keeps lists."""
+    choices = await http.control("choices")
+
+    assert choices["kinds"] == {name: list(kind.settings) for name, kind in KINDS.items()}
+    assert choices["operations"] == ["*", *OPERATIONS]
+
+
 @pytest.mark.parametrize(
     ("action", "body"),
     [
@@ -109,15 +121,15 @@ async def test_a_key_chooses_the_world_to_control(http: Http) -> None:
         ("link", {"client_secret": "fcsess_1_secret_1", "institution": "x", "accounts": ["0"]}),
     ],
 )
-async def test_the_control_plane_refuses_nonsense(http: Http, action: str, body: Any) -> None:
-    """A bad order changes nothing, and the answer says what is wrong."""
-    status, told, _ = await http.send("POST", f"/_sandbox/{action}", json=body)
+async def test_the_control_plane_refuses_bad_requests(http: Http, action: str, body: Any) -> None:
+    """A bad request changes nothing, and the answer says what is wrong."""
+    status, answer, _ = await http.send("POST", f"/_sandbox/{action}", json=body)
 
     assert status in {400, 404}
-    assert told["error"]["message"]
+    assert answer["error"]["message"]
 
 
-async def test_a_page_elsewhere_cannot_give_orders(http: Http) -> None:
+async def test_a_page_of_another_origin_cannot_act(http: Http) -> None:
     """A form of another origin carries a content type that is refused; so does plain text."""
     for data in ({"seconds": "1"}, b'{"seconds": 1}'):
         status, _, _ = await http.send("POST", "/_sandbox/advance", data=data)

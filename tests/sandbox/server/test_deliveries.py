@@ -1,3 +1,5 @@
+"""Signed webhooks, delivered to a real endpoint."""
+
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,12 +12,17 @@ from aiohttp import web
 
 from fcasync._facts.signature import header
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._server import deliveries
+from fcasync.sandbox._server.deliveries import Outbox
+from fcasync.testing import FakeClock
 from tests.sandbox.worlds import ACCOUNTS, SESSIONS
 
 
 @attrs.define
 class Receiver:
-    """A webhook endpoint that keeps what it gets, and answers as told."""
+    """A webhook endpoint that keeps what it gets, and answers with the statuses in `answers`."""
 
     url: str = ""
     answers: list[int] = attrs.Factory(list)
@@ -36,25 +43,6 @@ class Receiver:
         return [orjson.loads(body) for body, _ in self.got]
 
 
-class FastClock:
-    """The real time, but waits end at once."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def time(self) -> float:
-        return 1_800_000_000.0 + self.ahead
-
-    monotonic = time
-
-    async def sleep(self, seconds: float) -> None:
-        self.ahead += seconds
-        await asyncio.sleep(0)
-
-    def draw(self) -> float:
-        return 0.5
-
-
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
@@ -70,17 +58,17 @@ async def receiver() -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
-async def refresh(sandbox: Sandbox, *places: int) -> list[str]:
+async def refresh(sandbox: Sandbox, *positions: int) -> list[str]:
     """Refresh the balances of accounts, counted from the newest."""
     headers = {"Authorization": f"Bearer {sandbox.api_key}"}
     async with aiohttp.ClientSession(sandbox.url, headers=headers) as session:
         async with session.get(ACCOUNTS, params={"limit": "100"}) as answer:
             ids = [item["id"] for item in (await answer.json())["data"]]
-        for place in places:
-            path = f"{ACCOUNTS}/{ids[place]}/refresh"
+        for position in positions:
+            path = f"{ACCOUNTS}/{ids[position]}/refresh"
             async with session.post(path, data={"features[]": "balance"}) as answer:
                 assert answer.status == 200
-        return [ids[place] for place in places]
+        return [ids[position] for position in positions]
 
 
 async def test_a_settled_refresh_is_announced_and_signed(receiver: Receiver) -> None:
@@ -100,21 +88,17 @@ async def test_a_settled_refresh_is_announced_and_signed(receiver: Receiver) -> 
     assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
 
 
-class MovedClock(FastClock):
-    """A clock that a test moves, while sleepers wait for real (a hundredth of the time)."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
-
-
-async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: Receiver) -> None:
-    """Whoever moves the clock that the sandbox was given need not tell the sandbox."""
-    clock = MovedClock()
+async def test_an_event_arrives_when_its_clock_was_moved_from_outside(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sandbox notices by itself that the clock passed to it was moved."""
+    monkeypatch.setattr(deliveries, "_LONGEST_NAP", 0.01)
+    clock = FakeClock(paced_by=lambda: 0.0)
     async with Sandbox(
         varied=False, webhook_url=receiver.url, settle_seconds=3600, clock=clock
     ) as sandbox:
         await refresh(sandbox, 0)
-        clock.ahead = 3600.0
+        clock.advance(3600.0)
 
         assert len(await receiver.until(lambda receiver: bool(receiver.got))) == 1
 
@@ -122,7 +106,7 @@ async def test_an_event_arrives_when_its_clock_was_moved_from_outside(receiver: 
 async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
     """Anything but a 2xx is tried again with the same event, up to five times."""
     receiver.answers = [500, 302, 429]
-    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FastClock()) as sandbox:
+    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FakeClock()) as sandbox:
         await refresh(sandbox, 0)
         events = await receiver.until(lambda receiver: len(receiver.got) == 4)
         while not sandbox.deliveries or not sandbox.deliveries[-1]["delivered"]:
@@ -137,7 +121,7 @@ async def test_an_event_is_sent_until_it_is_taken(receiver: Receiver) -> None:
 async def test_an_endpoint_that_is_down_is_given_up() -> None:
     """After five attempts the event is lost, and the list of deliveries says so."""
     async with Sandbox(
-        varied=False, webhook_url="http://127.0.0.1:9/hook", clock=FastClock()
+        varied=False, webhook_url="http://127.0.0.1:9/hook", clock=FakeClock()
     ) as sandbox:
         await refresh(sandbox, 0)
         while len(sandbox.deliveries) < 5:
@@ -149,9 +133,9 @@ async def test_an_endpoint_that_is_down_is_given_up() -> None:
 
 
 async def test_events_can_arrive_twice(receiver: Receiver) -> None:
-    """A duplicate has the id of the first: a handler can tell."""
+    """A duplicate has the id of the first: a handler can recognise it."""
     async with Sandbox(
-        varied=False, webhook_url=receiver.url, webhook_duplicates=1.0, clock=FastClock()
+        varied=False, webhook_url=receiver.url, webhook_duplicates=1.0, clock=FakeClock()
     ) as sandbox:
         await refresh(sandbox, 0, 1)
         events = await receiver.until(lambda receiver: len(receiver.got) == 4)
@@ -159,20 +143,37 @@ async def test_events_can_arrive_twice(receiver: Receiver) -> None:
     assert len({event["id"] for event in events}) == 2
 
 
-async def test_events_can_overtake_each_other(receiver: Receiver) -> None:
-    """With reordering, `created` does not tell the order of arrival."""
+async def test_events_can_overtake_each_other(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With reordering, the order of arrival is not that of `created`."""
+    monkeypatch.setattr(deliveries, "_LONGEST_NAP", 0.01)
+    clock = FakeClock(paced_by=lambda: 0.0)
     async with Sandbox(
-        varied=False, webhook_url=receiver.url, webhook_reordering=0.5, settle_seconds=3600
+        varied=False,
+        webhook_url=receiver.url,
+        webhook_reordering=0.5,
+        settle_seconds=10,
+        clock=clock,
     ) as sandbox:
         await refresh(sandbox, *range(12))
-        queue = [
-            entry for entries in sandbox._webhooks._outbox._queues.values() for entry in entries
-        ]
+        clock.advance(12.0)
+        events = await receiver.until(lambda receiver: len(receiver.got) == 12)
 
-    due = [effect.at for _, _, effect in sorted(queue)]
-    late = [moment - effect.at for moment, _, effect in queue]
-    assert sorted(set(late)) == [0.0, 2.0]
-    assert len(due) == 12
+    created = [event["created"] for event in events]
+    assert created != sorted(created)
+
+
+def test_an_event_that_is_late_comes_after_younger_ones() -> None:
+    """A detour delays one event, and no other waits for it."""
+    outbox, world = Outbox(), World(Settings())
+    older, younger = Emit("created", 0, 10.0), Emit("created", 1, 11.0)
+    outbox.put(world, older, late=2.0)
+    outbox.put(world, younger)
+
+    assert outbox.wait(9.0) == 2.0
+    assert outbox.take(11.0) == [(world, younger)]
+    assert outbox.take(12.0) == [(world, older)]
 
 
 async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
@@ -191,7 +192,7 @@ async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
 
 async def test_linking_is_announced(receiver: Receiver) -> None:
     """A linked account is created, and what was prefetched arrives with it."""
-    async with Sandbox(webhook_url=receiver.url, clock=FastClock()) as sandbox:
+    async with Sandbox(webhook_url=receiver.url, clock=FakeClock()) as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.api_key}"}
         form = {
             "account_holder[type]": "customer",

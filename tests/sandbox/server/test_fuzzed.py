@@ -1,7 +1,7 @@
 """A fuzzer that reads the documents finds nothing: no 5xx, nothing undescribed, no bad input taken.
 
 Two of its checks are off, for there Stripe disagrees with them: an unknown method is a 404, and a
-schema cannot tell which ids exist, so that well-formed requests are refused.
+schema cannot say which ids exist, so that well-formed requests are refused.
 """
 
 import importlib.util

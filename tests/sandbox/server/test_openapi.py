@@ -12,9 +12,9 @@ import pytest
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.link import link
 from fcasync.sandbox._api.messages import Request
+from fcasync.sandbox._api.operations import OPERATIONS, PREFIX
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.realm import Realm
-from fcasync.sandbox._api.routes import OPERATIONS, PREFIX
 from fcasync.sandbox._api.world import Settings, World
 from fcasync.sandbox._bank.seed import INSTITUTIONS
 from fcasync.sandbox._bank.states import Timing
@@ -50,8 +50,8 @@ EXPANDED = "&".join(
 def own(operation: str, status: int) -> Any:
     """Return a validator of what this project's document promises."""
     route = OPERATIONS[operation]
-    told = document()["paths"][PREFIX + route.path][route.method.lower()]["responses"]
-    content = told.get(str(status), told["default"])["content"]["application/json"]
+    responses = document()["paths"][PREFIX + route.path][route.method.lower()]["responses"]
+    content = responses.get(str(status), responses["default"])["content"]["application/json"]
     return validator({**content["schema"], "components": document()["components"]})
 
 
@@ -197,8 +197,8 @@ def test_the_answers_are_of_every_kind() -> None:
 def test_every_answer_fits_its_schema(promised: Any) -> None:
     """Whatever state an account is in, its JSON is what both documents promise."""
     for operation, status, body in answers():
-        found = promised(operation, status).iter_errors(body)
-        assert [f"{operation} {error.json_path}: {error.message}" for error in found] == []
+        errors = promised(operation, status).iter_errors(body)
+        assert [f"{operation} {error.json_path}: {error.message}" for error in errors] == []
 
 
 def test_absent_is_not_null_where_stripe_says_so() -> None:
@@ -211,15 +211,15 @@ def test_absent_is_not_null_where_stripe_says_so() -> None:
 
 async def test_the_document_is_served_and_names_every_operation(http: Http) -> None:
     """Tools of other languages find all eleven operations at /openapi.json."""
-    _, told, _ = await http.send("GET", "/openapi.json")
+    _, served_document, _ = await http.send("GET", "/openapi.json")
     served = {
         operation["operationId"]: (method.upper(), path)
-        for path, methods in told["paths"].items()
+        for path, methods in served_document["paths"].items()
         if path.startswith(PREFIX)
         for method, operation in methods.items()
     }
 
-    assert told == document()
+    assert served_document == document()
     assert served == {
         name: (operation.method, PREFIX + operation.path) for name, operation in OPERATIONS.items()
     }

@@ -55,7 +55,7 @@ def css(browser: Any, selector: str) -> Any:
 
 
 def text(browser: Any, selector: str) -> str:
-    return css(browser, selector).text
+    return str(css(browser, selector).text)
 
 
 def until(browser: Any, true: Callable[[], Any]) -> None:
@@ -76,7 +76,7 @@ def complaints(browser: Any) -> list[str]:
     return [row["message"] for row in browser.get_log("browser") if row["level"] == "SEVERE"]
 
 
-def test_the_page_shows_accounts_and_takes_orders(browser: Any, sandbox: Sandbox) -> None:
+def test_the_page_shows_the_world_and_changes_it(browser: Any, sandbox: Sandbox) -> None:
     """Accounts, clock, faults and limits are on the page, and its buttons change them."""
     browser.get(sandbox.url)
     until(browser, lambda: text(browser, "#range").endswith("25 of 25"))
@@ -119,7 +119,7 @@ def test_a_person_links_accounts_and_sees_the_requests(browser: Any, sandbox: Sa
 
 
 def test_a_wrong_link_says_so(browser: Any, sandbox: Sandbox) -> None:
-    """A client secret that nobody was given leads to a sentence, not to a form."""
+    """A made-up client secret leads to a sentence, not to a form."""
     browser.get(f"{sandbox.url}/link/fcsess_1_secret_guess")
     until(browser, lambda: "No such session" in text(browser, "#message"))
 
@@ -148,6 +148,6 @@ def luminance(colour: str) -> float:
     """Return WCAG's relative luminance of ``#rgb`` or ``#rrggbb``."""
     digits = colour.strip().removeprefix("#")
     digits = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
-    parts = (int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4))
+    parts = (int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4))
     red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,3 +1,5 @@
+"""The state file: what comes back, and what is refused."""
+
 import json
 import os
 import stat
@@ -21,9 +23,9 @@ def realm(**settings: Any) -> Realm:
     return Realm(Settings(**settings), "sk_test_secret_key")
 
 
-def used(known: Realm) -> Driver:
+def used(worlds: Realm) -> Driver:
     """Return a driver of a world in which something has happened."""
-    api = Driver(known.world())
+    api = Driver(worlds.world())
     api.post(api.url(1, "refresh"), BALANCE, key="k")
     api.post(api.url(3, "subscribe"), ("features[]", "transactions"))
     api.post(SESSIONS, *HOLDER, ("permissions[]", "balances"), ("limits[accounts]", "1"))
@@ -59,9 +61,9 @@ def test_a_loaded_world_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:
     """Only its owner can read the file, and even there no API key stands."""
     path = tmp_path / "state.json"
-    known = realm()
-    used(known)
-    save(path, known)
+    worlds = realm()
+    used(worlds)
+    save(path, worlds)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "sk_test" not in path.read_text()
@@ -90,14 +92,14 @@ def test_a_pipe_is_no_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "name"),
     [({"seed": 1}, "seed"), ({"accounts": 3}, "accounts"), ({"varied": False}, "varied")],
 )
-def test_a_state_belongs_to_its_seed(tmp_path: Path, settings: dict[str, Any], told: str) -> None:
+def test_a_state_belongs_to_its_seed(tmp_path: Path, settings: dict[str, Any], name: str) -> None:
     """Changes on top of other accounts would mean nothing: refused, with what differs."""
     save(tmp_path / "state.json", realm())
 
-    with pytest.raises(StateError, match=told):
+    with pytest.raises(StateError, match=name):
         load(tmp_path / "state.json", realm(**settings))
 
 
@@ -115,10 +117,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("offset", ["1e999", "[]", '"?"'])
 def test_nothing_is_taken_from_a_damaged_file(tmp_path: Path, offset: str) -> None:
     """Where one of two worlds cannot be read, the other is left alone too."""
-    path, known = tmp_path / "state.json", realm()
-    known.world().advance(7)
-    known.world("sk_test_other").advance(424_242)
-    save(path, known)
+    path, worlds = tmp_path / "state.json", realm()
+    worlds.world().advance(7)
+    worlds.world("sk_test_other").advance(424_242)
+    save(path, worlds)
     path.write_text(path.read_text().replace("424242.0", offset))
     fresh = realm()
     with pytest.raises(StateError, match=r"state\.json"):
@@ -129,9 +131,9 @@ def test_nothing_is_taken_from_a_damaged_file(tmp_path: Path, offset: str) -> No
 
 def test_any_cut_is_noticed(tmp_path: Path) -> None:
     """A file cut short anywhere is refused whole."""
-    path, known = tmp_path / "state.json", realm()
-    used(known)
-    save(path, known)
+    path, worlds = tmp_path / "state.json", realm()
+    used(worlds)
+    save(path, worlds)
     text = path.read_text()
     for end in range(1, len(text) - 1, 97):
         path.write_text(text[:end])
@@ -149,3 +151,25 @@ async def test_a_sandbox_saves_when_it_ends(tmp_path: Path) -> None:
         sandbox.advance(1)
         sandbox.save()
         assert json.loads(path.read_text())["worlds"][0]["offset"] == 101
+
+
+def test_a_state_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """A file of an earlier version, which had other names for three fields, goes on as well."""
+    first, second = realm(), realm()
+    before = used(first)
+    save(tmp_path / "state.json", first)
+    text = (tmp_path / "state.json").read_text()
+    old_names = {"last_success_at": "good_at", "last_success": "good", "seed": "dice"}
+    saved = json.loads(text, object_hook=lambda data: _with_names(data, old_names))
+    (tmp_path / "state.json").write_text(json.dumps({**saved, "format": 1}))
+    load(tmp_path / "state.json", second)
+    after = Driver(second.world(), before.now)
+
+    assert after.get(after.url(1)) == before.get(before.url(1))
+    assert after.get(after.url(25)) == before.get(before.url(25))
+
+
+def _with_names(data: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    if "varied" in data:  # what the file was made with
+        return data
+    return {names.get(name, name): value for name, value in data.items()}

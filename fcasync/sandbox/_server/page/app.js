@@ -2,9 +2,6 @@
 
 import { ask, element, money, say, tag } from "/_page/common.js";
 
-const KINDS = ["status", "delay", "reset_before", "reset_after", "truncate", "drip", "garbage", "redirect", "gzip_bomb"];
-const OPERATIONS = ["*", "list", "retrieve", "refresh", "subscribe", "unsubscribe", "disconnect", "list_owners",
-  "create_session", "retrieve_session", "list_transactions", "retrieve_transaction"];
 const SHOWN = 200;
 const PAGE = 50;
 const SIGNS = { succeeded: "✓", pending: "…", failed: "✗" };
@@ -15,6 +12,7 @@ let seen = 0;
 let skip = 0;
 let paused = false;
 let apiKey = "";
+let kinds = {}; // the settings of each kind of fault, as the server lists them
 
 function outcome(row) {
   const parts = [];
@@ -91,7 +89,7 @@ async function drawAccounts(total) {
 
 function faultItem(fault, index) {
   const share = fault.probability < 1 ? ` ${Math.round(fault.probability * 100)} %` : "";
-  const status = fault.kind === "status" ? ` ${fault.status ?? 500}` : "";
+  const status = kinds[fault.kind].includes("status") ? ` ${fault.status ?? 500}` : "";
   const end = element("button", { type: "button", className: "small" }, "End");
   end.dataset.fault = index;
   const where = fault.operation === "*" ? "everywhere" : fault.operation;
@@ -130,6 +128,7 @@ async function drawWebhooks() {
 }
 
 async function draw() {
+  if (!apiKey) await listChoices();
   const state = await ask("state");
   drawControls(state);
   await Promise.all([drawLedger(state.requests), drawAccounts(state.accounts), drawWebhooks()]);
@@ -158,12 +157,10 @@ async function act(action, body, done) {
 }
 
 function newFault(form) {
-  const given = new FormData(form);
-  const kind = given.get("kind");
-  const fault = { kind, operation: given.get("operation"), probability: Number(given.get("share")) / 100 };
-  if (kind === "status") fault.status = Number(given.get("status"));
-  if (kind === "delay" || kind === "drip") fault.seconds = Number(given.get("seconds"));
-  if (given.get("executed")) fault.executed = given.get("executed") === "true";
+  const kind = form.get("kind");
+  const fault = { kind, operation: form.get("operation"), probability: Number(form.get("share")) / 100 };
+  for (const setting of kinds[kind]) fault[setting] = Number(form.get(setting));
+  if (form.get("executed")) fault.executed = form.get("executed") === "true";
   return fault;
 }
 
@@ -178,10 +175,15 @@ async function newSession() {
   location.assign(`/link/${session.client_secret}`);
 }
 
-function listen() {
+async function listChoices() {
   const options = (names) => names.map((name) => element("option", { value: name }, name === "*" ? "everywhere" : name));
-  byId("kind").append(...options(KINDS));
-  byId("operation").append(...options(OPERATIONS));
+  const choices = await ask("choices");
+  kinds = choices.kinds;
+  byId("kind").replaceChildren(...options(Object.keys(kinds)));
+  byId("operation").replaceChildren(...options(choices.operations));
+}
+
+function listen() {
   byId("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(apiKey);
     say("Key copied.");
@@ -199,7 +201,7 @@ function listen() {
   byId("fault").addEventListener("submit", async (event) => {
     event.preventDefault();
     const { data } = await ask("faults");
-    act("faults", [...data, newFault(event.target)], "Fault added.");
+    act("faults", [...data, newFault(new FormData(event.target))], "Fault added.");
   });
   document.addEventListener("click", async ({ target }) => {
     const { advance, rate, event, account, fault } = target.dataset;

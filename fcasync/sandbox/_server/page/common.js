@@ -30,9 +30,9 @@ export function money(balance) {
 
 let clearing = 0;
 export function say(text, { lost = false } = {}) {
-  const place = document.getElementById("message");
-  place.textContent = text;
-  place.dataset.lost = lost ? "yes" : "";
+  const message = document.getElementById("message");
+  message.textContent = text;
+  message.dataset.lost = lost ? "yes" : "";
   clearTimeout(clearing);
-  if (text && !lost) clearing = setTimeout(() => { place.textContent = ""; }, 2500);
+  if (text && !lost) clearing = setTimeout(() => { message.textContent = ""; }, 2500);
 }

@@ -44,10 +44,10 @@ async function start() {
 
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const given = new FormData(event.target);
-  const accounts = given.getAll("account").map(Number);
+  const form = new FormData(event.target);
+  const accounts = form.getAll("account").map(Number);
   try {
-    showDone(await ask("link", { client_secret: clientSecret, institution: given.get("institution"), accounts }));
+    showDone(await ask("link", { client_secret: clientSecret, institution: form.get("institution"), accounts }));
   } catch (error) {
     say(error.message);
   }

@@ -1,0 +1,119 @@
+"""The retries of one call: the only file that imports tenacity."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fcasync._facts.clock import Clock
+from fcasync._rules.interpret import retry_after
+from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._wire.attempts import Attempts
+from fcasync.errors import APIStatusError, FCError, RateLimitError
+
+if TYPE_CHECKING:
+    import tenacity
+
+T = TypeVar("T")
+
+QUOTA_EMPTY = "not retried: this client's retry quota is empty, as in an outage"
+
+
+class Retries:
+    """Decides about each retry of one call, and makes tenacity carry them out.
+
+    Made after the first failure, with a tenacity object of its own per call: shared ones mix up
+    concurrent tasks.
+
+    Args:
+        policy: How often and after how long.
+        quota: The retries that all calls of the client may still make.
+        clock: Time, sleep and jitter.
+        attempts: How many requests were sent, and by when the call must be over.
+    """
+
+    def __init__(
+        self, policy: RetryPolicy, quota: RetryQuota, clock: Clock, attempts: Attempts[Any]
+    ) -> None:
+        self._policy = policy
+        self._quota = quota
+        self._clock = clock
+        self._attempts = attempts
+        self._limited = 0  # attempts that met a 429 about the rate: the policy does not bound them
+        self._tokens = 1  # what a success gives back to the quota
+        self._unspent = 0  # tokens of a retry that was not sent yet
+        self.wait = 0.0
+        """Seconds until the retry that was just granted."""
+
+    def grant(self, failure: BaseException) -> bool:
+        """Decide about another attempt; if there is one, set its wait and take its tokens."""
+        policy = self._policy
+        if not isinstance(failure, FCError) or not failure.retryable or policy.attempts == 1:
+            return False
+        hint = retry_after(failure.headers) if isinstance(failure, APIStatusError) else None
+        is_limited = isinstance(failure, RateLimitError)
+        if isinstance(failure, RateLimitError) and not failure.is_about_one_object:
+            # Nothing has failed: like all calls it waits for its next slot, and costs no tokens.
+            self._limited += 1
+            self.wait = min(hint or 0.0, policy.retry_after_slack)
+            return self._is_in_time()
+        failures = self._attempts.count - self._limited
+        if failures >= policy.attempts:
+            return False
+        draw = self._clock.draw()
+        self.wait = policy.wait(failures, draw, rate_limited=is_limited, retry_after=hint)
+        if not self._is_in_time():
+            return False
+        tokens = self._quota.acquire(rate_limited=is_limited)
+        if tokens is None:
+            failure.not_retried = QUOTA_EMPTY
+            return False
+        self._tokens = self._unspent = tokens
+        return True
+
+    def _is_in_time(self) -> bool:
+        return self._clock.monotonic() + self.wait < self._attempts.deadline
+
+    async def drive(
+        self, first: FCError, attempt: Callable[[], Awaitable[T]], report: Callable[[FCError], None]
+    ) -> T:
+        """Return what a later attempt returns.
+
+        Args:
+            first: The failure of the first attempt.
+            attempt: Makes one attempt.
+            report: Called with each failure before the wait that follows it.
+
+        Raises:
+            FCError: The last failure, when no further attempt was granted.
+        """
+        import tenacity  # noqa: PLC0415 - most programs begin without a failure
+
+        if not self.grant(first):
+            raise first
+        report(first)
+        await self._clock.sleep(self.wait)
+        retrying = tenacity.AsyncRetrying(
+            sleep=self._clock.sleep,
+            retry=tenacity.retry_if_exception(self.grant),
+            wait=lambda _: self.wait,
+            before_sleep=lambda state: report(_failure(state)),
+        )
+        return await retrying(attempt)
+
+    def sent(self) -> None:
+        """Note that the retry that was granted was sent: its tokens are spent."""
+        self._unspent = 0
+
+    def succeeded(self) -> None:
+        """Give back what the last retry took."""
+        self._quota.release(self._tokens)
+
+    def ended(self) -> None:
+        """Give back the tokens of a retry that was never sent."""
+        self._quota.release(self._unspent)
+
+
+def _failure(state: "tenacity.RetryCallState") -> FCError:
+    assert state.outcome is not None  # noqa: S101 - tenacity asks after an attempt only
+    failure = state.outcome.exception()
+    assert isinstance(failure, FCError)  # noqa: S101 - nothing else is retried
+    return failure

@@ -1,0 +1,93 @@
+"""The operations on transactions."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api.operations.operation import PAGE, Done, Input, operation
+from fcasync.sandbox._api.operations.paging import cursors
+from fcasync.sandbox._api.params import Either, Integer, Object, Text
+from fcasync.sandbox._bank import objects, statement
+from fcasync.sandbox._bank.ids import parted
+from fcasync.sandbox._bank.store import Store, window
+
+SCHEMAS = statement.SCHEMAS
+_URL = "/v1/financial_connections/transactions"
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+_PARAMS = Object(
+    {
+        **PAGE,
+        "account": Text(),
+        "transacted_at": Either(Object({name: Integer() for name in _COMPARE}), Integer()),
+        "transaction_refresh": Object({"after": Text()}, ("after",)),
+    },
+    ("account",),
+)
+
+
+@operation("list_transactions", "GET", "transactions", params=_PARAMS, returns="transactions")
+def list_transactions(store: Store, call: Input) -> Done:
+    """List an account's transactions, newest first."""
+    params = call.params
+    index = store.index(params["account"])
+    if index is None:
+        raise error_bodies.no_such("account", params["account"], "account")
+    facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
+    if not last_success:
+        message = "This account has had no successful transaction refresh yet."
+        code = "financial_connections_no_successful_transaction_refresh"
+        raise error_bodies.invalid(message, "account", code)
+    earliest = _refreshed_after(store, index, params)
+    numbers = [
+        number
+        for number in range(statement.count(facts, last_success) - 1, -1, -1)
+        if _within(statement.transacted_at(facts, number), params.get("transacted_at"))
+        and statement.updated_by(facts, number, last_success) > earliest
+    ]
+
+    def locate(text: str) -> int | None:
+        return _part_of(index, store.seed.transaction_ids.decode(text))
+
+    chosen, more = window(numbers, params, *cursors(params, locate, "transaction"))
+    data = [statement.transaction(store.seed, facts, number, last_success) for number in chosen]
+    return Done(objects.page(_URL, data, more))
+
+
+def _refreshed_after(store: Store, index: int, params: dict[str, Any]) -> int:
+    if "transaction_refresh" not in params:
+        return 0
+    text = params["transaction_refresh"]["after"]
+    number = _part_of(index, store.seed.refresh_ids.decode(text))
+    if number is None:
+        raise error_bodies.no_such("transaction refresh", text, "transaction_refresh[after]")
+    return number
+
+
+def _part_of(index: int, code: int | None) -> int | None:
+    """Return the number of the part that *code* stands for, if it is one of account *index*."""
+    account, number = (None, None) if code is None else parted(code)
+    return number if account == index else None
+
+
+def _within(at: int, wanted: Any) -> bool:
+    if wanted is None or isinstance(wanted, int):
+        return wanted is None or at == wanted
+    return all(_COMPARE[name](at, bound) for name, bound in wanted.items())
+
+
+@operation("retrieve_transaction", "GET", "transactions/{transaction}", returns="transaction")
+def retrieve_transaction(store: Store, call: Input) -> Done:
+    """Return one transaction."""
+    code = store.seed.transaction_ids.decode(call.target)
+    index, number = (store.total, 0) if code is None else parted(code)
+    if index < store.total:
+        facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
+        if number < statement.count(facts, last_success):
+            return Done(statement.transaction(store.seed, facts, number, last_success))
+    raise error_bodies.no_such("transaction", call.target, "transaction", status=404)

@@ -1,0 +1,134 @@
+"""What a test does to a sandbox from Python: reads its ledger, breaks it, moves its clock."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from fcasync.sandbox._api.error_bodies import ApiError
+from fcasync.sandbox._api.faults import Fault, fault
+from fcasync.sandbox._api.world import World
+from fcasync.sandbox._server.host import Host
+from fcasync.sandbox._server.thread import LoopThread
+
+T = TypeVar("T")
+
+
+class Controls:
+    """The part of a sandbox that acts on the world of its own API key."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        """The server, and the desk that does what is asked for here."""
+        self._home: LoopThread | None = None
+        """The thread that the server runs on; None if that is the caller's."""
+
+    @property
+    def world(self) -> World:
+        """The world of the sandbox's API key, without the wire."""
+        return self._host.desk.realm.world()
+
+    @property
+    def ledger(self) -> list[dict[str, Any]]:
+        """One row per request, oldest first; the latest 100 000 are kept."""
+        return self._do(lambda: self.world.ledger.rows)
+
+    def executions(self, operation: str) -> dict[str, int]:
+        """Return how often *operation* took effect on each account; this count never forgets."""
+        return self._do(lambda: self.world.ledger.executions(operation))
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults in force."""
+        return self._do(lambda: self.world.faults.in_force)
+
+    def add_faults(self, *faults: Fault | Mapping[str, Any]) -> None:
+        """Put faults into force, behind those that already are.
+
+        Raises:
+            ValueError: A mapping is not a description of a fault.
+        """
+        read = [fault(item) for item in faults]
+        self._do(lambda: self.world.faults.add(read))
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self._do(self.world.faults.clear)
+
+    @property
+    def now(self) -> float:
+        """The world's Unix time, in seconds."""
+        return self._host.desk.now(self.world)
+
+    def advance(self, seconds: float) -> None:
+        """Move the world's clock forward.
+
+        Raises:
+            ValueError: *seconds* is negative or not finite.
+        """
+        self._do(lambda: self._host.desk.advance(self.world, seconds))
+
+    def reset(self) -> None:
+        """Make the world anew, as the seed has it; scripted faults start over."""
+        self._do(lambda: self._host.desk.realm.reset(self.world))
+
+    def deactivate(self, account_id: str) -> None:
+        """Let the bank end access to an account until it is reactivated.
+
+        Raises:
+            ValueError: The account is unknown or disconnected.
+        """
+        self._do(lambda: self._host.desk.bank_event(self.world, account_id, "deactivate"))
+
+    def reactivate(self, account_id: str) -> None:
+        """Let the bank give access to an account back.
+
+        Raises:
+            ValueError: The account is unknown or disconnected.
+        """
+        self._do(lambda: self._host.desk.bank_event(self.world, account_id, "reactivate"))
+
+    def link(
+        self,
+        client_secret: str,
+        institution: str = "Test Institution",
+        accounts: Sequence[int] = (0,),
+    ) -> list[str]:
+        """Do what a person does on the page at ``/link/<client_secret>``.
+
+        Args:
+            client_secret: Of the session.
+            institution: One of those that the page shows.
+            accounts: Positions in the list of accounts that the page shows, 0-based.
+
+        Returns:
+            The ids of the accounts that were linked.
+
+        Raises:
+            ValueError: The session is unknown or filled, or does not allow these accounts.
+        """
+        picks = list(accounts)
+        page = self._do(lambda: self._host.desk.link(client_secret, institution, picks))
+        linked: list[str] = page["linked"]
+        return linked
+
+    @property
+    def deliveries(self) -> list[dict[str, Any]]:
+        """The attempts to deliver webhooks, oldest first; the latest 1000 are kept."""
+        return self._do(self._host.deliveries)
+
+    def save(self) -> None:
+        """Write the state file now; without one, do nothing.
+
+        Events that are not due yet and the ledgers' older rows are not in it.
+        """
+        self._do(self._host.save)
+
+    def _do(self, action: Callable[[], T]) -> T:
+        """Run *action* where the server runs, so that nothing else runs meanwhile."""
+        try:
+            return action() if self._home is None else self._home.run(_later(action))
+        except ApiError as error:
+            raise ValueError(error.message) from None
+
+
+async def _later(action: Callable[[], T]) -> T:
+    return action()

@@ -1,0 +1,134 @@
+"""What may be done to a sandbox from outside the API: plain functions, without HTTP in them.
+
+Two doors lead here: ``Sandbox`` for Python, and the control plane for everything else.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from fcasync._facts.clock import Clock
+from fcasync.sandbox._api import link
+from fcasync.sandbox._api.error_bodies import no_such
+from fcasync.sandbox._api.faults import Fault
+from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.operations.accounts import bank_event
+from fcasync.sandbox._api.rates import Limiter, RateLimit
+from fcasync.sandbox._api.realm import Realm
+from fcasync.sandbox._api.world import World
+from fcasync.sandbox._bank.store import Session
+
+Publish = Callable[[World, Sequence[Emit]], None]
+PAGE_SIZE = 50
+
+
+class Desk:
+    """Reads worlds, and changes them the way a bank, a person or the course of time does."""
+
+    def __init__(
+        self,
+        realm: Realm,
+        clock: Clock,
+        publish: Publish,
+        deliveries: Callable[[], list[dict[str, Any]]],
+    ) -> None:
+        """Open the desk of *realm*.
+
+        Args:
+            realm: The worlds.
+            clock: Gives the real time.
+            publish: Takes the events that a change has caused; called without any when a
+                world's clock has moved.
+            deliveries: Returns the attempts to deliver webhooks, oldest first.
+        """
+        self.realm = realm
+        self.deliveries = deliveries
+        self._clock = clock
+        self._publish = publish
+
+    def now(self, world: World) -> float:
+        """Return the world's Unix time, in seconds."""
+        return world.now(self._clock.time())
+
+    def state(self, world: World) -> dict[str, Any]:
+        """Return the figures that the page shows beside its tables."""
+        return {
+            "api_key": self.realm.api_key,
+            "now": self.now(world),
+            "advanced": world.offset,
+            "accounts": world.store.total,
+            "requests": world.ledger.requests,
+            "rate_limit": attrs.asdict(world.limiter.limit),
+            "faults": [attrs.asdict(fault) for fault in world.faults.in_force],
+        }
+
+    def accounts(self, world: World, skip: int = 0) -> tuple[list[dict[str, Any]], bool]:
+        """Return 50 accounts, newest first, without the first *skip*; and whether more follow."""
+        numbers = range(world.store.total - 1, -1, -1)[skip : skip + PAGE_SIZE]
+        now = self.now(world)
+        data = [world.store.account(index, now) for index in numbers]
+        return data, skip + PAGE_SIZE < world.store.total
+
+    def replace_faults(self, world: World, faults: Iterable[Fault]) -> None:
+        """Put *faults* into force in place of those before."""
+        world.faults.clear()
+        world.faults.add(faults)
+
+    def set_rate_limit(self, world: World, limit: RateLimit) -> None:
+        """Set the limits of a world; its buckets are full again."""
+        world.limiter = Limiter(limit)
+
+    def advance(self, world: World, seconds: float) -> None:
+        """Move the world's clock forward.
+
+        Raises:
+            ValueError: *seconds* is negative, or the world would be 100 years ahead.
+        """
+        world.advance(seconds)
+        self._publish(world, ())
+
+    def bank_event(self, world: World, account_id: str, event: str) -> dict[str, Any]:
+        """Let a bank deactivate or reactivate an account, and return the account afterwards.
+
+        Raises:
+            ApiError: There is no such account, or it is disconnected.
+            ValueError: The event is unknown.
+        """
+        done = bank_event(world.store, account_id, event, self.now(world))
+        self._publish(world, done.effects)
+        return done.body
+
+    def link_page(self, client_secret: str) -> dict[str, Any]:
+        """Return what the hosted page of a session shows.
+
+        Raises:
+            ApiError: There is no such session.
+        """
+        world, session = self._session(client_secret)
+        return link.page(world.store, session)
+
+    def link(self, client_secret: str, institution: str, picks: list[int]) -> dict[str, Any]:
+        """Link accounts to a session, and return what its page then shows.
+
+        Args:
+            client_secret: Of the session.
+            institution: One of those that the page shows.
+            picks: Positions in the list of accounts that the page shows, 0-based.
+
+        Raises:
+            ApiError: There is no such session, or it does not allow this.
+        """
+        world, session = self._session(client_secret)
+        effects = link.link(world.store, session, institution, picks, self.now(world))
+        self._publish(world, effects)
+        return self.link_page(client_secret)
+
+    def _session(self, client_secret: str) -> tuple[World, Session]:
+        """Return the session of a client secret, and the world that it is in."""
+        session_id = client_secret.partition("_secret_")[0]
+        for world in self.realm.worlds.values():
+            session = world.store.sessions.get(session_id)
+            if session is not None and session.client_secret == client_secret:
+                return world, session
+        raise no_such("session", session_id, "client_secret", status=404)
