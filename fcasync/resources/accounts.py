@@ -17,7 +17,7 @@ from fcasync.errors import (
 from fcasync.models import Account, AccountOwner, AccountOwnership, Page
 from fcasync.models._convert import decoder
 from fcasync.resources._paginator import Paginator
-from fcasync.resources._polling import pending, poll_intervals
+from fcasync.resources._polling import attempted_at, poll_intervals, unsettled
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
 
 _ROOT = "/v1/financial_connections/accounts"
@@ -245,9 +245,11 @@ class Accounts(Resource):
         ends = clock.monotonic() + timeout
         key = new_key() if idempotency_key is None else idempotency_key
         seen = await self._within(timeout)._post(REFRESH, account, words, expand, key)
+        # A poll may be answered with an older state, which shows how another refresh ended.
+        since = {word: attempted_at(seen, word) for word in words}
         try:
             for interval in poll_intervals():
-                if not (waiting := pending(seen, words)):
+                if not (waiting := unsettled(seen, words, since)):
                     return seen
                 left = ends - clock.monotonic()
                 if left <= 0:

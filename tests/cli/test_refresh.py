@@ -108,8 +108,8 @@ def test_no_outcome_is_lost_around_a_stop(sandbox: Sandbox, tmp_path: Path) -> N
     printed = {row["account_id"] for row in rows("".join(lines) + out)}
     assert printed == {outcome.account_id for outcome in read_journal(journal)}
     (sentence,) = said(err)
-    assert sentence.startswith(f"fcasync: stopped with {len(printed)} done; resume")
-    words = shlex.split(sentence.partition("resume, giving --api-key again, with: ")[2])
+    assert sentence.startswith(f"fcasync: stopped with {len(printed)} done; to resume, run")
+    words = shlex.split(sentence.partition("to resume, run (with --api-key): ")[2])
     rate = words.index("--max-rate")
     arguments = [*words[words.index("fcasync") + 1 : rate], *words[rate + 2 :]]
     again = fcasync(*arguments, "--api-key", sandbox.api_key)

@@ -24,6 +24,8 @@ OUTAGE_ATTEMPTS = 100
 OUTAGE_SECONDS = 60.0
 """After this many requests in a row, over this many seconds, without a response or with a 5xx,
 assume an outage and end the run."""
+ROOM_WAIT = 0.05
+"""Seconds between two looks for room among the requests in flight."""
 BAD_ATTEMPTS = 20
 BAD_SECONDS = 10.0
 """From here on failures are not held against single accounts."""
@@ -89,6 +91,9 @@ class Dispatcher:
                 self._is_queued.clear()
                 await self._is_queued.wait()
             await self._slots.acquire()
+            while not self._network.pace.has_room:
+                # Stripe limits the requests in flight, and others may hold all of them.
+                await self._clock.sleep(ROOM_WAIT)
             await self._slot_in_time()
             # Chosen last, so that what was refused with a 429 meanwhile goes first.
             self._start(self._serve, self._queue.popleft())
@@ -96,8 +101,13 @@ class Dispatcher:
     async def _slot_in_time(self) -> None:
         now = self._clock.monotonic()
         wait = max(self._network.pace.reserve(now), self._ceiling.reserve(now))
-        if wait:
+        if not wait:
+            return
+        try:
             await self._clock.sleep(wait)
+        except BaseException:
+            self._network.pace.lost()
+            raise
 
     async def _serve(self, task: Task) -> None:
         """Give *task* its turn on the network."""
@@ -115,9 +125,11 @@ class Dispatcher:
             case Send(key):
                 return await self._send(task, key)
             case EnqueueAfter(seconds):
+                self._network.pace.lost()
                 self.enqueue_after(task, seconds)
                 return None
             case _:
+                self._network.pace.lost()
                 return await self._look(task)
 
     async def _send(self, task: Task, key: str) -> Event:
