@@ -1,6 +1,5 @@
 """``client.bulk`` over the sandbox: the four operations, their arguments, and the bar."""
 
-import asyncio
 import builtins
 import io
 import sys
@@ -133,7 +132,8 @@ async def test_a_bar_is_drawn_and_leaves_nothing(
         await run.finish()
     assert "12 of 12" in out.getvalue()
     assert "sent 12" in out.getvalue()
-    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    assert run._drawing is not None
+    assert run._drawing.done()
 
 
 class Notebook:
