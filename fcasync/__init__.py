@@ -14,11 +14,13 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   6  engines    otel                        testing/
 #   5  client     client
 #   4  verbs      resources/                  bulk/: _plan/ -> _journal/ -> _work/
-#   3  _wire/     engine (tenacity)  transport (aiohttp)  timeouts
+#   3  _wire/     engine -> call -> attempts; retries (tenacity)  line  reporting
+#                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/
+#   2  _rules/    checks  form  request  interpret  retry  cursor                    webhooks/
+#                 limiter -> pace -> rate -> slots, learner; limits  in_flight
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  signature  html  money  public  redact      errors  hooks
+#   0  _facts/    clock  signature  html  money  public  redact  random_keys       errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

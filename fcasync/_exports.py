@@ -2,7 +2,7 @@
 
 from fcasync import errors, models
 from fcasync._facts.public import show_as
-from fcasync._rules.pace import Limits
+from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_VERSION, Response
 from fcasync._rules.retry import RetryPolicy
 from fcasync._version import __version__

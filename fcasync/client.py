@@ -12,7 +12,7 @@ import attrs
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
-from fcasync._rules.pace import Limits
+from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_BASE, API_VERSION, Options
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine

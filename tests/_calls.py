@@ -5,7 +5,7 @@ from typing import Any
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
-from fcasync._rules.pace import Limits
+from fcasync._rules.limits import Limits
 from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._rules.retry import RetryPolicy, RetryQuota
 from fcasync._wire.engine import Engine

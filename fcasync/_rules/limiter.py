@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from fcasync._rules.pace import Limits, Pace
+from fcasync._rules.limits import Limits
+from fcasync._rules.pace import Pace, Scope
 
 MAX_PACES = 4096
 """Paces kept by one limiter; a platform may act for any number of connected accounts."""
@@ -24,8 +25,8 @@ class Limiter:
         self._limits = limits or Limits()
         self._lock = Lock()
         self._paces: dict[Key, Pace] = {}
-        # The pace of an account as a whole lives as long as those of its operations.
-        self._tenants: WeakValueDictionary[str | None, Pace] = WeakValueDictionary()
+        # An account as a whole is remembered as long as one of its operations.
+        self._tenants: WeakValueDictionary[str | None, Scope] = WeakValueDictionary()
 
     def __len__(self) -> int:
         return len(self._paces)
@@ -39,7 +40,7 @@ class Limiter:
         with self._lock:
             if len(self._paces) >= MAX_PACES:
                 self._forget()
-            tenant = self._tenants.setdefault(key[0], Pace())
+            tenant = self._tenants.setdefault(key[0], Scope())
             return self._paces.setdefault(key, Pace(self._limits, tenant))
 
     def _forget(self) -> None:

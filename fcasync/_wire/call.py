@@ -82,10 +82,10 @@ class Call(Generic[T]):
 
     async def _paced_attempt(self) -> T:
         """Wait for a slot under the rate limit, send, and report to the limiter how it went."""
-        pace, tenant = self._pace, self._pace.tenant
+        pace = self._pace
         # The first attempt begins with the call: one look at the clock serves both.
         now = self._attempts.started if self._retries is None else self._client.clock.monotonic()
-        if pace.is_free and (tenant is None or tenant.is_free) and now < self._attempts.deadline:
+        if pace.operation.is_free and pace.tenant.is_free and now < self._attempts.deadline:
             pace.reserve(now)
         else:
             now = await self._slot(now)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 import attrs
 
 from fcasync._rules import checks
-from fcasync._rules.pace import Limits
+from fcasync._rules.limits import Limits
 from fcasync._rules.request import Options
 from fcasync._wire.engine import Engine
 from fcasync.bulk._plan import verbs

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from fcasync._rules.learner import CUT, FIRST_CUT, HOLD, SLOWEST, START_RATE, UNDER, cubic
 from fcasync._rules.limiter import MAX_PACES, Limiter
-from fcasync._rules.pace import Limits, Pace
+from fcasync._rules.limits import Limits
+from fcasync._rules.pace import Pace
 from fcasync._rules.slots import CATCH_UP
 from fcasync.errors import InvalidArgumentError
 from tests._paths import DATA
@@ -228,10 +229,14 @@ def test_a_concurrency_reason_bounds_what_is_in_flight() -> None:
     for _ in range(10):
         pace.reserve(0.0)
     pace.answered(0.0, 0.1, limited=True, reason="endpoint-concurrency")
-    assert (pace.rate, pace.in_flight.bound, pace.has_room) == (None, 8, False)
+    assert (pace.rate, pace.operation.in_flight.bound, pace.has_room) == (None, 8, False)
     for _ in range(9):
         pace.answered(0.0, 0.2, limited=False)
-    assert (pace.in_flight.bound, pace.in_flight.count, pace.has_room) == (9, 0, True)
+    assert (pace.operation.in_flight.bound, pace.operation.in_flight.count, pace.has_room) == (
+        9,
+        0,
+        True,
+    )
 
 
 @given(seconds=st.floats(0, 100), rate=st.floats(0.5, 1000))

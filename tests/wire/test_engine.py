@@ -8,7 +8,7 @@ import pytest
 
 import tests._calls as calls
 from fcasync._rules.learner import HOLD
-from fcasync._rules.pace import Limits
+from fcasync._rules.limits import Limits
 from fcasync._rules.retry import RetryPolicy, RetryQuota
 from fcasync.errors import (
     APIConnectionError,
@@ -107,7 +107,7 @@ async def test_a_429_about_one_object_is_retried_as_any_failure(facts: dict[str,
         await calls.call(eng, POST)
     assert (caught.value.attempts, quota.available) == (4, 500 - 3 * 5)
     assert clock.sleeps == [0.5, 1.0, 2.0]
-    assert eng.limiter.pace(None, "refresh").is_free
+    assert eng.limiter.pace(None, "refresh").operation.is_free
 
 
 async def test_a_global_429_slows_every_operation_of_the_account() -> None:
@@ -146,8 +146,8 @@ async def test_a_concurrency_429_bounds_the_requests_in_flight() -> None:
     done = await asyncio.gather(*[calls.call(eng, POST) for _ in range(50)])
     assert all(response.value == OK for response in done)
     assert most == 5
-    assert eng.limiter.pace(None, "refresh").in_flight.bound is not None
-    assert eng.limiter.pace(None, "refresh").in_flight.count == 0
+    assert eng.limiter.pace(None, "refresh").operation.in_flight.bound is not None
+    assert eng.limiter.pace(None, "refresh").operation.in_flight.count == 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 422, 501, 505])

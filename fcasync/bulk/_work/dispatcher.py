@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from fcasync._rules.pace import Limits, Pace
+from fcasync._rules.limits import Limits
+from fcasync._rules.pace import Pace
 from fcasync.bulk._plan import classify
 from fcasync.bulk._plan.commands import Command, EnqueueAfter, Send
 from fcasync.bulk._plan.events import Accepted, Broken, Due, Event, Limited, Lost, Seen
