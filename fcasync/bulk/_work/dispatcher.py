@@ -1,7 +1,6 @@
 """From the queue onto the network."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,12 +13,11 @@ from fcasync.bulk._plan import classify
 from fcasync.bulk._plan.commands import Command, EnqueueAfter, Send
 from fcasync.bulk._plan.events import Accepted, Broken, Due, Event, Limited, Lost, Seen
 from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work import log
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.errors import APIStatusError, FCError
-
-logger = logging.getLogger("fcasync")
 
 OUTAGE_ATTEMPTS = 100
 OUTAGE_SECONDS = 60.0
@@ -181,7 +179,7 @@ class Dispatcher:
         pace.answered(sent_at, now, limited=is_limited, reason=reason)
         if is_limited and pace.limit and abs(pace.limit - self._logged) > pace.limit / 5:
             self._logged = pace.limit
-            logger.info("bulk: the rate limit is about %.0f requests/s", pace.limit)
+            log.learnt(pace.limit)
 
     async def _look(self, task: Task) -> Event:
         try:
