@@ -27,7 +27,7 @@ def learnt(limit: float) -> None:
 
 def ended(report: Report) -> None:
     """Log how far a run came."""
-    how = "finished" if report.finished_at is not None else "stopped"
+    how = "finished" if report.finished_at is not None else "ended"
     counts = ", ".join(f"{count} {status}" for status, count in report.by_status().items() if count)
     counts = counts or "nothing done"
     logger.info("bulk %s %s: %s; %d requests", report.operation, how, counts, report.requests)

@@ -128,7 +128,9 @@ class Work:
             self._settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._commit.flush()
-        self._commit.finished_at = self._tally.finished_at = self._time.earliest()
+        # The source of a run that retries failures is perhaps only a part of the job's.
+        if self._journal.finished_at is not None or not self._job.retry_failed:
+            self._commit.finished_at = self._tally.finished_at = self._time.earliest()
 
     async def _finish_source(self) -> None:
         await self._reader.run()
