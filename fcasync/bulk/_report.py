@@ -83,7 +83,8 @@ class Report:
     limit: float | None
     """The rate limit as learnt, in requests a second; None if there were no 429s."""
     finished_at: datetime | None = None
-    """When nothing was left to do (UTC, by Stripe's clock); None while something is."""
+    """When nothing was left to do (UTC, by Stripe's clock). None while something is, which includes
+    deferred accounts and, with ``wait=True``, pending ones."""
     found_finished: bool = False
     """Whether an earlier run had finished the job, so that this one sent nothing."""
 

@@ -106,9 +106,7 @@ class Work:
         return len(self._settler)
 
     async def run(self) -> None:
-        """Work until the source is at its end and every account has an outcome.
-
-        What an earlier run finished and perhaps did not show comes first.
+        """Show what earlier runs perhaps did not, then work until every account has an outcome.
 
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
@@ -129,7 +127,8 @@ class Work:
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._commit.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
-        if self._journal.finished_at is not None or not self._job.retry_failed:
+        was_read = self._journal.finished_at is not None or not self._job.retry_failed
+        if was_read and not self._tally.is_anything_left:
             self._commit.finished_at = self._tally.finished_at = self._time.earliest()
 
     async def _finish_source(self) -> None:

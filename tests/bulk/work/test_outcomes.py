@@ -196,11 +196,13 @@ def test_a_job_with_deferred_accounts_is_not_finished(tmp_path: Path) -> None:
     """The same call takes them up when their time has come."""
     path = tmp_path / "job.sqlite"
     network = stopped_world()
-    work_off(network, journal=path)
+    _, report = work_off(network, journal=path)
+    assert report.finished_at is None
     network.clock.shift(2000)
     outcomes, report = work_off(network, journal=path)
     assert {(o.status, o.reason) for o in outcomes} == {("accepted", None)}
     assert (len(outcomes), report.deferred) == (10, 0)
+    assert report.finished_at is not None
 
 
 def test_without_a_journal_a_repeated_id_is_one_outcome() -> None:
