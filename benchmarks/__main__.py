@@ -12,14 +12,14 @@ from rich.console import Console
 
 from benchmarks import lab, report
 from benchmarks.goodput import __main__ as goodput
-from benchmarks.measures import MEASURES
+from benchmarks.measures import BY_NAME, MEASURES
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [*MEASURES, "goodput"]
+    names = [*MEASURES, *BY_NAME, "goodput"]
     parser.add_argument(
         "measures", nargs="*", metavar="MEASURE", help=f"any of: {', '.join(names)}"
     )
@@ -39,7 +39,7 @@ def main() -> None:
         if name == "goodput":
             goodput.run(folder, console, quick=options.quick)
             continue
-        result = MEASURES[name](size)
+        result = (MEASURES | BY_NAME)[name](size)
         report.show(result, console)
         if folder:
             report.save(result, size, folder)

@@ -36,6 +36,8 @@ class Size(NamedTuple):
     imports: int
     loops: int
     totals: tuple[int, ...]
+    counted: tuple[int, int]
+    """Refreshes, or pages, of the two runs whose difference is counted."""
 
 
 FULL = Size(
@@ -50,6 +52,7 @@ FULL = Size(
     imports=11,
     loops=20_000,
     totals=(1_000, 10_000, 100_000, 1_000_000),
+    counted=(100, 400),
 )
 QUICK = Size(
     name="quick",
@@ -63,6 +66,7 @@ QUICK = Size(
     imports=1,
     loops=200,
     totals=(100, 1_000),
+    counted=(32, 40),
 )
 
 

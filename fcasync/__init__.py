@@ -20,7 +20,8 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   2  _rules/    checks  form  request  interpret  retry  cursor                    webhooks/
 #                 limiter -> pace -> rate -> slots, learner; limits  in_flight
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  signature  html  money  public  redact  random_keys       errors  hooks
+#   0  _facts/    clock  collector  html  money  public  random_keys  redact  signature
+#                                                                errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

@@ -3,7 +3,17 @@
 from collections.abc import Callable
 
 from benchmarks.lab import Result, Size
-from benchmarks.measures import decode, imports, keep, layers, loops, refresh, scale, walk
+from benchmarks.measures import (
+    decode,
+    imports,
+    instructions,
+    keep,
+    layers,
+    loops,
+    refresh,
+    scale,
+    walk,
+)
 
 MEASURES: dict[str, Callable[[Size], Result]] = {
     "refresh": refresh.run,
@@ -15,3 +25,5 @@ MEASURES: dict[str, Callable[[Size], Result]] = {
     "scale": scale.run,
     "loops": loops.run,
 }
+BY_NAME: dict[str, Callable[[Size], Result]] = {"instructions": instructions.run}
+"""Measures that take minutes, and run only when they are named."""

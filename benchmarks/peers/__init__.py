@@ -8,7 +8,10 @@ many of the customer's accounts are active, and ``aclose()``.
 LABELS = {
     "fcasync": "fcasync",
     "raw": "aiohttp + orjson, all prepared",
+    "raw_small": "the same, with a receive buffer of 64 KiB",
     "plain": "aiohttp, as people write it",
+    "pyreqwest": "pyreqwest + orjson",
+    "minimal": "the bytes alone, on an asyncio.Protocol",
     "stripe_aiohttp": "official SDK on aiohttp",
     "stripe_httpx": "official SDK on httpx",
 }

@@ -10,13 +10,13 @@ BODY = b"features[0]=balance"
 
 
 class Peer:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self._root = url + data.ROOT
         common = {"Authorization": f"Bearer {data.KEY}", "Stripe-Version": data.API_VERSION}
         self._get = CIMultiDict(common)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         self._post = CIMultiDict(common | form)
-        self._session = aiohttp.ClientSession()
+        self._session = session
 
     async def refresh(self, account: str) -> str:
         url = f"{self._root}/{account}/refresh"
@@ -40,4 +40,4 @@ class Peer:
 
 
 async def connect(url: str) -> Peer:
-    return Peer(url)
+    return Peer(url, aiohttp.ClientSession())

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import orjson
 from multidict import CIMultiDict
 
+from fcasync._facts.collector import without_collections
 from fcasync._facts.redact import CUT, printable
 from fcasync._rules.request import Answer, Request
 from fcasync.errors import (
@@ -24,6 +25,9 @@ from fcasync.errors import (
 )
 
 T = TypeVar("T")
+
+LARGE = 16 * 1024
+"""Bytes of a body from which on the garbage collector is paused: a page, not an object."""
 
 RETRYABLE_STATUSES = frozenset({409, 429, 500, 502, 503, 504})
 
@@ -52,8 +56,12 @@ def interpret(request: Request[T], answer: Answer) -> T:
 
 
 def _value(request: Request[T], answer: Answer) -> T:
+    decode, body = request.operation.decode, answer.body
     try:
-        value = request.operation.decode(_parse(answer.body))
+        if len(body) < LARGE:
+            value = decode(_parse(body))
+        else:
+            value = without_collections(lambda: decode(_parse(body)))
     except ProtocolError as error:
         cause, sentence = error.__cause__, str(error)
     except ValueError as error:

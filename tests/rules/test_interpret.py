@@ -1,7 +1,9 @@
 """From an answer to a value or an error; the rows are named after the catalogue of bad inputs."""
 
+import gc
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,3 +162,28 @@ def test_no_answer_escapes_the_error_tree(status: int, body: bytes) -> None:
         read(body, LIST, status=status)
     except FCError:
         return
+
+
+def test_the_collector_rests_while_a_page_is_built() -> None:
+    """Off while a large body is decoded, on again after a value or an error, and off if it was."""
+    seen: list[bool] = []
+
+    def decode(parsed: object) -> object:
+        seen.append(gc.isenabled())
+        if parsed == ["bad"] * 5000:
+            raise ProtocolError("no")
+        return parsed
+
+    operation = attrs.evolve(calls.GET, decode=decode)
+    asked = calls.request(operation, calls.options())
+    interpret(asked, answer([1]))
+    interpret(asked, answer(["good"] * 5000))
+    with pytest.raises(ProtocolError):
+        interpret(asked, answer(["bad"] * 5000))
+    assert (seen, gc.isenabled()) == ([True, False, False], True)
+    gc.disable()
+    try:
+        interpret(asked, answer(["good"] * 5000))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
