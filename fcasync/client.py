@@ -159,6 +159,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; a later call opens new ones."""
+        self._engine.closings += 1
         await self._engine.transport.aclose()
 
     async def __aenter__(self) -> Self:

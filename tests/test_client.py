@@ -221,3 +221,12 @@ async def test_an_invalid_call_is_not_sent(call: Any) -> None:
     with pytest.raises(fcasync.InvalidArgumentError):
         await call(client)
     assert transport.requests == []
+
+
+async def test_an_older_state_does_not_end_the_wait() -> None:
+    """A poll that is answered from before the refresh shows how another one ended."""
+    stale = ACCOUNT | {"balance_refresh": {"status": "succeeded", "last_attempted_at": 0}}
+    client, transport, _ = scripted(PENDING, stale, DONE)
+    account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
+    assert fcasync.to_dict(account) == DONE
+    assert len(transport.requests) == 3

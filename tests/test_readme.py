@@ -104,7 +104,7 @@ async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Every account is refreshed once, even if the block runs twice."""
     for _ in range(2):
-        await run(block("refresh.sqlite"))
+        await run(block("client.bulk.refresh"))
     assert "12" in capsys.readouterr().out
     assert set(sandbox.executions("refresh").values()) == {1}
     assert len(sandbox.executions("refresh")) == 12

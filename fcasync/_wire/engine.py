@@ -35,6 +35,8 @@ class Engine:
         self.lines = Lines(clock)
         self.quota = RetryQuota() if quota is None else quota
         self.reporter = Reporter(hooks)
+        self.closings = 0
+        """How often the client was closed; it may be used again, but not by what was at work."""
 
     async def call(self, request: Request[T]) -> Response[T]:
         """Carry out one call and return its result.

@@ -83,7 +83,8 @@ class Report:
     limit: float | None
     """The rate limit as learnt, in requests a second; None if there were no 429s."""
     finished_at: datetime | None = None
-    """When nothing was left to do (UTC, by Stripe's clock); None while something is."""
+    """When nothing was left to do (UTC, by Stripe's clock). None while something is, which includes
+    deferred accounts and, with ``wait=True``, pending ones."""
     found_finished: bool = False
     """Whether an earlier run had finished the job, so that this one sent nothing."""
 
@@ -157,7 +158,7 @@ class Report:
         hidden = {"counts", "past_tense", "earlier_by_status", "finished_at"}
         data = attrs.asdict(self, filter=lambda field, _: field.name not in hidden)
         reasons = {
-            f"{status}: {reason}": count for (status, reason), count in self._reasons() if reason
+            f"{status}: {reason}": count for (status, reason), count in _reasons(self) if reason
         }
         return {
             **data,
@@ -171,52 +172,57 @@ class Report:
             "by_reason": reasons,
         }
 
-    def _reasons(self) -> list[tuple[tuple[str, str | None], int]]:
-        return sorted(self.counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
-
     def __str__(self) -> str:
-        return "\n".join(f"{name:<13} {text}" for name, text in self._lines())
+        return "\n".join(f"{name:<13} {text}" for name, text in _lines(self))
 
     def _repr_html_(self) -> str:
-        return html.card(f"Bulk {self.operation}", self._lines())
+        return html.card(f"Bulk {self.operation}", _lines(self))
 
-    def _lines(self) -> list[tuple[str, str]]:
-        lines = []
-        if self.found_finished and self.finished_at is not None:
-            lines.append(("finished", f"{self.finished_at:%Y-%m-%d %H:%M} UTC, by an earlier run"))
-        found = self.by_status()
-        accepted = found.pop("accepted")
-        if accepted:
-            lines.append(("accepted", f"{self._of('accepted')}; their banks have not answered"))
-        if found.pop("succeeded") or not accepted:
-            lines.append((self.past_tense, self._of("succeeded")))
-        failed = found.pop("failed")
-        lines += [(name, f"{count}{self._why(name)}") for name, count in found.items() if count]
-        lines.append(("failed", f"{failed}{self._why('failed')}"))
-        if self.unfinished:
-            lines.append(("unfinished", f"{self.unfinished} (repeat the same call to resume)"))
-        return [
-            *lines,
-            ("requests", f"{self.requests} ({self.retries} retries, {self.replays} replays)"),
-            ("elapsed", duration(self.elapsed, digits=1)),
-            ("rate", f"{self.rate:.1f} accounts/s, {self._limit()}"),
-        ]
 
-    def _of(self, status: str) -> str:
-        count, earlier = self._count(status), self.earlier_by_status.get(status, 0)
-        word = "account" if self.total + self.unfinished == 1 else "accounts"
-        apart = f", {count - earlier} now and {earlier} earlier" if self.earlier else ""
-        return f"{count} of {self.total + self.unfinished} {word}{apart}{self._why(status)}"
+def _lines(report: Report) -> list[tuple[str, str]]:
+    lines = []
+    if report.found_finished and report.finished_at is not None:
+        lines.append(("finished", f"{report.finished_at:%Y-%m-%d %H:%M} UTC, by an earlier run"))
+    found = report.by_status()
+    accepted = found.pop("accepted")
+    if accepted:
+        lines.append(("accepted", f"{_of(report, 'accepted')}; their banks have not answered"))
+    if found.pop("succeeded") or not accepted:
+        lines.append((report.past_tense, _of(report, "succeeded")))
+    failed = found.pop("failed")
+    lines += [(name, f"{count}{_why(report, name)}") for name, count in found.items() if count]
+    lines.append(("failed", f"{failed}{_why(report, 'failed')}"))
+    if report.unfinished:
+        lines.append(("unfinished", f"{report.unfinished} (repeat the same call to resume)"))
+    return [
+        *lines,
+        ("requests", f"{report.requests} ({report.retries} retries, {report.replays} replays)"),
+        ("elapsed", duration(report.elapsed, digits=1)),
+        ("rate", f"{report.rate:.1f} accounts/s, {_limit(report)}"),
+    ]
 
-    def _why(self, status: str) -> str:
-        reasons = [f"{count} {why}" for (of, why), count in self._reasons() if of == status and why]
-        return f" ({', '.join(reasons)})" if reasons else ""
 
-    def _limit(self) -> str:
-        if self.limit is None and not self.rate_limited:
-            return "no 429s"
-        about = " unknown" if self.limit is None else f" about {self.limit:.0f} requests/s"
-        return f"{self.rate_limited} 429s, rate limit{about}"
+def _of(report: Report, status: str) -> str:
+    count, earlier = report.by_status()[status], report.earlier_by_status.get(status, 0)
+    word = "account" if report.total + report.unfinished == 1 else "accounts"
+    apart = f", {count - earlier} now and {earlier} earlier" if report.earlier else ""
+    return f"{count} of {report.total + report.unfinished} {word}{apart}{_why(report, status)}"
+
+
+def _why(report: Report, status: str) -> str:
+    reasons = [f"{count} {why}" for (of, why), count in _reasons(report) if of == status and why]
+    return f" ({', '.join(reasons)})" if reasons else ""
+
+
+def _limit(report: Report) -> str:
+    if report.limit is None and not report.rate_limited:
+        return "no 429s"
+    about = " unknown" if report.limit is None else f" about {report.limit:.0f} requests/s"
+    return f"{report.rate_limited} 429s, rate limit{about}"
+
+
+def _reasons(report: Report) -> list[tuple[tuple[str, str | None], int]]:
+    return sorted(report.counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
 
 
 def duration(seconds: float, digits: int = 0) -> str:

@@ -1,16 +1,14 @@
 """A bulk job as its caller sees it: enter it, iterate over its outcomes, read its report."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
-from fcasync.bulk._work import bar, sources, start
+from fcasync.bulk._work import bar, log, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
@@ -18,8 +16,6 @@ from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.bulk._work.work import Work
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
-
-logger = logging.getLogger("fcasync")
 
 
 class BulkRun:
@@ -70,7 +66,7 @@ class BulkRun:
         created = server_time.earliest()
         journal = await start.open_journal(self._network, self._settings, created)
         self._tally = start.tally(journal, self._settings, self._clock.monotonic())
-        self._log_start(journal)
+        log.started(self._settings, self._tally)
         self._work = Work(
             self._network,
             self._source,
@@ -83,7 +79,7 @@ class BulkRun:
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
             name = self._settings.verb.name
-            self._drawing = asyncio.create_task(bar.draw(self._bar, name, self._now))
+            self._drawing = asyncio.create_task(bar.draw(self._bar, name, lambda: self.progress))
         return self
 
     async def __aexit__(
@@ -103,8 +99,9 @@ class BulkRun:
         finally:
             self._ended_at = self._clock.monotonic()
             self._work.close(acknowledge=exc_type is None)
-            self._log_end()
-        error = None if self._main.cancelled() else self._main.exception()
+            log.ended(self.report)
+        # Asked for in any case: a failure that nobody looks at would be reported by asyncio.
+        error = _failure(self._main, is_stopping=self._is_stopping)
         if exc_type is None and error is not None:
             raise error
 
@@ -118,22 +115,12 @@ class BulkRun:
             FCError: What ended the run: a bad key, a full disk, or a network that is down; an
                 error of the source is raised as it is. What had finished before is on disk.
         """
-        if self._work is None:
+        if self._work is None or self._main is None:
             raise InvalidArgumentError("enter the run first: async with client.bulk...() as run")
         outcome = await self._work.next_outcome()
         if outcome is None:
-            self._raise_failure()
-            raise StopAsyncIteration
+            raise _failure(self._main, is_stopping=self._is_stopping) or StopAsyncIteration
         return outcome
-
-    def _raise_failure(self) -> None:
-        if self._main is None or not self._main.done():
-            return
-        if self._main.cancelled():
-            if not self._is_stopping:
-                raise RuntimeError("the run was cancelled from outside; the same call resumes it")
-        elif error := self._main.exception():
-            raise error
 
     def stop(self) -> bool:
         """Stop in good order: nothing more is sent, and what is finished is still handed out.
@@ -177,9 +164,6 @@ class BulkRun:
     @property
     def progress(self) -> Progress:
         """How far the run has come; may be read at any time."""
-        return self._now()
-
-    def _now(self) -> Progress:
         return self._tally.progress(
             self._ended_at or self._clock.monotonic(),
             limit=self._network.pace.limit,
@@ -194,19 +178,11 @@ class BulkRun:
         now = self._ended_at or self._clock.monotonic()
         return self._tally.report(now, self._settings.verb, self._network.pace.limit)
 
-    def _log_start(self, journal: Journal) -> None:
-        name, tally = self._settings.verb.name, self._tally
-        where = self._settings.journal or "no journal"
-        if tally.found_finished:
-            logger.info("bulk %s found its job finished (%s)", name, where)
-        elif tally.done or tally.unfinished:
-            logger.info("bulk %s resumes with %d done (%s)", name, tally.done, where)
-        else:
-            logger.info("bulk %s starts (%s)", name, where)
 
-    def _log_end(self) -> None:
-        tally, name = self._tally, self._settings.verb.name
-        how = "finished" if tally.finished_at is not None else "stopped"
-        counts = ", ".join(f"{n} {word}" for word, n in self.report.by_status().items() if n)
-        counts = counts or "nothing done"
-        logger.info("bulk %s %s: %s; %d requests", name, how, counts, tally.requests)
+def _failure(main: "asyncio.Task[None]", *, is_stopping: bool) -> BaseException | None:
+    """Return what ended a run whose task is done; None if that was in good order."""
+    if not main.cancelled():
+        return main.exception()
+    if is_stopping:
+        return None
+    return RuntimeError("the run was cancelled from outside; the same call resumes it")

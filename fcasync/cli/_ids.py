@@ -24,7 +24,7 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
         Failure: The file cannot be read, or a line holds no id.
     """
     number = 0
-    async with aclosing(read_lines(name)) as lines:  # type: ignore[type-var]
+    async with aclosing(read_lines(name)) as lines:
         async for line in lines:
             number += 1
             if text := line.strip():

@@ -5,8 +5,8 @@ import io
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ CHUNK = 65_536
 """Most bytes read at a time."""
 
 
-async def read_lines(name: str) -> AsyncIterator[str]:
+async def read_lines(name: str) -> AsyncGenerator[str, None]:
     """Yield the lines of file *name* (``-`` is standard input), without their ends.
 
     Bytes that are not UTF-8 are replaced: such a line is an id that is refused, which is one
@@ -26,10 +26,11 @@ async def read_lines(name: str) -> AsyncIterator[str]:
         Failure: The file cannot be read.
     """
     rest = b""
-    async for chunk in _chunks(name):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield _text(line)
+    async with aclosing(_chunks(name)) as chunks:
+        async for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield _text(line)
     if rest:
         yield _text(rest)
 
@@ -38,7 +39,7 @@ def _text(line: bytes) -> str:
     return line.decode(errors="replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
 
 
-async def _chunks(name: str) -> AsyncIterator[bytes]:
+async def _chunks(name: str) -> AsyncGenerator[bytes, None]:
     try:
         with _open(name) as file:
             # A thread of our own, and not one that the end of the program waits for: a quiet pipe

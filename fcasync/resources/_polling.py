@@ -1,6 +1,6 @@
 """Waits for a refresh: Stripe accepts it immediately and completes it later."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from fcasync.models import Account, RefreshStatus
 
@@ -17,6 +17,27 @@ def pending(account: Account, features: Iterable[str]) -> list[str]:
 def _is_pending(account: Account, feature: str) -> bool:
     refresh = account.refresh_of(feature)
     return refresh is not None and refresh.status == RefreshStatus.PENDING
+
+
+def unsettled(account: Account, features: Iterable[str], since: Mapping[str, float]) -> list[str]:
+    """Return the *features* whose refresh *account* does not show the end of.
+
+    It is pending, or what is shown is an earlier refresh: last attempted before *since*, which
+    holds a Unix time for each feature.
+    """
+    return [
+        feature
+        for feature in features
+        if _is_pending(account, feature) or attempted_at(account, feature) < since[feature]
+    ]
+
+
+def attempted_at(account: Account, feature: str) -> float:
+    """Return the Unix time of the latest refresh of *feature*; 0.0 if *account* shows none."""
+    refresh = account.refresh_of(feature)
+    if refresh is None or refresh.last_attempted_at is None:
+        return 0.0
+    return refresh.last_attempted_at.timestamp()
 
 
 def poll_intervals() -> Iterator[float]:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from fcasync._facts.clock import Clock
 from fcasync.errors import APIConnectionError, DeadlineExceededError, FCError, ProtocolError
 from fcasync.models import Account
-from fcasync.resources._polling import pending, poll_intervals
+from fcasync.resources._polling import attempted_at, poll_intervals, unsettled
 
 Send: TypeAlias = Callable[[float], Awaitable[Account]]
 """Sends a request that ends within the seconds it is passed."""
@@ -31,9 +31,11 @@ async def refreshed(
     """
     ends = clock.monotonic() + timeout
     seen = await refresh(timeout)
+    # A poll may be answered with an older state, which shows how another refresh ended.
+    since = {feature: attempted_at(seen, feature) for feature in features}
     try:
         for interval in poll_intervals():
-            if not (waiting := pending(seen, features)):
+            if not (waiting := unsettled(seen, features, since)):
                 return seen
             left = ends - clock.monotonic()
             if left <= 0:

@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -118,24 +119,79 @@ def test_a_fingerprint_distinguishes_keys_and_reveals_nothing() -> None:
     assert "bulkbulk" not in test
 
 
-async def test_a_bar_is_drawn_and_leaves_nothing(client: Client) -> None:
+async def test_a_bar_is_drawn_and_leaves_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """progress=True shows the figures until the run is left."""
     rich = pytest.importorskip("rich.console")
     out = io.StringIO()
-    console = rich.Console(file=out, force_terminal=True, width=100)
-    async with client.bulk.refresh(client.accounts.list(), features=["balance"]) as run:
-        run._bar = None
-        drawn = bar.make(console)
-        with drawn:
-            task = drawn.add_task("refresh", total=None, count="", facts="")
-            await run.finish()
-            bar._update(drawn, task, run.progress)
-    assert "refresh" in out.getvalue()
-    assert "/s" in out.getvalue()
-    async with client.bulk.refresh([], features=["balance"], progress=True) as run:
+    console = rich.Console(file=out, force_terminal=True, width=120)
+    monkeypatch.setattr(bar, "make", lambda: bar.TerminalBar(console))
+    job = client.bulk.refresh(client.accounts.list(), features=["balance"], progress=True)
+    async with job as run:
         await run.finish()
-        assert run._drawing is not None
+    assert "12 of 12" in out.getvalue()
+    assert "sent 12" in out.getvalue()
+    assert run._drawing is not None
     assert run._drawing.done()
+
+
+class Notebook:
+    """Stands for IPython in a kernel: keeps what its cell shows."""
+
+    def __init__(self) -> None:
+        self.kernel = self.display = self
+        self.shown: list[Any] = []
+
+    def get_ipython(self) -> "Notebook":
+        return self
+
+    def __call__(self, output: Any, *, display_id: bool) -> "Notebook":
+        assert display_id
+        self.shown.append(output)
+        return self
+
+    def update(self, output: Any) -> None:
+        self.shown[-1] = output
+
+
+async def test_a_notebook_shows_a_bar_without_widgets(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One output that is updated in place; nothing but IPython itself is needed."""
+    notebook = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    notebook.display.display = notebook  # IPython.display.display
+    job = client.bulk.refresh(client.accounts.list(), features=["balance"], progress=True)
+    async with job as run:
+        await run.finish()
+    (output,) = notebook.shown
+    assert '<progress value="12" max="12"' in output._repr_html_()
+    assert repr(output).startswith("refresh 12 of 12 done")
+
+
+def test_an_unknown_total_is_not_drawn_as_done() -> None:
+    """Neither the browser nor the terminal shows a full bar."""
+    progress = Progress(
+        done=40,
+        failed=0,
+        skipped=0,
+        requests=40,
+        in_flight=1,
+        waiting=1,
+        settling=0,
+        total=None,
+        rate=5.0,
+        limit=None,
+        eta=None,
+    )
+    assert "<progress style" in bar.html("refresh", progress)
+    rich = pytest.importorskip("rich.console")
+    out = io.StringIO()
+    with bar.TerminalBar(rich.Console(file=out, force_terminal=True, width=120)) as drawn:
+        drawn.show("refresh", progress)
+        assert drawn._rich.tasks[0].percentage == 0
+    assert "40 of ?" in out.getvalue()
 
 
 def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,3 +227,34 @@ def test_progress_reads_well() -> None:
         "480 of 1000 done, 3 failed, 5 skipped, sent 492, waiting for banks 30, "
         "24.9 requests/s, limit about 25/s, 21 s left"
     )
+
+
+async def test_a_client_that_is_closed_in_mid_run_ends_it(sandbox: Sandbox) -> None:
+    """The run does not go on with connections that nobody would close."""
+    client = Client(sandbox.api_key, base_url=sandbox.url)
+    run = client.bulk.refresh(endless(), features=["balance"], max_rate=50.0)
+    with pytest.raises(RuntimeError, match="the client was closed while a bulk run was at work"):
+        async with run:
+            await anext(run)
+            await client.aclose()
+            await run.finish()
+    assert client._engine.transport.loops == []  # type: ignore[attr-defined]
+    async with client:
+        other = client.bulk.refresh([], features=["balance"])
+        async with other:
+            assert (await other.finish()).total == 0
+
+
+async def endless() -> AsyncIterator[str]:
+    number = 0
+    while True:
+        number += 1
+        yield f"fca_nobody{number}"
+
+
+async def test_an_unknown_option_is_named(client: Client) -> None:
+    """A typing mistake does not pass as an option that is left out."""
+    with pytest.raises(
+        TypeError, match=r"refresh\(\) got an unexpected keyword argument 'max_rat'"
+    ):
+        client.bulk.refresh([], features=["balance"], max_rat=5.0)  # type: ignore[call-arg]

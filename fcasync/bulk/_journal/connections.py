@@ -23,46 +23,37 @@ _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Return a connection that changes nothing, neither in the file nor beside it."""
-    database = _connect(path, files.reading_mode(path))
     try:
-        database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+        return _open(path, files.reading_mode(path))
     except sqlite3.OperationalError as error:
-        database.close()
-        if not _needs_room(error):
+        if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
             raise
-    except BaseException:
-        database.close()
-        raise
-    else:
-        return database
     # A log can be read only with an index beside it, for which a full disk has no room. Whoever
     # holds the only lock keeps the index in memory (https://www.sqlite.org/wal.html, section 6).
-    database = _connect(path, "mode=rw")
-    database.execute("PRAGMA locking_mode = EXCLUSIVE")
-    return database
-
-
-def _needs_room(error: sqlite3.OperationalError) -> bool:
-    return (int(error.sqlite_errorcode) & 0xFF) in _NO_ROOM
+    return _open(path, "mode=rw", "PRAGMA locking_mode = EXCLUSIVE")
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Return a connection that holds the only lock, from its first access until it is closed."""
-    database = _connect(path, "mode=rw")
+    return _open(
+        path,
+        "mode=rw",
+        "PRAGMA locking_mode = EXCLUSIVE",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+    )
+
+
+def _open(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    database: sqlite3.Connection = sqlite3.connect(uri, uri=True, timeout=0, **OPTIONS)
     try:
-        database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
+        for pragma in (*pragmas, f"PRAGMA cache_size = -{CACHE_KIB}"):
+            database.execute(pragma)
+        database.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
     except BaseException:
         database.close()
         raise
-    return database
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    database: sqlite3.Connection = sqlite3.connect(uri, uri=True, timeout=0, **OPTIONS)
-    database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return database
 
 

@@ -222,6 +222,11 @@ def seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
         return _accept(job, task, "had_run")
     if finish := _judge(job, task, now):
         return finish
+    if task.sent_at - now.latest > CLOCK_SLACK:
+        # The server's clock was set back, and how long ago is unknown: Stripe goes by its own time,
+        # and still knows the key unless that was more than a day ago.
+        task.sent_at, task.state = now.earliest, State.OPEN
+        return Store()
     if task.failed_at is not None and task.renewals == MAX_RENEWALS:
         return _fail(task, task.error, "stored_error")
     return _renew(task, now)

@@ -19,10 +19,11 @@ is not before the intent (less 300 s, for clocks and for the second that dates a
 request was carried out. If it is before, it was not, and no longer will be: the next *generation*
 gets a new key, with an intent of its own on disk before it is sent. The age is measured between
 two ``Date`` headers of the server; an intent is dated as early, and its age taken as long, as the
-local clocks allow. An intent from the future counts as expired: the server's clock was set back.
-When that happens during a run, the intents at hand are dated back by as much, so that none of them
-looks newer than it is. In the last minute before the edge nothing is sent: by the time that the
-account is fetched, a request that an earlier process sent at the last moment has ended.
+local clocks allow. When the server's clock is set back during a run, the intents at hand are dated
+back by as much, so that none of them looks newer than it is. An intent from the future is looked
+behind as well, and keeps its key if nothing is seen: the clock was set back, and no day has passed.
+In the last minute before the edge nothing is sent: by the time that the account is fetched, a
+request that an earlier process sent at the last moment has ended.
 
 *A stored failure is looked behind.* A 500 is stored under its key as well, and every repeat gets it
 again, whether or not the work had been done. A 5xx that is marked as replayed, or that comes again

@@ -7,7 +7,7 @@ import attrs
 
 from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.models import Account, RefreshFeature
-from fcasync.resources._polling import pending
+from fcasync.resources._polling import attempted_at, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
@@ -57,7 +57,7 @@ def is_refreshing(features: Sequence[str], account: Account) -> bool:
 
 def was_attempted(features: Sequence[str], account: Account, since: float) -> bool:
     """Return whether a refresh of every one of *features* was attempted not before *since*."""
-    return all(_attempted_at(account, feature) >= since for feature in features)
+    return all(attempted_at(account, feature) >= since for feature in features)
 
 
 def refresh_began(features: Sequence[str], account: Account, sent_at: int) -> int:
@@ -68,7 +68,7 @@ def refresh_began(features: Sequence[str], account: Account, sent_at: int) -> in
         account: As Stripe showed it when it accepted the refresh.
         sent_at: When the refresh was asked for.
     """
-    attempted = min((_attempted_at(account, name) for name in _known(features)), default=0.0)
+    attempted = min((attempted_at(account, name) for name in _known(features)), default=0.0)
     if is_refreshing(features, account) or attempted >= sent_at - CLOCK_SLACK:
         return int(attempted)
     return sent_at - CLOCK_SLACK
@@ -114,13 +114,6 @@ def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict
 def _opens_at(account: Account, feature: str) -> datetime | None:
     refresh = account.refresh_of(feature)
     return None if refresh is None else refresh.next_refresh_available_at
-
-
-def _attempted_at(account: Account, feature: str) -> float:
-    refresh = account.refresh_of(feature)
-    if refresh is None or refresh.last_attempted_at is None:
-        return 0.0
-    return refresh.last_attempted_at.timestamp()
 
 
 def _refresh_status(account: Account, feature: str) -> str | None:

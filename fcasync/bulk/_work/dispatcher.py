@@ -1,7 +1,6 @@
 """From the queue onto the network."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,17 +13,18 @@ from fcasync.bulk._plan import classify
 from fcasync.bulk._plan.commands import Command, EnqueueAfter, Send
 from fcasync.bulk._plan.events import Accepted, Broken, Due, Event, Limited, Lost, Seen
 from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work import log
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.errors import APIStatusError, FCError
 
-logger = logging.getLogger("fcasync")
-
 OUTAGE_ATTEMPTS = 100
 OUTAGE_SECONDS = 60.0
 """After this many requests in a row, over this many seconds, without a response or with a 5xx,
 assume an outage and end the run."""
+ROOM_WAIT = 0.05
+"""Seconds between two looks for room among the requests in flight."""
 BAD_ATTEMPTS = 20
 BAD_SECONDS = 10.0
 """From here on failures are not held against single accounts."""
@@ -90,6 +90,9 @@ class Dispatcher:
                 self._is_queued.clear()
                 await self._is_queued.wait()
             await self._slots.acquire()
+            while not self._network.pace.has_room:
+                # Stripe limits the requests in flight, and others may hold all of them.
+                await self._clock.sleep(ROOM_WAIT)
             await self._slot_in_time()
             # Chosen last, so that what was refused with a 429 meanwhile goes first.
             self._start(self._serve, self._queue.popleft())
@@ -97,8 +100,13 @@ class Dispatcher:
     async def _slot_in_time(self) -> None:
         now = self._clock.monotonic()
         wait = max(self._network.pace.reserve(now), self._ceiling.reserve(now))
-        if wait:
+        if not wait:
+            return
+        try:
             await self._clock.sleep(wait)
+        except BaseException:
+            self._network.pace.lost()
+            raise
 
     async def _serve(self, task: Task) -> None:
         """Give *task* its turn on the network."""
@@ -116,9 +124,11 @@ class Dispatcher:
             case Send(key):
                 return await self._send(task, key)
             case EnqueueAfter(seconds):
+                self._network.pace.lost()
                 self.enqueue_after(task, seconds)
                 return None
             case _:
+                self._network.pace.lost()
                 return await self._look(task)
 
     async def _send(self, task: Task, key: str) -> Event:
@@ -169,7 +179,7 @@ class Dispatcher:
         pace.answered(sent_at, now, limited=is_limited, reason=reason)
         if is_limited and pace.limit and abs(pace.limit - self._logged) > pace.limit / 5:
             self._logged = pace.limit
-            logger.info("bulk: the rate limit is about %.0f requests/s", pace.limit)
+            log.learnt(pace.limit)
 
     async def _look(self, task: Task) -> Event:
         try:

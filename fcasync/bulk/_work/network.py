@@ -49,6 +49,7 @@ class EngineNetwork:
         self._options = options
         self._operation = operation
         self._params = params
+        self._closings: int | None = None  # of the client, at the first request
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
         self.api_key = fingerprint(options.api_key.reveal())
@@ -57,6 +58,7 @@ class EngineNetwork:
 
     async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
         """Send the operation once: no retry, no limiter."""
+        self._check()
         request = build(
             self._operation,
             self._options,
@@ -68,13 +70,24 @@ class EngineNetwork:
 
     async def retrieve(self, account_id: str) -> Response[Account]:
         """Fetch one account, with the client's retries."""
+        self._check()
         request = build(RETRIEVE, self._options, object_id=account_id)
         return await self._engine.call(request)
 
     async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
         """Fetch one page of all accounts, with the client's retries."""
+        self._check()
         params = {"limit": limit, "starting_after": starting_after}
         return await self._engine.call(build(LIST, self._options, params=params))
+
+    def _check(self) -> None:
+        if self._closings is None:
+            self._closings = self._engine.closings
+        if self._engine.closings != self._closings:
+            raise RuntimeError(
+                "the client was closed while a bulk run was at work; "
+                "leave the run's block first, or keep the client open"
+            )
 
 
 def fingerprint(api_key: str) -> str:

@@ -61,7 +61,8 @@ class Settler:
     def add(self, task: Task) -> None:
         """Wait for *task*, which has just been accepted."""
         now = self._network.clock.monotonic()
-        waiter = _Waiter(task, now, now + self._timeout, now + self._jittered(FIRST_POLL))
+        ends = now + self._timeout
+        waiter = _Waiter(task, now, ends, min(now + self._jittered(FIRST_POLL), ends))
         self._waiters[task.account_id] = waiter
         heapq.heappush(self._polls, (waiter.poll_at, task.account_id))
         self._ends.append((waiter.gives_up_at, task.account_id))
@@ -95,8 +96,10 @@ class Settler:
             if not self._waiters:
                 self._news.clear()
                 await self._news.wait()
-            await self._poll(await self._due(clock.monotonic()))
-            await self._give_up(clock.monotonic())
+            now = clock.monotonic()
+            await self._poll(await self._due(now))
+            # Those whose wait has ended meanwhile are polled once more, in the next round.
+            await self._give_up(now)
             next_poll = self._polls[0][0] if self._polls else 0.0
             await clock.sleep(min(max(next_poll - clock.monotonic(), 0.5), FIRST_POLL))
 
@@ -177,10 +180,12 @@ class Settler:
             self._postpone(waiter)
 
     def _postpone(self, waiter: _Waiter) -> None:
-        """Poll *waiter* again only after a longer interval."""
+        """Poll *waiter* again only after a longer interval, and once more as its wait ends."""
         waiter.interval = min(waiter.interval * POLL_GROWTH, LONGEST_POLL)
         now = self._network.clock.monotonic()
         waiter.poll_at = now + self._jittered(waiter.interval)
+        if now < waiter.gives_up_at < waiter.poll_at:
+            waiter.poll_at = waiter.gives_up_at
 
     def _jittered(self, interval: float) -> float:
         return interval * (0.5 + self._network.clock.draw() / 2)

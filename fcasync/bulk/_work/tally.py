@@ -36,6 +36,7 @@ class Tally:
         self.earlier: Counter[str] = Counter()
         for (status, _), count in self.counts.items():
             self.earlier[status] += count
+        self._reopens = reopens
         self.unfinished = sum(found.values()) - self.counts.total()
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
         self.arriving = 0
@@ -54,6 +55,11 @@ class Tally:
     def done(self) -> int:
         """Accounts with an outcome that is not to be taken up again."""
         return self.counts.total() - self._set_aside.total()
+
+    @property
+    def is_anything_left(self) -> bool:
+        """Whether a later run of the same call would take up accounts that have an outcome."""
+        return self.count(*(self._reopens - {"failed"})) > 0
 
     def end_of_source(self) -> None:
         """Take note that there are no more accounts; what was not named stays as it was."""

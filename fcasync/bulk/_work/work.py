@@ -9,8 +9,7 @@ Each loop waits for one thing::
 What is to be done about an account is decided by `_plan`; here its commands are carried out.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -36,6 +35,7 @@ from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Job, Now, State, Task
+from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.dispatcher import Dispatcher
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
@@ -70,7 +70,7 @@ class Work:
             wait=settings.wait,
             retry_failed=settings.retry_failed,
         )
-        self._failure: Exception | None = None  # what ended the run
+        self._crew = Crew()
         self._live = Live()
         self._commit = GroupCommit(journal, network.clock)
         self._outbox = Outbox(self._commit, journal.last_seq)
@@ -80,7 +80,7 @@ class Work:
             settings,
             decide=self._decide,
             step=self._step,
-            start=self._start,
+            start=self._crew.start,
             observe=self._observe,
             tally=tally,
         )
@@ -106,9 +106,7 @@ class Work:
         return len(self._settler)
 
     async def run(self) -> None:
-        """Work until the source is at its end and every account has an outcome.
-
-        What an earlier run finished and perhaps did not show comes first.
+        """Show what earlier runs perhaps did not, then work until every account has an outcome.
 
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
@@ -121,51 +119,28 @@ class Work:
             return
         self._network.pace.learn()
         try:
-            await self._run_rooms()
+            rooms = (self._commit, self._dispatcher, self._settler)
+            await self._crew.run([room.run for room in rooms], self._finish_source)
         finally:
             self._network.pace.unlearn()
             self._settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._commit.flush()
-        if self._failure is not None:
-            raise self._failure
-        self._commit.finished_at = self._tally.finished_at = self._time.earliest()
+        # The source of a run that retries failures is perhaps only a part of the job's.
+        was_read = self._journal.finished_at is not None or not self._job.retry_failed
+        if was_read and not self._tally.is_anything_left:
+            self._commit.finished_at = self._tally.finished_at = self._time.earliest()
 
-    async def _run_rooms(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                rooms = (self._commit, self._dispatcher, self._settler)
-                tasks = [group.create_task(self._guarded(room.run)) for room in rooms]
-                await self._guarded(self._reader.run)
-                await self._live.empty()
-                for task in tasks:
-                    task.cancel()
-        except BaseExceptionGroup:
-            # The first failure ended the run; what the others met on the way out does not matter.
-            if self._failure is None:
-                raise
-
-    async def _guarded(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        try:
-            await work(*args)
-        except Exception as error:
-            self._failure = self._failure or error
-            raise
-
-    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-        self._group.create_task(self._guarded(work, *args))
+    async def _finish_source(self) -> None:
+        await self._reader.run()
+        await self._live.empty()
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""
         self._outbox.end()
 
     def close(self, *, acknowledge: bool) -> None:
-        """Bring to disk what is finished, and close the journal.
-
-        Args:
-            acknowledge: Whether the caller has done with the outcome that it was handed last.
-        """
+        """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
         if acknowledge:
             self._outbox.acknowledge()
         self._commit.close()

@@ -1,11 +1,15 @@
 """The journal: what it keeps, what it refuses, and that damage is never passed over in silence."""
 
+import errno
+import gc
 import hashlib
 import os
 import random
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,10 +20,12 @@ import pytest
 from fcasync import errors
 from fcasync.bulk import read_journal
 from fcasync.bulk._journal import stored_errors
+from fcasync.bulk._journal.connections import OPTIONS
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.task import Row
 from fcasync.errors import APITimeoutError, InvalidRequestError, JournalError, ServerError
+from tests._paths import ROOT
 
 HEADER = Header(
     operation="refresh",
@@ -353,3 +359,133 @@ def test_errors_survive_the_journal() -> None:
         assert type(loaded) is type(error)
         assert str(loaded) == str(error)
     assert stored_errors.load(stored_errors.dump(None)) is None
+
+
+OLD = ROOT / "tests/data/format_1.journal"
+"""Written by the first version: succeeded, failed, open, accepted (for its bank), deferred."""
+OLD_HEADER = attrs.evolve(HEADER, api_key="test 0123")
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    path.write_bytes(OLD.read_bytes())
+    path.chmod(0o600)
+    return path
+
+
+def test_a_journal_of_the_first_format_can_be_read(old: Path) -> None:
+    """Its outcomes are what they were, and reading changes nothing."""
+    before = digest(old)
+    found = {outcome.account_id[-1]: outcome for outcome in read_journal(old)}
+    assert {name: outcome.status for name, outcome in found.items()} == {
+        "0": "succeeded",
+        "1": "failed",
+        "4": "deferred",
+    }
+    assert found["1"].reason == "account_closed"
+    assert digest(old) == before
+
+
+def test_a_journal_of_the_first_format_is_resumed_in_the_present_one(old: Path) -> None:
+    """Every row is kept, and what waited for its bank waits for it still."""
+    journal = FileJournal.open(old, OLD_HEADER)
+    assert journal.header.id == "0123456789abcdef" * 2
+    assert journal.unacknowledged() == []
+    assert journal.counts() == {
+        ("succeeded", None): 1,
+        ("failed", "account_closed"): 1,
+        ("open", None): 1,
+        ("settling", None): 1,
+        ("deferred", "too_early"): 1,
+    }
+    journal.commit([row(9)], [attrs.evolve(row(9), seq=1, status="succeeded")])
+    journal.close(is_complete=True)
+    again = FileJournal.open(old, OLD_HEADER)
+    assert not again.was_cut_short
+    assert again.counts().total() == 6
+    again.close(is_complete=True)
+
+
+def test_another_job_leaves_an_old_journal_as_it_is(old: Path) -> None:
+    """It is brought to the present format only by a run that may use it."""
+    before = digest(old)
+    with pytest.raises(JournalError, match="another job"):
+        FileJournal.open(old, attrs.evolve(OLD_HEADER, operation="disconnect"))
+    assert digest(old) == before
+
+
+def test_outcomes_are_unacknowledged_until_the_caller_says_so(path: Path) -> None:
+    """They come back in the order in which they were finished, and never after they were seen."""
+    journal = FileJournal.open(path, HEADER)
+    done = [
+        attrs.evolve(row(n), status="succeeded", seq=seq) for n, seq in ((3, 1), (1, 2), (2, 3))
+    ]
+    journal.commit([row(1), row(2), row(3)], done)
+    journal.close(is_complete=True, acknowledged=1)
+    journal = FileJournal.open(path, HEADER)
+    assert [found.seq for found in journal.unacknowledged()] == [2, 3]
+    assert journal.last_seq == 3
+    journal.commit([], [], 3)
+    assert journal.unacknowledged() == []
+    journal.close(is_complete=True)
+
+
+def test_a_job_that_goes_on_is_not_finished(path: Path) -> None:
+    """A finished job that is taken up again and killed does not look finished."""
+    journal = FileJournal.open(path, HEADER)
+    journal.commit([row(1)], [])
+    journal.close(is_complete=True, finished_at=1_760_000_500)
+    journal = FileJournal.open(path, HEADER)
+    assert journal.finished_at == 1_760_000_500
+    journal.commit([], [row(1, "open")])
+    journal.close(is_complete=False)
+    journal = FileJournal.open(path, HEADER)
+    assert journal.finished_at is None
+    journal.close(is_complete=True)
+
+
+def test_a_file_system_without_hard_links_will_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory cards and network shares have none; the journal is still made all or nothing."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    make(path)
+    assert len(list(read_journal(path))) == 3
+    assert [entry.name for entry in path.parent.iterdir()] == ["job.sqlite"]
+
+
+def test_a_closed_journal_is_free_at_once(path: Path) -> None:
+    """No statement is cached that would keep the lock until the garbage is collected."""
+    gc.disable()
+    try:
+        for _ in range(3):
+            journal = FileJournal.open(path, HEADER)
+            with pytest.raises(JournalError, match="in use"):
+                FileJournal.open(path, HEADER)
+            journal.close(is_complete=True)
+    finally:
+        gc.enable()
+    assert OPTIONS["cached_statements"] == 0
+
+
+FULL_DISK = """
+import resource, signal, sys
+from fcasync.bulk import read_journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # from here on no file may grow
+print(len(list(read_journal(sys.argv[1]))))
+"""
+
+
+def test_a_journal_on_a_full_disk_can_be_read(path: Path) -> None:
+    """What a killed run left behind is shown, though there is no room for an index beside it."""
+    kill_a_writer(path, 20)
+    before = path.with_name("job.sqlite-wal").read_bytes()
+    command = [sys.executable, "-c", FULL_DISK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.stdout, done.stderr) == ("20\n", "")
+    assert path.with_name("job.sqlite-wal").read_bytes() == before

@@ -342,3 +342,83 @@ def test_a_bank_that_takes_too_long_is_not_an_error() -> None:
     assert step(WAITING, subject, e.TimedOut(), at()) == c.Finish()
     assert subject.verdict is not None
     assert (subject.verdict.status, subject.error) == ("pending", None)
+
+
+def test_an_intent_from_the_future_keeps_its_key() -> None:
+    """The server's clock was set back; what a look does not show may be under way all the same."""
+    subject = task(State.OPEN, sent_at=NOW + 7200)
+    assert step(JOB, subject, e.Due(), at()) == c.Look()
+    assert step(JOB, subject, e.Seen(account(refresh="succeeded")), at()) == c.Store()
+    assert (subject.generation, subject.sent_at) == (0, NOW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "command"), [(EDGE, c.Send), (EDGE - 1, c.EnqueueAfter), (1, c.EnqueueAfter)]
+)
+def test_nothing_is_sent_in_the_last_minute_of_a_key(seconds: float, command: type) -> None:
+    """What was sent at the last moment must have ended before the account is looked at."""
+    subject = task(State.OPEN)
+    decided = step(JOB, subject, e.Due(), at(KEY_LIFETIME - seconds))
+    assert isinstance(decided, command)
+    if isinstance(decided, c.EnqueueAfter):
+        assert decided.seconds == seconds
+        assert subject.state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "reason"),
+    [
+        (account("inactive"), "skipped", "inactive"),
+        (account(permissions=["ownership"]), "skipped", "permission_missing"),
+        (account(refresh="succeeded", opens=60), "deferred", "too_early"),
+        (account(refresh="pending"), "accepted", "already_pending"),
+        (account(), "failed", "account_closed"),
+    ],
+)
+def test_a_refusal_is_judged_by_the_account(seen: Account, status: str, reason: str) -> None:
+    """A bare id ends as an Account at hand would have; what it does not explain has failed."""
+    subject = task(State.SENDING)
+    assert step(JOB, subject, e.Refused(REFUSED), at()) == c.Enqueue()
+    assert step(JOB, subject, e.Due(), at()) == c.Look()
+    assert step(JOB, subject, e.Seen(seen), at()) == c.Finish()
+    assert subject.verdict is not None
+    assert (subject.verdict.status, subject.verdict.reason) == (status, reason)
+    assert subject.error is (REFUSED if status == "failed" else None)
+    assert subject.is_certain
+
+
+def test_a_deferred_id_is_not_sent_before_its_time() -> None:
+    """The journal knows when a refresh is possible; until then nothing is asked."""
+    row = Row("fca_1", "deferred", 0, NOW - 50, available_at=NOW + 60)
+    subject = task()
+    assert step(JOB, subject, e.Admitted(row), at()) == c.Finish()
+    assert subject.verdict is not None
+    assert subject.verdict.available_at == datetime.fromtimestamp(NOW + 60, UTC)
+    assert step(JOB, task(), e.Admitted(row), at(61)) == c.Store()
+
+
+def test_what_this_run_has_finished_is_forgotten() -> None:
+    """A source that names an account twice gets one outcome, whatever it was."""
+    job = Job(id="j", verb=verbs.REFRESH, features=("balance",), seq=7, retry_failed=True)
+    row = Row("fca_1", "failed", 0, NOW, seq=8)
+    assert step(job, task(), e.Admitted(row), at()) == c.Forget()
+
+
+@pytest.mark.parametrize(
+    ("attempted", "command"), [(-5000, c.Wait), (-1, c.Wait), (0, c.Finish), (30, c.Finish)]
+)
+def test_only_our_own_refresh_ends_a_wait(attempted: float, command: type) -> None:
+    """A page or an event from before it shows another refresh, however it ended."""
+    subject = task(State.SENDING)
+    step(WAITING, subject, e.Accepted(account(refresh="pending", attempted=0), False), at())
+    seen = account(refresh="succeeded", attempted=attempted)
+    assert isinstance(step(WAITING, subject, e.Seen(seen), at()), command)
+
+
+def test_an_outage_is_not_held_against_an_account() -> None:
+    """While nobody gets an answer, failing counts for nothing."""
+    subject = task()
+    for _ in range(3 * MAX_STRIKES):
+        subject.state = State.SENDING
+        assert isinstance(step(JOB, subject, e.Lost(LOST, True), at()), c.EnqueueAfter)
+    assert subject.strikes == 0

@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 
 from fcasync.bulk import Outcome, read_journal
-from fcasync.errors import AuthenticationError, FCError, InvalidArgumentError, NotFoundError
+from fcasync.errors import (
+    AuthenticationError,
+    FCError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeNetwork, fast, ids, work_off
 
 EPOCH = 1_760_000_000.0
+REFUSED = InvalidRequestError("no", status=400, code="account_closed")
 
 
 def test_without_waiting_a_refresh_is_accepted() -> None:
@@ -189,11 +196,13 @@ def test_a_job_with_deferred_accounts_is_not_finished(tmp_path: Path) -> None:
     """The same call takes them up when their time has come."""
     path = tmp_path / "job.sqlite"
     network = stopped_world()
-    work_off(network, journal=path)
+    _, report = work_off(network, journal=path)
+    assert report.finished_at is None
     network.clock.shift(2000)
     outcomes, report = work_off(network, journal=path)
     assert {(o.status, o.reason) for o in outcomes} == {("accepted", None)}
     assert (len(outcomes), report.deferred) == (10, 0)
+    assert report.finished_at is not None
 
 
 def test_without_a_journal_a_repeated_id_is_one_outcome() -> None:
@@ -237,7 +246,7 @@ def test_a_run_logs_its_start_its_limit_and_its_end(
     text = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert text[0] == f"bulk refresh starts ({path})"
     assert any(line.startswith("bulk: the rate limit is about ") for line in text)
-    assert any(line.startswith("bulk refresh stopped: ") for line in text)
+    assert any(line.startswith("bulk refresh ended: ") for line in text)
     assert any(line.startswith("bulk refresh resumes with ") for line in text)
     assert any(line.startswith("bulk refresh finished: 400 succeeded") for line in text)
     assert f"bulk refresh found its job finished ({path})" in text
@@ -283,3 +292,33 @@ def test_an_again_outcome_keeps_its_error(tmp_path: Path) -> None:
 
 def _gone(network: FakeNetwork, name: str) -> FCError | None:
     return None if name in network.ids else NotFoundError("no such account", status=404)
+
+
+def test_retrying_failures_does_not_finish_a_job_that_was_stopped(tmp_path: Path) -> None:
+    """Its source may be a part of the job's: what was never read must still be taken up."""
+    path = tmp_path / "job.sqlite"
+    network = FakeNetwork(ids(100), pace=fast(), fault=lambda *_: REFUSED)
+
+    async def begin() -> None:
+        async with network.run(journal=path, concurrency=1) as run:
+            await anext(run)
+
+    virtually(begin())
+    network.fault = lambda *_: None
+    failed = [outcome.account_id for outcome in read_journal(path)]
+    _, report = work_off(network, failed, journal=path, retry_failed=True)
+    assert report.finished_at is None
+    _, report = work_off(network, journal=path)
+    assert (report.succeeded, report.found_finished) == (100, False)
+    assert report.finished_at is not None
+
+
+def test_retrying_failures_leaves_a_finished_job_finished(tmp_path: Path) -> None:
+    """The whole source was read before."""
+    path = tmp_path / "job.sqlite"
+    network = FakeNetwork(ids(10), pace=fast(), fault=lambda *_: REFUSED)
+    work_off(network, journal=path)
+    network.fault = lambda *_: None
+    _, report = work_off(network, network.ids, journal=path, retry_failed=True)
+    assert report.finished_at is not None
+    assert work_off(network, journal=path)[1].found_finished

@@ -30,7 +30,9 @@ def test_banks_that_answer_as_the_wait_ends_end_nothing_else(seed: int) -> None:
     network = FakeNetwork(names, pace=fast(), settle_seconds=banks.__getitem__)
     outcomes, report = work_off(network, wait=True, wait_timeout=15.0)
     assert sorted(outcome.account_id for outcome in outcomes) == names
+    pending = {outcome.account_id for outcome in outcomes if outcome.status == "pending"}
     assert {outcome.status for outcome in outcomes} == {"succeeded", "pending"}
+    assert all(banks[name] > 15.0 for name in pending)
     assert (report.total, report.unfinished) == (600, 0)
 
 

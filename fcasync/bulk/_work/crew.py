@@ -1,0 +1,46 @@
+"""Tasks that work together: the first failure ends all of them, and is what is raised."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+Job = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Crew:
+    """The tasks of one run."""
+
+    def __init__(self) -> None:
+        self._group = asyncio.TaskGroup()
+        self._failure: Exception | None = None  # what ended the run
+
+    async def run(self, loops: Iterable[Job], main: Job) -> None:
+        """Run *main* to its end, and meanwhile *loops* that have none.
+
+        Raises:
+            Exception: The first that one of the tasks raised, exactly as it was raised.
+        """
+        try:
+            async with self._group as group:
+                tasks = [group.create_task(self._watched(loop)) for loop in loops]
+                await self._watched(main)
+                for task in tasks:
+                    task.cancel()
+        except BaseExceptionGroup:
+            # What the others met on the way out does not matter.
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+
+    def start(self, job: Job, *args: Any) -> None:
+        """Start one more task, which ends with the run."""
+        self._group.create_task(self._watched(job, *args))
+
+    async def _watched(self, job: Job, *args: Any) -> None:
+        try:
+            await job(*args)
+        except Exception as error:
+            if self._failure is None:
+                self._failure = error
+            raise
