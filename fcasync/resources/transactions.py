@@ -1,6 +1,6 @@
 """``client.transactions``: https://docs.stripe.com/api/financial_connections/transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -70,6 +70,8 @@ class Transactions(Resource):
             expand: Fields to include as objects.
             prefetch: Whether a walk fetches the next page while you process the current one.
         """
+        if isinstance(transaction_refresh, Mapping):
+            checks.object_id(transaction_refresh.get("after"), "transaction_refresh['after']")
         params = {
             "account": checks.object_id(account, "account"),
             "transacted_at": transacted_at,

@@ -1,14 +1,15 @@
 """Verifies a ``Stripe-Signature`` and parses the event that it signs."""
 
 import hmac
-import math
 import re
+import sys
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
 import orjson
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.frames import forgets_frames
 from fcasync._facts.signature import compute, header
 from fcasync.errors import (
     InvalidArgumentError,
@@ -35,6 +36,7 @@ _SECRET: Final = re.compile(r"[\x21-\x7e]+")
 Payload: TypeAlias = bytes | bytearray | memoryview | str
 
 
+@forgets_frames
 def construct_event(
     payload: Payload,
     sig_header: str | None,
@@ -74,6 +76,7 @@ def construct_event(
     return _read(body)
 
 
+@forgets_frames
 def sign(payload: Payload, secret: str, timestamp: int) -> str:
     """Return the ``Stripe-Signature`` header that Stripe would send with *payload*.
 
@@ -119,7 +122,7 @@ def _check_secrets(secret: object) -> list[str]:
 
 
 def _check_tolerance(tolerance: object) -> None:
-    if isinstance(tolerance, int | float) and math.isfinite(tolerance) and tolerance >= 0:
+    if isinstance(tolerance, int | float) and 0 <= tolerance <= sys.float_info.max:
         return
     raise InvalidArgumentError(
         f"tolerance must be a number of seconds from 0, not {describe(tolerance)}"
@@ -170,6 +173,7 @@ def _read(body: bytes) -> AnyEvent:
     try:
         return cast(AnyEvent, decoder(Event)(orjson.loads(body)))
     except orjson.JSONDecodeError as error:
-        raise WebhookPayloadError(f"webhook is not JSON: {error}") from error
+        sentence, cause = f"webhook is not JSON: {error}", None  # the error holds the whole body
     except ProtocolError as error:
-        raise WebhookPayloadError(f"webhook is not an event: {error}") from error
+        sentence, cause = f"webhook is not an event: {error}", error
+    raise WebhookPayloadError(sentence) from cause

@@ -137,6 +137,8 @@ BAD_URLS = {
     "base-homograph": "https://аpi.stripe.com",  # noqa: RUF001 - on purpose
     "base-metadata": "http://169.254.169.254/",
     "base-http-elsewhere": "http://api.stripe.com",
+    "base-http-no-loopback": "http://127.999.999.999",
+    "base-http-loopback-in-other-digits": "http://127.0.0.١",  # noqa: RUF001 - on purpose
     "base-http-lookalike": "http://127.0.0.1.evil.test",
     "base-port": "https://api.stripe.com:99999",
     "base-crlf": "https://api.stripe.com/\r\nX: 1",
@@ -169,6 +171,7 @@ def test_a_live_key_is_never_sent_in_clear() -> None:
         ("https://proxy.example.com/stripe/", "https://proxy.example.com/stripe"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("http://localhost:1", "http://localhost:1"),
+        ("http://127.255.1.20:1", "http://127.255.1.20:1"),
         ("http://[::1]:1", "http://[::1]:1"),
     ],
 )
@@ -196,12 +199,47 @@ def test_control_characters_in_a_header_are_refused(bad: Any) -> None:
         {"X y": "x"},
         {"X": "a\r\nb"},
         {"": "x"},
+        {"X": 5},
+        *({name: "x"} for name in ("Stripe-Account", "stripe-context", "STRIPE-VERSION")),
+        *({name: "x"} for name in ("Transfer-Encoding", "Content-Length", "content-type")),
+        *({name: "x"} for name in ("Cookie", "Connection", "keep-alive", "TE", "Trailer")),
+        *({name: "x"} for name in ("Upgrade", "Content-Encoding")),
+        5,
+        "ab",
+        [("X", "1")],
     ],
 )
-def test_extra_headers_cannot_override_or_inject(bad: dict[str, str]) -> None:
+def test_extra_headers_cannot_override_or_inject(bad: Any) -> None:
     """Fcasync's own headers are its own, and a header stays one header."""
     with pytest.raises(InvalidArgumentError, match="extra_headers"):
         checks.extra_headers(bad)
+
+
+@pytest.mark.parametrize("value", ["tokenOfMine\n", " tokenOfMine", "tokenOfMine\r\nX: 1"])
+def test_a_header_that_is_refused_is_not_echoed(value: str) -> None:
+    """It may be a token that was read from a file with a newline."""
+    with pytest.raises(InvalidArgumentError, match="newline") as caught:
+        checks.extra_headers({"X-Token": value})
+    assert "tokenOfMine" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pass@api.stripe.com/", "'https://…@api.stripe.com/' must not hold user"),
+        ("https://u:1/p/a@ss@h.test", "'https://…@h.test'"),
+        ("user:pass@h.test", "'…@h.test'"),
+        ("https://h.test/?token=abc", "'https://h.test/…'"),
+        ("https://h.test/#abc", "'https://h.test/…'"),
+        ("https://user:pass", "base_url has an invalid host or port"),
+    ],
+)
+def test_a_base_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """Where it leads is told; passwords and tokens in it are not."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        checks.base_url(url, TEST_KEY)
+    assert shown in str(caught.value)
+    assert not any(secret in str(caught.value) for secret in ("pass", "p/a", "token", "abc"))
 
 
 def test_two_spellings_of_a_header_are_one() -> None:
@@ -225,14 +263,17 @@ def test_there_is_no_switch_for_certificate_checks() -> None:
         checks.tls_context(old, TEST_KEY)
 
 
-@pytest.mark.parametrize("bad", ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b"])
+@pytest.mark.parametrize(
+    "bad",
+    ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b", "http://h:x"],
+)
 def test_a_bad_proxy_is_refused_without_an_echo(bad: Any) -> None:
     """A proxy's URL may hold a password, so it is never repeated."""
     with pytest.raises(InvalidArgumentError, match="proxy must be a URL"):
         checks.proxy(bad)
 
 
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), True, "5", None])
+@pytest.mark.parametrize("bad", [0, -1, 10**400, float("nan"), float("inf"), True, "5", None])
 def test_seconds_are_finite_and_positive(bad: Any) -> None:
     """A timeout of nothing, of NaN or for ever is a mistake."""
     with pytest.raises(InvalidArgumentError, match="timeout must be"):

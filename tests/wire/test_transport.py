@@ -27,6 +27,7 @@ from fcasync.errors import (
     APITimeoutError,
     DeadlineExceededError,
     FCError,
+    InvalidArgumentError,
     InvalidRequestError,
     ProtocolError,
 )
@@ -309,6 +310,31 @@ async def test_a_proxy_that_refuses_is_named_and_its_password_is_not() -> None:
     await transport.aclose()
     for error in (caught.value, unreachable.value):
         assert "hunter2" not in shown(error)
+
+
+def test_a_session_of_another_loop_is_refused() -> None:
+    """Its connections could never answer: aiohttp's own error would come much later."""
+
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def use() -> None:
+        with pytest.raises(InvalidArgumentError, match="another event loop"):
+            await send(calls.real_transport(session=session), "http://127.0.0.1:1")
+        await session.close()
+
+    session = asyncio.run(make())
+    asyncio.run(use())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # aiohttp deprecates auth=
+async def test_a_session_that_cannot_work_is_refused() -> None:
+    """One with a login of its own, and what is no session at all."""
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "hunter2")) as session:
+        with pytest.raises(InvalidArgumentError, match="auth= of its own"):
+            fcasync.Client(calls.KEY, session=session)
+    with pytest.raises(InvalidArgumentError, match="session must be a ClientSession, not 5"):
+        fcasync.Client(calls.KEY, session=5)  # type: ignore[arg-type]
 
 
 async def test_settings_of_a_session_that_was_passed_in_change_no_error() -> None:
