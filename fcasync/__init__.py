@@ -13,10 +13,10 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   7  faces      __main__  pytest_plugin     cli/
 #   6  engines    otel                        testing/
 #   5  client     client
-#   4  verbs      resources/                  bulk/: _plan/ -> _journal/ -> _work/
+#   4  verbs      resources/   webhooks/      bulk/: _plan/ -> _journal/ -> _work/
 #   3  _wire/     engine (tenacity)  transport (aiohttp)  timeouts
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/
+#   2  _rules/    checks  form  request  interpret  retry  cursor  pace       webhooks/_verify
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
 #   0  _facts/    clock  signature  html  money  public  redact      errors  hooks
 #

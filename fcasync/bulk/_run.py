@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
+from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
@@ -14,7 +15,6 @@ from fcasync.bulk._work import bar, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.bulk._work.work import Work
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account

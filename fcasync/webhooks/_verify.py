@@ -77,18 +77,20 @@ def construct_event(
 
 
 @forgets_frames
-def sign(payload: Payload, secret: str, timestamp: int) -> str:
+def sign(payload: Payload, secret: str, timestamp: int | None = None) -> str:
     """Return the ``Stripe-Signature`` header that Stripe would send with *payload*.
 
     Args:
         payload: The body to be sent.
         secret: The endpoint's ``whsec_...`` secret.
-        timestamp: When it is sent, as a Unix time in whole seconds.
+        timestamp: When it is sent, as a Unix time in whole seconds; None for now.
 
     Raises:
         InvalidArgumentError: An argument is invalid, such as an empty secret.
     """
     _check_secrets(secret)
+    if timestamp is None:
+        timestamp = int(SYSTEM_CLOCK.time())
     if type(timestamp) is not int or timestamp < 0:
         raise InvalidArgumentError(
             f"timestamp must be a Unix time in whole seconds, not {describe(timestamp)}"
