@@ -219,13 +219,25 @@ def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
             f"ssl must be an ssl.SSLContext or None, not {describe(context)}; "
             "there is no switch that turns certificate checks off"
         )
-    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+    if not _rules_old_tls_out(context):
         raise InvalidArgumentError("ssl: set context.minimum_version to TLSv1_2 or later")
     if context.verify_mode == ssl.CERT_NONE and is_live(key):
         raise InvalidArgumentError(
             "ssl: a live key is not sent over TLS without certificate checks"
         )
     return context
+
+
+def _rules_old_tls_out(context: ssl.SSLContext) -> bool:
+    """Tell whether *context* never speaks TLS 1.0 or 1.1.
+
+    The Pythons of Debian and Fedora leave ``minimum_version`` to OpenSSL's policy, which says
+    MINIMUM_SUPPORTED; at security level 1 and above OpenSSL 3 rules the old versions out
+    (https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/).
+    """
+    if context.minimum_version == ssl.TLSVersion.MINIMUM_SUPPORTED:
+        return ssl.OPENSSL_VERSION_INFO >= (3,) and context.security_level >= 1
+    return context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def instance(value: object, kind: type[T], name: str) -> T:

@@ -1,11 +1,13 @@
 """What is refused before any I/O; the rows are named after the catalogue of bad inputs."""
 
+import contextlib
 import ssl
 import string
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -252,15 +254,70 @@ def test_there_is_no_switch_for_certificate_checks() -> None:
     with pytest.raises(InvalidArgumentError, match=r"must be an ssl\.SSLContext"):
         checks.tls_context(False, TEST_KEY)
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.minimum_version = ssl.TLSVersion.TLSv1_2
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE
     assert checks.tls_context(blind, TEST_KEY) is blind
     with pytest.raises(InvalidArgumentError, match="without certificate checks"):
         checks.tls_context(blind, LIVE_KEY)
     old = ssl.create_default_context()
-    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
+            old.minimum_version = version
+        with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
+            checks.tls_context(old, TEST_KEY)
+
+
+def left_to_openssl(level: int) -> ssl.SSLContext:
+    """Return a context as the Pythons of distributions make them, at a security level."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers(f"DEFAULT@SECLEVEL={level}")
+    return context
+
+
+def test_a_distributions_tls_context_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its minimum is OpenSSL's policy, which is TLS 1.2 from OpenSSL 3 and level 1 on."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 0, 0, 0))
+    for level in (1, 2):
+        context = left_to_openssl(level)
+        assert checks.tls_context(context, LIVE_KEY) is context
     with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
-        checks.tls_context(old, TEST_KEY)
+        checks.tls_context(left_to_openssl(0), TEST_KEY)
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (1, 1, 1, 23, 15))
+    with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
+        checks.tls_context(left_to_openssl(2), TEST_KEY)
+
+
+def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
+    """Return the version that the two agree on, over buffers in memory."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(down, up, server_hostname="a.test"),
+        server.wrap_bio(up, down, server_side=True),
+    ]
+    for _ in range(5):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    return ends[0].version()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO < (3,), reason="needs OpenSSL 3")
+def test_openssl_rules_old_tls_out() -> None:
+    """The rule above is OpenSSL's: a server of TLS 1.1 is refused at level 1, not at level 0."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("a.test").configure_cert(server)
+    server.set_ciphers("DEFAULT@SECLEVEL=0")
+    server.minimum_version = server.maximum_version = ssl.TLSVersion.TLSv1_1
+    level_0, level_1 = left_to_openssl(0), left_to_openssl(1)
+    for client in (level_0, level_1):
+        authority.configure_trust(client)
+    assert handshake(level_0, server) == "TLSv1.1"
+    with pytest.raises(ssl.SSLError):
+        handshake(level_1, server)
 
 
 @pytest.mark.parametrize(
