@@ -131,7 +131,7 @@ def test_a_signature_covers_any_bytes() -> None:
     ],
     ids=lambda payload: repr(payload[:20]),
 )
-def test_a_signed_payload_that_is_not_an_event_is_refused(payload: bytes) -> None:
+def test_a_signed_payload_must_be_an_event(payload: bytes) -> None:
     """wh-nonobject: a signed payload that is not an event has an error type of its own."""
     with pytest.raises(WebhookPayloadError, match="webhook is not"):
         construct(payload)
