@@ -101,7 +101,7 @@ def api_key(value: object) -> Secret:
             "api key does not look like a Stripe key (sk_test_..., sk_live_..., rk_test_... or "
             "rk_live_...); is it still a placeholder?"
         )
-    return Secret(value)
+    return Secret(str.__str__(value))
 
 
 def is_live(key: Secret) -> bool:
@@ -166,7 +166,7 @@ def header_value(value: object, name: str) -> str:
     It may be a token, so a message never echoes it.
     """
     if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
-        return value
+        return str.__str__(value)  # what was checked, whatever a subclass says of itself
     if isinstance(value, str):
         raise InvalidArgumentError(
             f"{name} must be printable ASCII text that neither starts nor ends with a blank; "

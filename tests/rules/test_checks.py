@@ -244,6 +244,13 @@ def test_a_base_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert not any(secret in str(caught.value) for secret in ("pass", "p/a", "token", "abc"))
 
 
+def test_what_was_checked_is_what_is_sent() -> None:
+    """A kind of string that says something else when asked is sent as its characters."""
+    assert str(checks.header_value(Sly("acct_1"), "stripe_account")) == "acct_1"
+    assert str(checks.extra_headers({"X": Sly("a")})["X"]) == "a"
+    assert str(checks.api_key(Sly("sk_test_1")).reveal()) == "sk_test_1"
+
+
 def test_two_spellings_of_a_header_are_one() -> None:
     """Names are compared without regard to case, so the last one given counts."""
     assert checks.extra_headers({"x-one": "1", "X-ONE": "2"}) == {"X-One": "2"}

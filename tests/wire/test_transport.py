@@ -523,3 +523,27 @@ def shown(error: BaseException) -> str:
         lines.append(f"{chain} {chain!r} {vars(chain)}")
         chain = chain.__cause__ or chain.__context__
     return "\n".join(lines)
+
+
+@pytest.mark.parametrize("operation", [GET, POST])
+async def test_only_what_is_decompressed_here_is_asked_for(operation: Any) -> None:
+    """Whatever else aiohttp could decompress where another package is installed."""
+    async with serving(http()) as server:
+        transport = calls.real_transport()
+        await calls.call(calls.engine(transport), operation, calls.options(server.url))
+        await transport.aclose()
+        assert server.header("Accept-Encoding") == "gzip, deflate"
+
+
+async def test_a_call_is_not_repeated_after_its_client_was_closed() -> None:
+    """Whoever closes a client while a call waits wants no new connection for a retry."""
+    async with serving(stall) as server:
+        client = fcasync.Client(calls.KEY, base_url=server.url, timeout=5)
+        task = asyncio.ensure_future(client.accounts.refresh("fca_1", features=["balance"]))
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        await client.aclose()
+        with pytest.raises(APIConnectionError) as caught:
+            await task
+    assert (caught.value.attempts, caught.value.retryable) == (1, False)
+    assert (server.connections, len(server.requests)) == (1, 1)
