@@ -12,9 +12,11 @@ import orjson
 import pytest
 
 import fcasync
+import tests._calls as calls
 import tests._server as wire
 from fcasync import webhooks
 from fcasync._facts.signature import compute
+from fcasync._wire.proxy import Proxy
 from fcasync.testing import FakeClock, ScriptedTransport, answer, make_account, signed_webhook
 from tests._leaks import rendered
 
@@ -329,7 +331,7 @@ UNREACHABLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", UNREACHABLE)
 async def test_an_unreachable_server_shows_nothing(case: str, watch: Watch) -> None:
-    """The cause is the system's error, not the one that names the proxy with its password."""
+    """Its cause, an error of aiohttp that names the proxy, is kept and knows no password."""
     async with fcasync.Client(
         KEY, retry=ONCE, timeout=5, extra_headers=EXTRA, hooks=[watch.hook], **UNREACHABLE[case]
     ) as client:
@@ -410,3 +412,17 @@ async def test_a_clients_transport_hides_the_proxys_password() -> None:
     """Debuggers print every attribute."""
     client = fcasync.Client(KEY, proxy=f"http://user:{PASSWORD}@127.0.0.1:1")
     assert MARK not in repr(vars(client._engine.transport))
+
+
+def test_a_proxys_password_does_not_go_through_the_tunnel() -> None:
+    """In plain HTTP the proxy reads the request itself; with TLS only the CONNECT is for it."""
+    proxy = Proxy.at(f"http://user:{PASSWORD}@127.0.0.1:8080")
+    plain, tunnelled = (
+        calls.request(calls.GET, calls.options(f"{scheme}://127.0.0.1"))
+        for scheme in ("http", "https")
+    )
+    assert proxy.url == "http://127.0.0.1:8080"
+    assert not proxy.headers_for_request(tunnelled)
+    assert not proxy.headers_for_tunnel(plain)
+    assert set(proxy.headers_for_request(plain)) == {"Proxy-Authorization"}
+    assert proxy.headers_for_tunnel(tunnelled) == proxy.headers_for_request(plain)

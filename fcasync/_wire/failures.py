@@ -69,21 +69,7 @@ def explain(
         case aiohttp.ClientHttpProxyError():
             return _proxy_refusal(error), None
         case _:
-            failure = _not_connected(error, request, may_have_executed=may_have_executed)
-            return failure, _cause(error)
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    """Return what may be shown of *error*: aiohttp's own names the proxy with its password."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return error.certificate_error
-        case aiohttp.ClientConnectorError():
-            return error.os_error
-        case aiohttp.InvalidURL():
-            return None
-        case _:
-            return error
+            return _not_connected(error, request, may_have_executed=may_have_executed), error
 
 
 def _not_the_api(error: BaseException, most: int) -> str | None:

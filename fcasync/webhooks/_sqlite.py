@@ -101,7 +101,7 @@ class SqliteSeenEvents:
 
     def _release(self, database: sqlite3.Connection, event_id: str) -> None:
         claim = (event_id, self._claimed_at.pop(event_id, None))
-        database.execute("DELETE FROM seen WHERE id = ? AND at = ? AND NOT handled", claim)
+        database.execute("DELETE FROM seen WHERE id = ? AND at = ?", claim)
 
     def _in_transaction(self, step: Callable[[sqlite3.Connection, str], T], event_id: str) -> T:
         with self._errors(), closing(self._open()) as database:

@@ -186,3 +186,9 @@ def test_a_number_at_the_end_of_what_is_read_is_redacted(before: int) -> None:
 def test_a_key_that_straddles_the_cut_is_redacted(before: int) -> None:
     """Of a key nothing but its kind is shown, wherever the text is cut."""
     assert "secretPart" not in printable("x" * (before - 1) + " sk_live_secretPartOfIt")
+
+
+def test_what_follows_a_long_key_is_shown() -> None:
+    """A key shrinks to its kind, which leaves room for the sentence about it."""
+    key = "sk_live_" + "a" * 600
+    assert printable(f"{key} is wrong") == "sk_live_… is wrong"

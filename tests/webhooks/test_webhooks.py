@@ -359,9 +359,10 @@ async def test_the_oldest_seen_event_is_forgotten_first() -> None:
     assert claims == [True, True, False, True]
     assert await seen.claim("a") is True
     assert await seen.claim("d") is True
+    assert await seen.claim("e") is True
     with pytest.raises(EventInProgress):
         await seen.claim("a")
-    assert repr(seen) == "<SeenEvents 2 of 2>"
+    assert repr(seen) == "<SeenEvents 3 of 2>"
 
 
 @pytest.mark.parametrize("types", [(), ("",), (None,), (print,)])

@@ -8,8 +8,9 @@ import pytest
 
 import tests._calls as calls
 from fcasync._rules.learner import HOLD
-from fcasync._rules.pace import Limits
+from fcasync._rules.pace import Limits, Pace
 from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._wire.line import Line
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
@@ -568,18 +569,32 @@ async def test_a_cancelled_waiter_gives_its_slot_back() -> None:
 
 async def test_a_waiter_that_is_cancelled_as_its_turn_comes_passes_it_on() -> None:
     """Nobody waits for a turn that was given to somebody who had left."""
-    clock = FakeClock()
-    limits = Limits(max_rate=1.0, burst=1)
-    eng = calls.engine(ScriptedTransport([OK] * 4), clock, limits=limits)
-    tasks = [asyncio.create_task(calls.call(eng, POST)) for _ in range(4)]
-    for _ in range(50):
+    line = Line(Pace(Limits(max_rate=1.0, burst=1)), FakeClock())
+
+    async def lead() -> None:
+        await line.wait(0.0, 100.0)
+        leaving.cancel()  # its turn has come in this very step, and it has not run since
+
+    leader = asyncio.create_task(lead())
+    leaving = asyncio.create_task(line.wait(1.0, 100.0))
+    last = asyncio.create_task(line.wait(2.0, 100.0))
+    await asyncio.wait([leader, leaving])
+    assert leaving.cancelled()
+    for _ in range(10):
         await asyncio.sleep(0)
-        if sum(task.done() for task in tasks) == 2:
-            break
-    tasks[2].cancel()
-    done, pending = await asyncio.wait(tasks, timeout=5)
-    assert not pending
-    assert sum(task.cancelled() for task in done) <= 1
+    assert last.done()
+    assert line.is_empty
+
+
+async def test_a_lost_answer_gives_its_room_back() -> None:
+    """Where the number in flight is bounded, what is lost is in flight no longer."""
+    concurrency = failure(429, Stripe_Rate_Limited_Reason="endpoint-concurrency")
+    eng = calls.engine(ScriptedTransport([concurrency, OK, *[lost()] * 30]), FakeClock())
+    await calls.call(eng, POST)
+    for _ in range(30):
+        with pytest.raises(APIConnectionError):
+            await calls.call(eng, POST, calls.options(retry=RetryPolicy(attempts=1)))
+    assert eng.limiter.pace(None, "refresh").has_room
 
 
 @pytest.mark.parametrize("status", [400, 404])

@@ -547,3 +547,10 @@ async def test_a_call_is_not_repeated_after_its_client_was_closed() -> None:
             await task
     assert (caught.value.attempts, caught.value.retryable) == (1, False)
     assert (server.connections, len(server.requests)) == (1, 1)
+
+
+async def test_idle_connections_are_dropped_before_load_balancers_drop_them() -> None:
+    """After 55 s: many load balancers close theirs after 60 without a word."""
+    async with calls.real_transport()._new_session() as session:
+        connector: Any = session.connector
+        assert connector._keepalive_timeout == 55.0
