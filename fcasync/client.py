@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.frames import forgets_frames
 from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
@@ -16,6 +17,7 @@ from fcasync._rules.request import API_BASE, API_VERSION, Options
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine
 from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
+from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
@@ -59,6 +61,7 @@ class Client:
         InvalidArgumentError: An argument is invalid or unsafe.
     """
 
+    @forgets_frames
     def __init__(
         self,
         api_key: str | None = None,
@@ -91,7 +94,7 @@ class Client:
             timeout=checks.seconds(timeout, "timeout"),
             deadline=checks.seconds(deadline, "deadline"),
             retry=RetryPolicy() if retry is None else _policy(retry),
-            extra_headers=checks.extra_headers(extra_headers or {}),
+            extra_headers=checks.extra_headers({} if extra_headers is None else extra_headers),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
         limits = Limits() if limits is None else checks.instance(limits, Limits, "limits")
@@ -102,7 +105,7 @@ class Client:
                 max_response_bytes=checks.count(max_response_bytes, "max_response_bytes"),
                 proxy=checks.proxy(proxy),
                 ssl=ssl,
-                session=session,
+                session=None if session is None else _session(session),
             ),
             clock=clock,
             limiter=Limiter(limits),
@@ -131,6 +134,7 @@ class Client:
 
         return Bulk(self._engine, self._options)
 
+    @forgets_frames
     def with_options(
         self,
         *,
@@ -169,6 +173,8 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
+        if "_options" not in vars(self):
+            return "<Client without valid arguments>"  # in the traceback of its constructor
         account = self._options.stripe_account
         acting = f" for {account}" if account else ""
         return f"<Client {self._options.api_key!r}{acting} at {self._options.base_url}>"
@@ -183,6 +189,15 @@ _RESOURCES = frozenset(
     name for name, value in vars(Client).items() if isinstance(value, cached_property)
 )
 """What a view must make anew, because it is bound to the options with which it was made."""
+
+
+def _session(session: object) -> ClientSession:
+    checked = checks.instance(session, ClientSession, "session")
+    if getattr(checked, "auth", None) is not None:
+        raise InvalidArgumentError(
+            "session must not have auth= of its own: it would take the place of the API key"
+        )
+    return checked
 
 
 def _policy(retry: object) -> RetryPolicy:

@@ -63,6 +63,8 @@ class Accounts(Resource):
         """
         params = {"account_holder": account_holder, "session": session}
         checks.at_most_one(params, "account_holder", "session")
+        if session is not None:
+            checks.object_id(session, "session")
         _check_holder(account_holder)
         return self._list(LIST, None, params, options)
 
@@ -219,8 +221,11 @@ def _check_holder(holder: Mapping[str, Any] | None) -> None:
             f"not {describe(holder)}"
         )
     checks.at_most_one(holder, "account", "customer", "customer_account")
-    if not any(holder.values()):
+    if not any(value is not None for value in holder.values()):
         raise InvalidArgumentError("account_holder must name a customer or an account")
+    for name, value in holder.items():
+        if value is not None:
+            checks.object_id(value, f"account_holder[{name!r}]")
 
 
 def _features(features: Sequence[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """``client.transactions``: https://docs.stripe.com/api/financial_connections/transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -62,6 +62,8 @@ class Transactions(Resource):
                 the last ``account.transaction_refresh.id`` to get only what is new.
             options: See :class:`ListOptions`.
         """
+        if isinstance(transaction_refresh, Mapping):
+            checks.object_id(transaction_refresh.get("after"), "transaction_refresh['after']")
         params = {
             "account": checks.object_id(account, "account"),
             "transacted_at": transacted_at,

@@ -100,14 +100,14 @@ def make_page(
 
 
 def signed_webhook(
-    event: AnyEvent | Mapping[str, Any], secret: str, timestamp: int
+    event: AnyEvent | Mapping[str, Any], secret: str, timestamp: int | None = None
 ) -> tuple[bytes, dict[str, str]]:
     """Return the body and the headers with which Stripe would deliver *event*.
 
     Args:
         event: An event from :func:`make_event`, or one in the shape of Stripe's JSON.
         secret: The endpoint's ``whsec_...`` secret.
-        timestamp: When it is delivered, as a Unix time.
+        timestamp: When it is delivered, as a Unix time; None for now.
     """
     body = orjson.dumps(_plain(event))
     signature = sign(body, secret, timestamp)

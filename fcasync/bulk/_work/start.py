@@ -2,6 +2,7 @@
 
 import asyncio
 
+from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._journal.connections import as_journal_errors
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.journal import Journal
@@ -10,7 +11,6 @@ from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
