@@ -36,7 +36,7 @@ ANSWER = Answer(200, CIMultiDict({"Request-Id": "req_1"}), json.dumps(data.accou
 
 
 def make() -> Request[Any]:
-    return build(REFRESH, OPTIONS, object_id="fca_1", params={"features": ["balance"]})
+    return build(REFRESH, OPTIONS, object_id=data.account_id(1), params={"features": ["balance"]})
 
 
 async def bare(request: Request[Any], transport: InstantTransport) -> object:
