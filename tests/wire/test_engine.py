@@ -570,7 +570,9 @@ async def test_a_cancelled_waiter_gives_its_slot_back() -> None:
 
 async def test_a_waiter_that_is_cancelled_as_its_turn_comes_passes_it_on() -> None:
     """Nobody waits for a turn that was given to somebody who had left."""
-    line = Line(Pace(Limits(max_rate=1.0, burst=1)), FakeClock())
+    pace = Pace(Limits(max_rate=1.0, burst=1))
+    pace.reserve(0.0)  # so that the first in line waits, and the others stand behind it
+    line = Line(pace, FakeClock())
 
     async def lead() -> None:
         await line.wait(0.0, 100.0)
