@@ -83,6 +83,14 @@ def validator(schema: dict[str, Any]) -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
+CHANGES = sorted(
+    (name for name, each in OPERATIONS.items() if each.path == f"accounts/{{account}}/{name}"),
+    key="disconnect".__eq__,
+)
+"""The operations that change an account; the last one is *disconnect*, which ends all others."""
+EXPANDED_HOLDER = "expand[]=account_holder.customer"
+
+
 @attrs.define
 class Witness(Driver):
     """A driver that keeps operation, status and body of every answer."""
@@ -112,9 +120,10 @@ def accounts_in_every_state(failure_rate: float) -> Witness:
         api.send("GET", ACCOUNTS, "limit=100")
         api.send("GET", ACCOUNTS, f"limit=100&{EXPANDED}")
     for index in range(3, 14):
-        for verb in ("subscribe", "unsubscribe"):
-            api.send("POST", api.url(index, verb), "features[]=transactions")
-        api.send("POST", api.url(index, "disconnect"), "expand[]=account_holder.customer")
+        for name in CHANGES:
+            takes_features = "features" in OPERATIONS[name].params.fields
+            params = "features[]=transactions" if takes_features else EXPANDED_HOLDER
+            api.send("POST", api.url(index, name), params)
         api.send("GET", api.url(index), "expand[]=ownership")
     return api
 
