@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, assert_never
 
 from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.commands import (
@@ -42,7 +41,9 @@ from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.reader import Reader
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.settler import Settler
+from fcasync.bulk._work.start import Opened
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.turns import Turns
 from fcasync.bulk._work.window import Live, Window
 from fcasync.models import Account
 
@@ -56,11 +57,12 @@ class Work:
         source: Any,
         settings: Settings,
         *,
-        journal: Journal,
+        opened: Opened,
         tally: Tally,
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
+        journal, self._again = opened.journal, opened.unacknowledged
         self._journal, self._tally, self._time = journal, tally, server_time
         self._job = Job(
             id=journal.header.id,
@@ -111,9 +113,10 @@ class Work:
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
-        for row in self._journal.unacknowledged():
-            path = str(getattr(self._journal, "path", ""))
-            self._outbox.put(outcome_of_row(row, path, again=True), row.seq)
+        turns = Turns()
+        for row in self._again:
+            self._outbox.put(outcome_of_row(row, again=True), row.seq)
+            await turns.step()
         if self._tally.found_finished:
             self._commit.finished_at = self._tally.finished_at
             return
