@@ -169,7 +169,7 @@ class BulkRun:
             limit=self._network.pace.limit,
             ceiling=self._settings.max_rate,
             total=sources.length(self._source),
-            settling=0 if self._work is None else self._work.settling,
+            settling=0 if self._work is None else len(self._work.settler),
         )
 
     @property

@@ -62,8 +62,8 @@ class Work:
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
-        journal, self._again = opened.journal, opened.unacknowledged
-        self._journal, self._tally, self._time = journal, tally, server_time
+        journal = self._journal = opened.journal
+        self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
         self._job = Job(
             id=journal.header.id,
             verb=settings.verb,
@@ -76,7 +76,7 @@ class Work:
         self._live = Live()
         self._commit = GroupCommit(journal, network.clock)
         self._outbox = Outbox(self._commit, journal.last_seq)
-        self._settler = Settler(network, settings.wait_timeout, self._step)
+        self.settler = Settler(network, settings.wait_timeout, self._step)
         self._dispatcher = Dispatcher(
             network,
             settings,
@@ -91,7 +91,7 @@ class Work:
             source,
             window=Window(settings.window),
             live=self._live,
-            settler=self._settler,
+            settler=self.settler,
             commit=self._commit,
             outbox=self._outbox,
             tally=tally,
@@ -101,11 +101,6 @@ class Work:
             step=self._step,
             is_suspect=is_suspect,
         )
-
-    @property
-    def settling(self) -> int:
-        """Accounts that wait for their banks."""
-        return len(self._settler)
 
     async def run(self) -> None:
         """Show what earlier runs perhaps did not, then work until every account has an outcome.
@@ -122,11 +117,11 @@ class Work:
             return
         self._network.pace.learn()
         try:
-            rooms = (self._commit, self._dispatcher, self._settler)
+            rooms = (self._commit, self._dispatcher, self.settler)
             await self._crew.run([room.run for room in rooms], self._finish_source)
         finally:
             self._network.pace.unlearn()
-            self._settler.close()
+            self.settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._commit.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
@@ -154,7 +149,7 @@ class Work:
 
     def see(self, account: Account) -> bool:
         """Take note of an account as it is now; return whether a task was waiting for it."""
-        return self._settler.see(account)
+        return self.settler.see(account)
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
@@ -167,8 +162,7 @@ class Work:
         return step(self._job, task, event, now)
 
     def _observe(self, headers: Mapping[str, str]) -> None:
-        back = self._time.observe(headers)
-        if not back:
+        if not (back := self._time.observe(headers)):
             return
         for task in self._live.tasks():
             date_back(task, back)
@@ -179,7 +173,7 @@ class Work:
         match command:
             case Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
-                self._settler.remove(task)
+                self.settler.remove(task)
                 seq = self._outbox.number()
                 self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
             case Enqueue():
@@ -192,7 +186,7 @@ class Work:
                 self._commit.store(row_of(task), lambda _: self._dispatcher.enqueue(task))
             case Settle():
                 self._commit.store(row_of(task), lambda _: None)
-                self._settler.add(task)
+                self.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 self._live.place(task).leave()
             case Forget():
