@@ -17,20 +17,14 @@ def account_id(number: int) -> str:
 
 
 def account(number: int) -> dict[str, Any]:
-    """Return account *number*, with every field of Stripe's reference filled in."""
+    """Return account *number*: the sample of `fcasync.testing` with values that vary."""
+    # Competitors import this module, and their memory is measured: they must not import fcasync.
+    from fcasync.testing import _samples as samples
+
     cents = 100_000 + number % 900_000
-    return {
+    return samples.account() | {
         "id": account_id(number),
-        "object": "financial_connections.account",
         "account_holder": {"customer": f"cus_Speed{number:09d}", "type": "customer"},
-        "account_numbers": [
-            {
-                "expected_expiry_date": None,
-                "identifier_type": "account_number",
-                "status": "transactable",
-                "supported_networks": ["ach"],
-            }
-        ],
         "balance": {
             "as_of": _NOW - number % 1000,
             "cash": {"available": {"usd": cents - 99}},
@@ -38,19 +32,13 @@ def account(number: int) -> dict[str, Any]:
             "type": "cash",
         },
         "balance_refresh": _refresh(number),
-        "category": "cash",
         "created": _NOW - 86_400 - number % 1000,
         "display_name": f"Everyday Checking {number % 97}",
         "institution_name": f"Bank of Somewhere {number % 31}",
         "last4": f"{number % 10_000:04d}",
-        "livemode": False,
         "ownership": f"fcaowns_1Speed{number:014d}",
         "ownership_refresh": _refresh(number),
-        "permissions": ["balances", "ownership", "payment_method", "transactions"],
-        "status": "active",
-        "subcategory": "checking",
         "subscriptions": ["transactions"],
-        "supported_payment_method_types": ["us_bank_account"],
         "transaction_refresh": {"id": f"fctxnref_1Speed{number:014d}"} | _refresh(number),
     }
 

@@ -13,11 +13,11 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   7  faces      __main__  pytest_plugin     cli/
 #   6  engines    otel                        testing/
 #   5  client     client
-#   4  verbs      resources/                  bulk/: _plan/ -> _journal/ -> _work/
+#   4  verbs      resources/   webhooks/      bulk/: _plan/ -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; retries (tenacity)  line  reporting
 #                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  interpret  retry  cursor                    webhooks/
+#   2  _rules/    checks  form  request  interpret  retry  cursor          webhooks/_verify
 #                 limiter -> pace -> rate -> slots, learner; limits  in_flight
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
 #   0  _facts/    clock  collector  html  money  public  random_keys  redact  signature

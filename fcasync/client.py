@@ -4,12 +4,12 @@ import os
 import ssl as _ssl
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.frames import forgets_frames
 from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
@@ -17,6 +17,7 @@ from fcasync._rules.request import API_BASE, API_VERSION, Options
 from fcasync._rules.retry import RetryPolicy
 from fcasync._wire.engine import Engine
 from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
+from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.sessions import Sessions
@@ -60,6 +61,7 @@ class Client:
         InvalidArgumentError: An argument is invalid or unsafe.
     """
 
+    @forgets_frames
     def __init__(
         self,
         api_key: str | None = None,
@@ -92,11 +94,10 @@ class Client:
             timeout=checks.seconds(timeout, "timeout"),
             deadline=checks.seconds(deadline, "deadline"),
             retry=RetryPolicy() if retry is None else _policy(retry),
-            extra_headers=checks.extra_headers(extra_headers or {}),
+            extra_headers=checks.extra_headers({} if extra_headers is None else extra_headers),
             **_checked_headers(stripe_account, stripe_context, stripe_version),
         )
-        if limits is not None:
-            checks.instance(limits, Limits, "limits")
+        limits = Limits() if limits is None else checks.instance(limits, Limits, "limits")
         self._engine = Engine(
             transport
             or AiohttpTransport(
@@ -104,12 +105,10 @@ class Client:
                 max_response_bytes=checks.count(max_response_bytes, "max_response_bytes"),
                 proxy=checks.proxy(proxy),
                 ssl=ssl,
-                session=session,
+                session=None if session is None else _session(session),
             ),
             clock=clock,
-            limiter=Limiter(
-                Limits() if limits is None else checks.instance(limits, Limits, "limits")
-            ),
+            limiter=Limiter(limits),
             hooks=checks.hooks(hooks),
         )
 
@@ -135,6 +134,7 @@ class Client:
 
         return Bulk(self._engine, self._options)
 
+    @forgets_frames
     def with_options(
         self,
         *,
@@ -153,21 +153,12 @@ class Client:
         Raises:
             InvalidArgumentError: An option is invalid.
         """
-        changes: dict[str, Any] = _checked_headers(stripe_account, stripe_context, stripe_version)
-        if extra_headers is not None:
-            added = checks.extra_headers(extra_headers)
-            changes["extra_headers"] = {**self._options.extra_headers, **added}
-        if timeout is not None:
-            changes["timeout"] = checks.seconds(timeout, "timeout")
-        if deadline is not None:
-            changes["deadline"] = checks.seconds(deadline, "deadline")
-        if retry is not None:
-            changes["retry"] = _policy(retry)
+        headers = _checked_headers(stripe_account, stripe_context, stripe_version)
+        options = _changed(self._options, headers, timeout, deadline, retry, extra_headers)
         view = type(self).__new__(type(self))
-        # Resources are bound to the options with which they were made.
-        kept = {name: value for name, value in vars(self).items() if name not in _RESOURCES}
-        vars(view).update(kept)
-        view._options = attrs.evolve(self._options, **changes)
+        vars(view).update(vars(self), _options=options)
+        for name in _RESOURCES:
+            vars(view).pop(name, None)
         return view
 
     async def aclose(self) -> None:
@@ -178,15 +169,12 @@ class Client:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
+        if "_options" not in vars(self):
+            return "<Client without valid arguments>"  # in the traceback of its constructor
         account = self._options.stripe_account
         acting = f" for {account}" if account else ""
         return f"<Client {self._options.api_key!r}{acting} at {self._options.base_url}>"
@@ -200,10 +188,42 @@ class Client:
 _RESOURCES = frozenset(
     name for name, value in vars(Client).items() if isinstance(value, cached_property)
 )
+"""What a view must make anew, because it is bound to the options with which it was made."""
+
+
+def _session(session: object) -> ClientSession:
+    checked = checks.instance(session, ClientSession, "session")
+    if getattr(checked, "auth", None) is not None:
+        raise InvalidArgumentError(
+            "session must not have auth= of its own: it would take the place of the API key"
+        )
+    return checked
 
 
 def _policy(retry: object) -> RetryPolicy:
     return checks.instance(retry, RetryPolicy, "retry")
+
+
+def _changed(
+    options: Options,
+    headers: Mapping[str, str],
+    timeout: float | None,
+    deadline: float | None,
+    retry: RetryPolicy | None,
+    extra_headers: Mapping[str, str] | None,
+) -> Options:
+    """Return *options* with the changes that are not None."""
+    changes: dict[str, Any] = {**headers}
+    if extra_headers is not None:
+        added = checks.extra_headers(extra_headers)
+        changes["extra_headers"] = {**options.extra_headers, **added}
+    if timeout is not None:
+        changes["timeout"] = checks.seconds(timeout, "timeout")
+    if deadline is not None:
+        changes["deadline"] = checks.seconds(deadline, "deadline")
+    if retry is not None:
+        changes["retry"] = _policy(retry)
+    return attrs.evolve(options, **changes)
 
 
 def _checked_headers(

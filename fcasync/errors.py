@@ -20,6 +20,7 @@
     ├── PaginationError                     a cursor that leads nowhere; .cursor
     ├── SignatureVerificationError          a webhook that Stripe did not sign
     ├── WebhookPayloadError                 a signed webhook that is not an event
+    ├── EventInProgress                     a webhook that is still being handled
     └── JournalError                        a bulk journal that cannot be used; .path
 
 Every error compares by identity, survives pickling with all its attributes, and holds no API key.
@@ -37,6 +38,7 @@ __all__ = [
     "AuthenticationError",
     "ConflictError",
     "DeadlineExceededError",
+    "EventInProgress",
     "FCError",
     "IdempotencyError",
     "InvalidArgumentError",
@@ -289,6 +291,16 @@ class SignatureVerificationError(FCError):
 
 class WebhookPayloadError(FCError):
     """A correctly signed webhook whose payload is not an event."""
+
+
+class EventInProgress(FCError):
+    """A repeat of a webhook whose first delivery is still being handled.
+
+    Respond with status 409: nobody knows yet whether that handling succeeds, and if it does not,
+    Stripe must deliver the event again.
+    """
+
+    retryable = True
 
 
 class JournalError(FCError):

@@ -55,9 +55,11 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
     after which it is closed.
     """
     server, steps = Server(), list(script)
+    writers: set[asyncio.StreamWriter] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        writers.add(writer)
         try:
             while await server.read(reader):
                 step = steps.pop(0) if len(steps) > 1 else steps[0]
@@ -70,6 +72,7 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
             return  # the client disconnected first, as some tests intend
         finally:
             writer.close()
+            writers.discard(writer)
 
     listener = await asyncio.start_server(handle, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
@@ -78,6 +81,9 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
         yield server
     finally:
         listener.close()
+        # Since Python 3.12 wait_closed() waits for the connections that clients keep open.
+        for writer in writers:
+            writer.close()
         await listener.wait_closed()
 
 

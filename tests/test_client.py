@@ -186,11 +186,20 @@ async def test_an_extra_header_replaces_the_clients_in_any_case() -> None:
         lambda c: c.accounts.list(expand="data.ownership"),
         lambda c: c.accounts.list_owners("..", ownership="fcaowns_1"),
         lambda c: c.accounts.list_owners("fca_1", ownership=""),
+        lambda c: c.accounts.list(expand=5),
+        lambda c: c.accounts.list(session=""),
+        lambda c: c.accounts.list(session="a/b"),
+        lambda c: c.accounts.list(account_holder={"customer": ""}),
+        lambda c: c.accounts.list(account_holder={"customer": "cus_1", "account": ""}),
         lambda c: c.transactions.list(""),
+        lambda c: c.transactions.list("fca_1", transaction_refresh={"after": ""}),
     ],
 )
 def test_an_invalid_list_is_refused_immediately(call: Any) -> None:
-    """Two holders, a holder and a session, or an invalid limit or id: refused before iteration."""
+    """Two holders, a holder and a session, or an invalid limit or id: refused before iteration.
+
+    An empty id in a filter would be sent, and list everything.
+    """
     client, transport, _ = scripted()
     with pytest.raises(fcasync.InvalidArgumentError):
         call(client)
@@ -203,6 +212,7 @@ def test_an_invalid_list_is_refused_immediately(call: Any) -> None:
         lambda c: c.accounts.refresh("fca_1", features=[]),
         lambda c: c.accounts.refresh("fca_1", features="balance"),
         lambda c: c.accounts.retrieve(""),
+        lambda c: c.accounts.retrieve("fca_1", expand=5),
         lambda c: c.accounts.disconnect("fca_1", idempotency_key=""),
         lambda c: c.sessions.create(account_holder={"type": "customer"}, permissions=["balances"]),
         lambda c: c.sessions.create(

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 import fcasync
 from fcasync.sandbox import Sandbox
+from fcasync.testing import make_event, signed_webhook
 from tests._paths import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -71,7 +72,7 @@ async def test_the_web_service(sandbox: Sandbox) -> None:
 
 
 async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
-    """The handler accepts bodies that the sandbox signed, and refuses all others."""
+    """The handler accepts what the sandbox signed, refuses forgeries, and puts off repeats."""
     secret = "whsec_readme"
     names = await run(block("EventRouter").replace("whsec_...", secret))
     answers: list[int] = []
@@ -97,6 +98,11 @@ async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
                     await asyncio.sleep(0.01)
         async with session.post(url, data=b"{}") as forged:
             assert forged.status == 400
+        await names["events"].seen.claim("evt_busy")  # as if its first delivery were at work
+        kind = "financial_connections.account.refreshed_balance"
+        body, headers = signed_webhook(make_event(id="evt_busy", type=kind), secret)
+        async with session.post(url, data=body, headers=headers) as repeated:
+            assert repeated.status == 409
     assert answers[0] == 200
     assert capsys.readouterr().out.startswith(account.id)
 

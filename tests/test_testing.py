@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from attrs import fields_dict
 
 import fcasync
 from fcasync import testing, webhooks
@@ -32,6 +33,13 @@ def test_a_factory_makes_a_complete_object(model: Any, make: Any) -> None:
     assert type(made) is model
     assert made.extra == {}
     assert made == make()
+
+
+def test_an_account_has_every_field() -> None:
+    """Only `status_details`, which announces the end of an account, is None."""
+    made = testing.make_account()
+    empty = [name for name in fields_dict(fcasync.Account) if getattr(made, name) is None]
+    assert empty == ["_extra", "status_details"]
 
 
 def test_fields_are_set_as_models_or_as_json() -> None:

@@ -13,6 +13,7 @@ _SECRETS = re.compile(
 _ACCOUNT_NUMBER = re.compile(
     r"(?<![0-9A-Za-z_])(?<![0-9a-f]{4}-)[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9A-Za-z]))"
 )
+_CUT_NUMBER = re.compile(r"[0-9][0-9 -]*$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 CUT = 500
@@ -27,12 +28,19 @@ def redact(text: str) -> str:
 def printable(value: object, limit: int = CUT) -> str:
     """Return *value* as text that is safe to log: one line, cut, escaped and redacted."""
     text = value if isinstance(value, str) else repr(value)
-    # Twice the limit is enough to redact a key that straddles the cut. Real ints and floats are
-    # timestamps or amounts; account numbers arrive as strings.
-    text = text if isinstance(value, int | float) else redact(text[: 2 * limit])
+    # Real ints and floats are timestamps or amounts; account numbers arrive as strings.
+    if not isinstance(value, int | float):
+        text = _redact_start(text, 2 * limit)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return _CONTROL.sub(_escape, text)
+
+
+def _redact_start(text: str, length: int) -> str:
+    """Redact the first *length* characters, twice what is shown, and drop what follows."""
+    start = redact(text[:length])
+    # Redaction may shorten it so much that its end is shown, with half an account number.
+    return start if len(text) <= length else f"{_CUT_NUMBER.sub('', start)}…"
 
 
 def _escape(match: re.Match[str]) -> str:

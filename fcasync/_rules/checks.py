@@ -6,6 +6,7 @@ through goes into a URL or a header unchanged.
 
 import re
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -24,8 +25,10 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,8190}[\x21-\x7e])?")
 _NAME = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
 _HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
-_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.IGNORECASE)
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LOOPBACK = re.compile(rf"localhost|127(?:\.{_OCTET}){{3}}|::1", re.IGNORECASE | re.ASCII)
 
+_MAX_FLOAT = sys.float_info.max
 _COLLECTIONS = (list, tuple, set, frozenset, Sequence)  # the cheap questions first
 
 OWN_HEADERS = frozenset(
@@ -98,7 +101,7 @@ def api_key(value: object) -> Secret:
             "api key does not look like a Stripe key (sk_test_..., sk_live_..., rk_test_... or "
             "rk_live_...); is it still a placeholder?"
         )
-    return Secret(value)
+    return Secret(str.__str__(value))
 
 
 def is_live(key: Secret) -> bool:
@@ -117,18 +120,28 @@ def base_url(value: object, key: Secret) -> str:
             host that is not ASCII, or plain HTTP where it is not allowed.
     """
     if not isinstance(value, str):
-        raise InvalidArgumentError(f"base_url must be a string, not {describe(value)}")
+        raise InvalidArgumentError(f"base_url must be a string, not a {type(value).__name__}")
     try:
         parts = urlsplit(value)
         port = parts.port
-    except ValueError as error:
-        raise InvalidArgumentError(f"base_url {describe(value)}: {error}") from None
+    except ValueError:
+        parts = None  # its sentence, and so its error, may quote a password
+    if parts is None:
+        raise InvalidArgumentError("base_url has an invalid host or port")
     if fault := _base_url_fault(value, parts, key):
-        raise InvalidArgumentError(f"base_url {describe(value)} {fault}")
+        raise InvalidArgumentError(f"base_url {_without_secrets(value)} {fault}")
     host = parts.hostname or ""
     host = f"[{host}]" if ":" in host else host
     netloc = host if port is None else f"{host}:{port}"
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+
+
+def _without_secrets(url: str) -> str:
+    """Return *url* for a message: without user info, query and fragment, which hold passwords."""
+    before, at, rest = url.rpartition("@")
+    scheme, colon, _ = before.partition("://")
+    shown = re.sub(r"[?#].*", "…", rest, flags=re.DOTALL)
+    return describe(f"{scheme}{colon}…@{shown}" if colon else f"…@{shown}" if at else shown)
 
 
 def _base_url_fault(value: str, parts: SplitResult, key: Secret) -> str | None:
@@ -148,17 +161,29 @@ def _base_url_fault(value: str, parts: SplitResult, key: Secret) -> str | None:
 
 
 def header_value(value: object, name: str) -> str:
-    """Return *value*; it must be printable ASCII that neither starts nor ends with a blank."""
+    """Return *value*; it must be printable ASCII that neither starts nor ends with a blank.
+
+    It may be a token, so a message never echoes it.
+    """
     if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
-        return value
-    raise InvalidArgumentError(f"{name} must be printable ASCII text, not {describe(value)}")
+        return str.__str__(value)  # what was checked, whatever a subclass says of itself
+    if isinstance(value, str):
+        raise InvalidArgumentError(
+            f"{name} must be printable ASCII text that neither starts nor ends with a blank; "
+            "was it read from a file with a newline?"
+        )
+    raise InvalidArgumentError(f"{name} must be printable ASCII text, not a {type(value).__name__}")
 
 
-def extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def extra_headers(headers: object) -> dict[str, str]:
     """Return a copy of *headers*, each checked; fcasync's own headers cannot be overridden.
 
     Names are spelt ``Like-This`` in the copy: two spellings of one name are one header.
     """
+    if not isinstance(headers, Mapping):
+        raise InvalidArgumentError(
+            f"extra_headers must be a mapping of names to values, not a {type(headers).__name__}"
+        )
     for name in headers:
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
             raise InvalidArgumentError(f"extra_headers: {describe(name)} is no header name")
@@ -172,7 +197,8 @@ def extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def seconds(value: object, name: str) -> float:
     """Return *value* as a float; it must be a finite number above zero."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
+    # Beyond the largest float an integer cannot be converted; in seconds that is for ever.
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_FLOAT:
         return float(value)
     raise InvalidArgumentError(f"{name} must be a number of seconds above 0, not {describe(value)}")
 
@@ -193,13 +219,25 @@ def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
             f"ssl must be an ssl.SSLContext or None, not {describe(context)}; "
             "there is no switch that turns certificate checks off"
         )
-    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+    if not _rules_old_tls_out(context):
         raise InvalidArgumentError("ssl: set context.minimum_version to TLSv1_2 or later")
     if context.verify_mode == ssl.CERT_NONE and is_live(key):
         raise InvalidArgumentError(
             "ssl: a live key is not sent over TLS without certificate checks"
         )
     return context
+
+
+def _rules_old_tls_out(context: ssl.SSLContext) -> bool:
+    """Tell whether *context* never speaks TLS 1.0 or 1.1.
+
+    The Pythons of Debian and Fedora leave ``minimum_version`` to OpenSSL's policy, which says
+    MINIMUM_SUPPORTED; at security level 1 and above OpenSSL 3 rules the old versions out
+    (https://docs.openssl.org/3.0/man3/SSL_CTX_set_security_level/).
+    """
+    if context.minimum_version == ssl.TLSVersion.MINIMUM_SUPPORTED:
+        return ssl.OPENSSL_VERSION_INFO >= (3,) and context.security_level >= 1
+    return context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def instance(value: object, kind: type[T], name: str) -> T:
@@ -222,11 +260,30 @@ def proxy(url: object) -> str | None:
     """Return *url*; it must be an http:// or https:// URL, and is never echoed."""
     if url is None:
         return None
-    if isinstance(url, str) and url.isascii() and url.isprintable():
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or ""):
-            return url
+    if isinstance(url, str) and url.isascii() and url.isprintable() and _is_proxy(url):
+        return url
     raise InvalidArgumentError("proxy must be a URL that starts with http:// or https://")
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and _HOST.fullmatch(parts.hostname or "") is not None
+            and parts.port != 0
+        )
+    except ValueError:  # its port is no number
+        return False
+
+
+def expand(values: object) -> None:
+    """Check that *values*, if there are any, is a list of the names of fields."""
+    if values is None or (isinstance(values, _COLLECTIONS) and not isinstance(values, str | bytes)):
+        return
+    raise InvalidArgumentError(
+        f"expand must be a list such as ['ownership'], not {describe(values)}"
+    )
 
 
 def features(values: object, name: str = "features") -> list[str]:

@@ -70,7 +70,7 @@ def _scalar(value: Any, key: str) -> str:
         value = value.value
     match value:
         case str():
-            return value
+            return str.__str__(value)  # its characters, whatever a subclass says of itself
         case bool():
             return "true" if value else "false"
         case int() if abs(value) <= _LARGEST_INT:
@@ -86,7 +86,7 @@ def _scalar(value: Any, key: str) -> str:
         case date():
             raise InvalidArgumentError(f"{key} is a date; Stripe takes instants, give a datetime")
     if isinstance(object_id := getattr(value, "id", None), str):
-        return object_id
+        return str.__str__(object_id)
     raise InvalidArgumentError(
         f"{key} must be a string, number, boolean, aware datetime, list or mapping, "
         f"not {describe(value)}"

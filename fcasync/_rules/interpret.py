@@ -164,7 +164,7 @@ def error_from(answer: Answer) -> APIStatusError:
         request_id=request_id(answer.headers),
         idempotent_replayed=is_replay(answer.headers),
         body=text_of(answer.body),
-        headers=CIMultiDict(answer.headers),  # unlike its proxy, this survives pickling
+        headers=_shown_headers(answer.headers),
         retryable=_is_retryable(cls, status, answer.headers.get("Stripe-Should-Retry")),
         **facts,
     )
@@ -195,6 +195,17 @@ def _error_fields(body: bytes) -> Mapping[str, Any]:
         return {}
     error = parsed.get("error") if isinstance(parsed, dict) else None
     return error if isinstance(error, dict) else {}
+
+
+def _shown_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return *headers* as they may be logged and pickled; Retry-After is read, so it stays."""
+    shown = CIMultiDict[str]()
+    for name, value in headers.items():
+        word = name.lower()
+        if word == "set-cookie":
+            continue  # the session of a proxy in between
+        shown.add(name, value if word == "retry-after" and value.isdigit() else printable(value))
+    return shown
 
 
 def _header(answer: Answer, name: str) -> str | None:

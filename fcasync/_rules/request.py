@@ -10,7 +10,6 @@ from fcasync._facts.redact import Hidden, Secret
 from fcasync._rules import checks, form
 from fcasync._rules.retry import RetryPolicy
 from fcasync._version import __version__
-from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Call
 
 T = TypeVar("T")
@@ -182,8 +181,8 @@ def build(
     """
     checked_id = checks.object_id(object_id, operation.id_name) if operation.id_name else None
     path = operation.path(checked_id)
-    if params and type(params.get("expand")) is str:
-        raise InvalidArgumentError("expand must be a list such as ['ownership'], not a string")
+    if params:
+        checks.expand(params.get("expand"))
     encoded = form.encode(params) if params else ""
     if operation.method == "GET":
         return Request(operation, options, path, encoded, None, None, checked_id)

@@ -4,6 +4,7 @@ import sys
 from typing import Generic, TypeVar
 
 from fcasync._facts.clock import Clock
+from fcasync._facts.frames import forget_frames
 from fcasync._rules.interpret import interpret, is_replay, request_id
 from fcasync._rules.request import Answer, Request, Response
 from fcasync._wire.reporting import Reporter
@@ -77,7 +78,7 @@ class Attempts(Generic[T]):
                 self.answer.discard()  # nothing else is to be read from that connection
             failure = self.complete(error, overdue(self._request) if is_overdue else None)
             self._end(now, failure)
-            _forget_frames(error, outer)
+            forget_frames(error, outer)
             if failure is error:
                 raise
             raise failure from error
@@ -157,17 +158,3 @@ def overdue(request: Request[T]) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"{request.operation.name} took longer than its deadline of {request.options.deadline:g} s"
     )
-
-
-def _forget_frames(error: BaseException, outer: BaseException | None) -> None:
-    """Drop the frames of *error* and of what led to it, up to *outer*, which is the caller's.
-
-    Their local variables hold the raw request and answer, which rich and error reporters print;
-    what went wrong is all in the messages.
-    """
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop()
-        if link is not None and link is not outer and link.__traceback__ is not None:
-            link.__traceback__ = None
-            links += [link.__cause__, link.__context__]

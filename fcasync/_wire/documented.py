@@ -10,6 +10,7 @@ from yarl import URL
 from fcasync._rules.request import Answer, Request
 from fcasync._wire import body
 from fcasync._wire.failures import BROKEN, LostConnectionError
+from fcasync._wire.proxy import NO_PROXY, Proxy
 
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 """The watch of the transport covers connecting and reading alike."""
@@ -21,7 +22,7 @@ class DocumentedExchange:
     Args:
         session: Sends them.
         is_own: Whether the session is fcasync's, which leaves decompression to us.
-        proxy: URL of an HTTP proxy.
+        proxy: An HTTP proxy.
         ssl: Checks of the server's certificate.
         most: Largest answer in bytes, after decompression.
     """
@@ -31,13 +32,13 @@ class DocumentedExchange:
         session: aiohttp.ClientSession,
         *,
         is_own: bool,
-        proxy: str | None,
+        proxy: Proxy | None,
         ssl: Any,
         most: int,
     ) -> None:
         self._session = session
         self._is_own = is_own
-        self._proxy = proxy
+        self._proxy = NO_PROXY if proxy is None else proxy
         self._ssl = ssl
         self._most = most
 
@@ -68,10 +69,11 @@ class DocumentedExchange:
             method,
             _url(request),
             data=request.body,
-            headers=request.headers,
+            headers={**request.headers, **self._proxy.headers_for_request(request)},
             allow_redirects=False,
             raise_for_status=False,
-            proxy=None if self._proxy is None else str(self._proxy),
+            proxy=self._proxy.url,
+            proxy_headers=self._proxy.headers_for_tunnel(request),
             ssl=self._ssl,
             timeout=NO_TIMEOUT,
             middlewares=_MIDDLEWARES.get(method, ()),

@@ -9,6 +9,7 @@ import aiohttp
 
 from fcasync._wire.exchange import LeanExchange
 from fcasync._wire.timeouts import Watch
+from fcasync.errors import InvalidArgumentError
 
 SessionFactory = Callable[[], aiohttp.ClientSession]
 
@@ -66,10 +67,19 @@ class Sessions:
         return None if found is None or found.session.closed else found
 
     async def open(self) -> LoopSession:
-        """Open one for the running loop."""
+        """Open one for the running loop.
+
+        Raises:
+            InvalidArgumentError: The session that was passed in belongs to another loop.
+        """
         self._forget_closed()
         loop, session = asyncio.get_running_loop(), self._session
         if session is not None:
+            if getattr(session, "_loop", loop) is not loop:
+                raise InvalidArgumentError(
+                    "the session that was passed in belongs to another event loop; make one "
+                    "in this loop, or let the client make its own"
+                )
             opened = LoopSession(loop, session)
         else:
             opened = await LoopSession.open(loop, self._factory)

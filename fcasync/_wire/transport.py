@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from fcasync._facts.redact import Hidden
 from fcasync._rules.request import Answer, Request
 from fcasync._wire import exchange
 from fcasync._wire.documented import DocumentedExchange
 from fcasync._wire.failures import FAILURES, closed, explain
+from fcasync._wire.proxy import Proxy
 from fcasync._wire.sessions import LoopSession, Sessions
 from fcasync._wire.timeouts import Timeout
 
@@ -64,7 +64,7 @@ class AiohttpTransport:
     ) -> None:
         self._max_connections = max_connections
         self._max_response_bytes = max_response_bytes
-        self._proxy = None if proxy is None else Hidden(proxy)
+        self._proxy = None if proxy is None else Proxy.at(proxy)
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
         self._is_lean = session is None and proxy is None
         self._has_own_session = session is None

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
+from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, log, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.bulk._work.work import Work
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account

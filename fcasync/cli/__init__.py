@@ -1,6 +1,10 @@
 """The command line: ``fcasync --help``."""
 
-import click
+try:
+    import click
+    import rich  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ImportError(f"the command line needs {error.name}: pip install 'fcasync[cli]'") from error
 
 from fcasync._version import __version__
 from fcasync.cli.accounts import accounts

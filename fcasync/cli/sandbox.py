@@ -109,10 +109,20 @@ async def sandbox(**options: Any) -> None:
             if options["webhook_url"] and not options["webhook_secret"]:
                 click.echo(f"webhook secret: {server.webhook_secret}")
             await stop.wait()
+    except ValueError as error:
+        raise Failure(f"--state: {error}") from error
     except OSError as error:
-        is_taken = error.errno == errno.EADDRINUSE
-        sentence = f"port {options['port']} is in use; --port 0 picks a free one"
-        raise Failure(sentence if is_taken else str(error)) from error
+        raise Failure(_sentence(error, options)) from error
+
+
+def _sentence(error: OSError, options: dict[str, Any]) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {options['port']} is in use; --port 0 picks a free one"
+    if error.errno == errno.ELOOP:
+        return f"--state: {options['state']} is a link; name the file itself"
+    if error.filename is not None:
+        return f"--state: cannot use {options['state']}: {error.strerror}"
+    return str(error)
 
 
 def _make(options: dict[str, Any]) -> Sandbox:

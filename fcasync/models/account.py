@@ -18,6 +18,7 @@ from fcasync.models.enums import (
     Network,
     PaymentMethodType,
     Permission,
+    RefreshFeature,
     StatusAction,
     StatusCause,
     Subscription,
@@ -97,6 +98,20 @@ class Account(Identified):
     subscriptions: list[Subscription | str] | None = None
     supported_payment_method_types: list[PaymentMethodType | str] | None = None
     transaction_refresh: TransactionRefresh | None = None
+
+    def refresh_of(
+        self, feature: RefreshFeature | str
+    ) -> BalanceRefresh | OwnershipRefresh | TransactionRefresh | None:
+        """Return the latest refresh of *feature*; None if there was none, or for other features."""
+        match feature:
+            case RefreshFeature.BALANCE:
+                return self.balance_refresh
+            case RefreshFeature.OWNERSHIP:
+                return self.ownership_refresh
+            case RefreshFeature.TRANSACTIONS:
+                return self.transaction_refresh
+            case _:
+                return None
 
     def _row(self) -> dict[str, str]:
         return _show.row(

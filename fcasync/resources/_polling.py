@@ -1,17 +1,8 @@
 """Waits for a refresh: Stripe accepts it immediately and completes it later."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
 
 from fcasync.models import Account, RefreshStatus
-
-REFRESH_FIELDS = {
-    "balance": "balance_refresh",
-    "ownership": "ownership_refresh",
-    "transactions": "transaction_refresh",
-}
-"""The field of an account that holds the refresh of each feature."""
 
 FIRST_POLL = 2.0
 POLL_GROWTH = 1.6
@@ -20,7 +11,12 @@ LONGEST_POLL = 60.0
 
 def pending(account: Account, features: Iterable[str]) -> list[str]:
     """Return the *features* whose refresh is still pending."""
-    return [feature for feature in features if _status(account, feature) == RefreshStatus.PENDING]
+    return [feature for feature in features if _is_pending(account, feature)]
+
+
+def _is_pending(account: Account, feature: str) -> bool:
+    refresh = account.refresh_of(feature)
+    return refresh is not None and refresh.status == RefreshStatus.PENDING
 
 
 def unsettled(account: Account, features: Iterable[str], since: Mapping[str, float]) -> list[str]:
@@ -32,28 +28,16 @@ def unsettled(account: Account, features: Iterable[str], since: Mapping[str, flo
     return [
         feature
         for feature in features
-        if _status(account, feature) == RefreshStatus.PENDING
-        or attempted_at(account, feature) < since[feature]
+        if _is_pending(account, feature) or attempted_at(account, feature) < since[feature]
     ]
 
 
 def attempted_at(account: Account, feature: str) -> float:
     """Return the Unix time of the latest refresh of *feature*; 0.0 if *account* shows none."""
-    refresh = refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     if refresh is None or refresh.last_attempted_at is None:
         return 0.0
-    attempted: datetime = refresh.last_attempted_at
-    return attempted.timestamp()
-
-
-def refresh_of(account: Account, feature: str) -> Any:
-    """Return the latest refresh of *feature*; None if there is none, or none is known."""
-    return getattr(account, REFRESH_FIELDS.get(feature, ""), None)
-
-
-def _status(account: Account, feature: str) -> str | None:
-    refresh = refresh_of(account, feature)
-    return None if refresh is None else refresh.status
+    return refresh.last_attempted_at.timestamp()
 
 
 def poll_intervals() -> Iterator[float]:

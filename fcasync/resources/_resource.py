@@ -8,6 +8,7 @@ import attrs
 from fcasync._rules.request import Operation, Options, Response, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Page
+from fcasync.resources._arguments import ListOptions, PostOptions, check_names
 from fcasync.resources._paginator import Paginator
 
 P = ParamSpec("P")
@@ -55,32 +56,34 @@ class Resource:
             return cast(Coroutine[Any, Any, T], self._engine.call(request))
         return self._engine.value(request)
 
+    def _post(
+        self,
+        operation: Operation[T],
+        object_id: object,
+        params: Mapping[str, Any],
+        options: PostOptions,
+    ) -> Coroutine[Any, Any, T]:
+        check_names(options, PostOptions, operation.name)
+        params = {**params, "expand": options.get("expand")}
+        return self._call(operation, object_id, params, options.get("idempotency_key"))
+
     def _list(
         self,
         operation: Operation[Page[T]],
+        object_id: object,
         params: Mapping[str, Any],
-        *,
-        object_id: object = None,
-        limit: int | None,
-        max_items: int | None,
-        starting_after: str | None,
-        ending_before: str | None,
-        prefetch: bool,
+        options: ListOptions,
     ) -> Paginator[T]:
+        check_names(options, ListOptions, operation.name)
+        paging: dict[str, Any] = {**options}
+        params = {**params, "expand": paging.pop("expand", None)}
         # An invalid id or filter is refused here, not in the middle of a loop.
         build(operation, self._options, object_id=object_id, params=params)
 
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})
 
-        paginator = Paginator(
-            fetch,
-            limit=limit,
-            max_items=max_items,
-            starting_after=starting_after,
-            ending_before=ending_before,
-            prefetch=prefetch,
-        )
+        paginator = Paginator(fetch, **paging)
         # A raw list is one response; as_raw_page() gives it its true type.
         return cast(Paginator[T], _first_page(paginator)) if self._is_raw else paginator
 

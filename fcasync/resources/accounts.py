@@ -1,24 +1,18 @@
 """``client.accounts``: https://docs.stripe.com/api/financial_connections/accounts."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
-from fcasync.errors import (
-    APIConnectionError,
-    DeadlineExceededError,
-    FCError,
-    InvalidArgumentError,
-    ProtocolError,
-    describe,
-)
+from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models import Account, AccountOwner, AccountOwnership, Page
 from fcasync.models._convert import decoder
+from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
 from fcasync.resources._paginator import Paginator
-from fcasync.resources._polling import attempted_at, poll_intervals, unsettled
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
+from fcasync.resources._waiting import refreshed
 
 _ROOT = "/v1/financial_connections/accounts"
 _account = decoder(Account)
@@ -48,46 +42,31 @@ class AccountHolderFilter(TypedDict, total=False):
 class Accounts(Resource):
     """Linked bank accounts."""
 
+    @spelled_out(ListOptions)
     def list(
         self,
         *,
         account_holder: AccountHolderFilter | None = None,
         session: str | None = None,
-        limit: int | None = None,
-        max_items: int | None = None,
-        starting_after: str | None = None,
-        ending_before: str | None = None,
-        expand: Sequence[str] | None = None,
-        prefetch: bool = True,
+        **options: Unpack[ListOptions],
     ) -> Paginator[Account]:
         """List linked accounts, newest first.
 
         Args:
             account_holder: Only accounts of this holder: ``{"customer": "cus_..."}``.
             session: Only accounts linked in this session; excludes *account_holder*.
-            limit: Items per page, 1 to 100.
-            max_items: The most items that a walk yields.
-            starting_after: The id after which to start.
-            ending_before: The id from which to walk backwards.
-            expand: Fields to include as objects, such as ``["data.ownership"]``.
-            prefetch: Whether a walk fetches the next page while you process the current one.
+            options: See :class:`ListOptions`.
 
         Raises:
             InvalidArgumentError: There are two holders, a holder and a session, two cursors, or an
                 invalid limit.
         """
-        params = {"account_holder": account_holder, "session": session, "expand": expand}
+        params = {"account_holder": account_holder, "session": session}
         checks.at_most_one(params, "account_holder", "session")
+        if session is not None:
+            checks.object_id(session, "session")
         _check_holder(account_holder)
-        return self._list(
-            LIST,
-            params,
-            limit=limit,
-            max_items=max_items,
-            starting_after=starting_after,
-            ending_before=ending_before,
-            prefetch=prefetch,
-        )
+        return self._list(LIST, None, params, options)
 
     async def retrieve(
         self, account: str | Account, *, expand: Sequence[str] | None = None
@@ -99,49 +78,27 @@ class Accounts(Resource):
         """
         return await self._call(RETRIEVE, account, {"expand": expand})
 
+    @spelled_out(ListOptions)
     def list_owners(
         self,
         account: str | Account,
         *,
         ownership: str | AccountOwnership,
-        limit: int | None = None,
-        max_items: int | None = None,
-        starting_after: str | None = None,
-        ending_before: str | None = None,
-        expand: Sequence[str] | None = None,
-        prefetch: bool = True,
+        **options: Unpack[ListOptions],
     ) -> Paginator[AccountOwner]:
         """List the owners of an account.
 
         Args:
             account: The account or its id.
             ownership: The ownership object (``fcaowns_...``) or its id, from ``account.ownership``.
-            limit: Items per page, 1 to 100.
-            max_items: The most items that a walk yields.
-            starting_after: The id after which to start.
-            ending_before: The id from which to walk backwards.
-            expand: Fields to include as objects.
-            prefetch: Whether a walk fetches the next page while you process the current one.
+            options: See :class:`ListOptions`.
         """
-        params = {"ownership": checks.object_id(ownership, "ownership"), "expand": expand}
-        return self._list(
-            LIST_OWNERS,
-            params,
-            object_id=account,
-            limit=limit,
-            max_items=max_items,
-            starting_after=starting_after,
-            ending_before=ending_before,
-            prefetch=prefetch,
-        )
+        params = {"ownership": checks.object_id(ownership, "ownership")}
+        return self._list(LIST_OWNERS, account, params, options)
 
+    @spelled_out(PostOptions)
     async def refresh(
-        self,
-        account: str | Account,
-        *,
-        features: Sequence[str],
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
     ) -> Account:
         """Ask Stripe to read the account's data from its bank again.
 
@@ -151,75 +108,58 @@ class Accounts(Resource):
         Args:
             account: The account or its id.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
 
         Raises:
             InvalidRequestError: The account is not active, lacks the permission, or was refreshed
                 too recently (``balance_refresh.next_refresh_available_at``).
         """
-        return await self._post(REFRESH, account, features, expand, idempotency_key)
+        return await self._post(REFRESH, account, _features(features), options)
 
+    @spelled_out(PostOptions)
     async def subscribe(
-        self,
-        account: str | Account,
-        *,
-        features: Sequence[str],
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
     ) -> Account:
         """Make Stripe refresh the account's data automatically, about once a day.
 
         Args:
             account: The account or its id.
             features: What to refresh: ``transactions``.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
         """
-        return await self._post(SUBSCRIBE, account, features, expand, idempotency_key)
+        return await self._post(SUBSCRIBE, account, _features(features), options)
 
+    @spelled_out(PostOptions)
     async def unsubscribe(
-        self,
-        account: str | Account,
-        *,
-        features: Sequence[str],
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
     ) -> Account:
         """End a subscription that :meth:`subscribe` began.
 
         Args:
             account: The account or its id.
             features: What to stop refreshing: ``transactions``.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
         """
-        return await self._post(UNSUBSCRIBE, account, features, expand, idempotency_key)
+        return await self._post(UNSUBSCRIBE, account, _features(features), options)
 
-    async def disconnect(
-        self,
-        account: str | Account,
-        *,
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
-    ) -> Account:
+    @spelled_out(PostOptions)
+    async def disconnect(self, account: str | Account, **options: Unpack[PostOptions]) -> Account:
         """Permanently end the access to an account; only its holder can link it again.
 
         Args:
             account: The account or its id.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
         """
-        return await self._call(DISCONNECT, account, {"expand": expand}, idempotency_key)
+        return await self._post(DISCONNECT, account, {}, options)
 
+    @spelled_out(PostOptions)
     async def refresh_and_wait(
         self,
         account: str | Account,
         *,
         features: Sequence[str],
         timeout: float = 60.0,
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
+        **options: Unpack[PostOptions],
     ) -> Account:
         """Refresh the account, then poll until none of *features* is pending.
 
@@ -231,48 +171,27 @@ class Accounts(Resource):
             features: What to read: ``balance``, ``ownership``, ``transactions``.
             timeout: Seconds to wait for the bank. Each request ends within the time that is left,
                 or within 5 s if that is more.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
 
         Raises:
             DeadlineExceededError: The refresh is still pending after *timeout*. It continues at
                 Stripe; ``error.account`` is the latest known state of the account.
             FCError: A poll failed; ``error.idempotency_key`` is the key of the refresh.
         """
-        clock = self._engine.clock
         timeout = checks.seconds(timeout, "timeout")
-        words = checks.features(features)
-        ends = clock.monotonic() + timeout
-        key = new_key() if idempotency_key is None else idempotency_key
-        seen = await self._within(timeout)._post(REFRESH, account, words, expand, key)
-        # A poll may be answered with an older state, which shows how another refresh ended.
-        since = {word: attempted_at(seen, word) for word in words}
-        try:
-            for interval in poll_intervals():
-                if not (waiting := unsettled(seen, words, since)):
-                    return seen
-                left = ends - clock.monotonic()
-                if left <= 0:
-                    raise _still_pending(waiting, seen, timeout)
-                # Half of the interval is jitter, so that a thousand waiters do not poll at once.
-                await clock.sleep(min(left, interval * (0.5 + clock.draw() / 2)))
-                patient = self._within(ends - clock.monotonic())
-                seen = await patient._call(RETRIEVE, account, {"expand": expand})
-        except FCError as error:
-            _after_the_post(error, key, seen)
-            raise
-        raise AssertionError("poll_intervals() never ends")
-
-    def _post(
-        self,
-        operation: Operation[Account],
-        account: str | Account,
-        features: Sequence[str],
-        expand: Sequence[str] | None,
-        idempotency_key: str | None,
-    ) -> Awaitable[Account]:
-        params: dict[str, Any] = {"features": checks.features(features), "expand": expand}
-        return self._call(operation, account, params, idempotency_key)
+        params = _features(features)
+        key = options.pop("idempotency_key", None)
+        key = new_key() if key is None else key
+        return await refreshed(
+            lambda left: self._within(left)._post(
+                REFRESH, account, params, {**options, "idempotency_key": key}
+            ),
+            lambda left: self._within(left).retrieve(account, expand=options.get("expand")),
+            clock=self._engine.clock,
+            features=params["features"],
+            timeout=timeout,
+            key=key,
+        )
 
     @property
     def with_raw_response(self) -> "AccountsWithRawResponse":
@@ -302,24 +221,12 @@ def _check_holder(holder: Mapping[str, Any] | None) -> None:
             f"not {describe(holder)}"
         )
     checks.at_most_one(holder, "account", "customer", "customer_account")
-    if not any(holder.values()):
+    if not any(value is not None for value in holder.values()):
         raise InvalidArgumentError("account_holder must name a customer or an account")
+    for name, value in holder.items():
+        if value is not None:
+            checks.object_id(value, f"account_holder[{name!r}]")
 
 
-def _still_pending(
-    features: Sequence[str], account: Account, timeout: float
-) -> DeadlineExceededError:
-    return DeadlineExceededError(
-        f"the refresh of {' and '.join(features)} of {account.id} is still pending after "
-        f"{timeout:g} s; it continues at Stripe: retrieve the account later, or use webhooks",
-        account=account,
-    )
-
-
-def _after_the_post(error: FCError, key: str, seen: Account) -> None:
-    """Record in the error of a poll that the refresh before it was accepted."""
-    error.idempotency_key = key
-    if isinstance(error, APIConnectionError | ProtocolError):
-        error.may_have_executed = True
-    if isinstance(error, DeadlineExceededError):
-        error.account = seen
+def _features(features: Sequence[str]) -> dict[str, Any]:
+    return {"features": checks.features(features)}

@@ -1,13 +1,14 @@
 """``client.sessions``: https://docs.stripe.com/api/financial_connections/sessions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models import Session
 from fcasync.models._convert import decoder
+from fcasync.resources._arguments import PostOptions, spelled_out
 from fcasync.resources._resource import Resource, as_raw
 
 _ROOT = "/v1/financial_connections/sessions"
@@ -57,6 +58,7 @@ class SessionManualEntry(TypedDict, total=False):
 class Sessions(Resource):
     """The sessions in which users link their accounts."""
 
+    @spelled_out(PostOptions)
     async def create(
         self,
         *,
@@ -67,8 +69,7 @@ class Sessions(Resource):
         manual_entry: SessionManualEntry | None = None,
         prefetch: Sequence[str] | None = None,
         return_url: str | None = None,
-        expand: Sequence[str] | None = None,
-        idempotency_key: str | None = None,
+        **options: Unpack[PostOptions],
     ) -> Session:
         """Create a session; its ``client_secret`` opens the flow in the user's browser.
 
@@ -81,8 +82,7 @@ class Sessions(Resource):
             prefetch: What to refresh as soon as an account is linked: ``balances``, ``ownership``,
                 ``transactions``.
             return_url: The URL to which the flow returns in a mobile app.
-            expand: Fields to include as objects.
-            idempotency_key: 1 to 255 printable characters; None generates one.
+            options: See :class:`PostOptions`.
 
         Raises:
             InvalidArgumentError: No permission is named, or the holder's id and type do not match.
@@ -96,9 +96,8 @@ class Sessions(Resource):
             "manual_entry": manual_entry,
             "prefetch": prefetch,
             "return_url": return_url,
-            "expand": expand,
         }
-        return await self._call(CREATE_SESSION, None, params, idempotency_key)
+        return await self._post(CREATE_SESSION, None, params, options)
 
     async def retrieve(
         self, session: str | Session, *, expand: Sequence[str] | None = None

@@ -1,13 +1,14 @@
 """``client.transactions``: https://docs.stripe.com/api/financial_connections/transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
 from fcasync.models import Account, Page, Transaction
 from fcasync.models._convert import decoder
+from fcasync.resources._arguments import ListOptions, spelled_out
 from fcasync.resources._paginator import Paginator
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
 
@@ -43,18 +44,14 @@ class TransactionRefreshFilter(TypedDict):
 class Transactions(Resource):
     """The transactions of linked accounts."""
 
+    @spelled_out(ListOptions)
     def list(
         self,
         account: str | Account,
         *,
         transacted_at: InstantRange | datetime | int | None = None,
         transaction_refresh: TransactionRefreshFilter | None = None,
-        limit: int | None = None,
-        max_items: int | None = None,
-        starting_after: str | None = None,
-        ending_before: str | None = None,
-        expand: Sequence[str] | None = None,
-        prefetch: bool = True,
+        **options: Unpack[ListOptions],
     ) -> Paginator[Transaction]:
         """List the transactions of an account, newest first.
 
@@ -63,28 +60,16 @@ class Transactions(Resource):
             transacted_at: Only transactions of this instant or range of time.
             transaction_refresh: Only transactions of later refreshes: ``{"after": "..."}``; pass
                 the last ``account.transaction_refresh.id`` to get only what is new.
-            limit: Items per page, 1 to 100.
-            max_items: The most items that a walk yields.
-            starting_after: The id after which to start.
-            ending_before: The id from which to walk backwards.
-            expand: Fields to include as objects.
-            prefetch: Whether a walk fetches the next page while you process the current one.
+            options: See :class:`ListOptions`.
         """
+        if isinstance(transaction_refresh, Mapping):
+            checks.object_id(transaction_refresh.get("after"), "transaction_refresh['after']")
         params = {
             "account": checks.object_id(account, "account"),
             "transacted_at": transacted_at,
             "transaction_refresh": transaction_refresh,
-            "expand": expand,
         }
-        return self._list(
-            LIST_TRANSACTIONS,
-            params,
-            limit=limit,
-            max_items=max_items,
-            starting_after=starting_after,
-            ending_before=ending_before,
-            prefetch=prefetch,
-        )
+        return self._list(LIST_TRANSACTIONS, None, params, options)
 
     async def retrieve(
         self, transaction: str | Transaction, *, expand: Sequence[str] | None = None

@@ -12,13 +12,26 @@
     await events.dispatch(event)
 
 Stripe may deliver an event more than once, so handlers must tolerate repeats; an `EventRouter` with
-a `SeenStore` drops events that it has already handled.
+a `SeenStore` drops events that it has already handled: `SeenEvents` remembers them in memory,
+`SqliteSeenEvents` in a file. A repeat of an event that is still being handled raises
+`EventInProgress`.
 """
 
 from fcasync._facts.public import show_as
-from fcasync.webhooks._router import EventRouter, SeenEvents, SeenStore
+from fcasync.errors import EventInProgress
+from fcasync.webhooks._router import EventRouter
+from fcasync.webhooks._seen import SeenEvents, SeenStore
+from fcasync.webhooks._sqlite import SqliteSeenEvents
 from fcasync.webhooks._verify import construct_event, sign
 
-__all__ = ["EventRouter", "SeenEvents", "SeenStore", "construct_event", "sign"]
+__all__ = [
+    "EventInProgress",
+    "EventRouter",
+    "SeenEvents",
+    "SeenStore",
+    "SqliteSeenEvents",
+    "construct_event",
+    "sign",
+]
 
 show_as(__name__, __all__, globals())

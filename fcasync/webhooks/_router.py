@@ -1,58 +1,29 @@
 """Passes events to the functions that are registered for their types."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from fcasync.errors import InvalidArgumentError
-from fcasync.models.event import Event
+from fcasync._wire.uninterrupted import to_its_end, until_done
+from fcasync.errors import InvalidArgumentError, describe
+from fcasync.models.event import Event, EventType
+from fcasync.webhooks._seen import SeenStore
 
 Handler: TypeAlias = Callable[[Event[Any]], Awaitable[None] | None]
 H = TypeVar("H", bound=Handler)
 
+EVERY: Final = "*"
+"""Stands for all types of events, also for those that this version does not know."""
 
-class SeenStore(Protocol):
-    """Remembers which events were handled; all workers of a deployment should share one."""
-
-    async def claim(self, event_id: str) -> bool:
-        """Remember *event_id*; return False if it was remembered already."""
-
-    async def release(self, event_id: str) -> None:
-        """Forget *event_id*: its handler failed, and Stripe will deliver the event again."""
+_KNOWN: Final = frozenset({*map(str, EventType), EVERY})
 
 
-class SeenEvents:
-    """The ids of the latest events, in the memory of this process.
-
-    Args:
-        size: How many ids to keep; the oldest is forgotten first.
-    """
-
-    def __init__(self, size: int = 10_000) -> None:
-        self._size = size
-        self._ids: dict[str, None] = {}
-
-    def __repr__(self) -> str:
-        return f"<SeenEvents {len(self._ids)} of {self._size}>"
-
-    async def claim(self, event_id: str) -> bool:
-        """Remember *event_id*; return False if it was remembered already."""
-        if event_id in self._ids:
-            return False
-        self._ids[event_id] = None
-        if len(self._ids) > self._size:
-            del self._ids[next(iter(self._ids))]
-        return True
-
-    async def release(self, event_id: str) -> None:
-        """Forget *event_id*: its handler failed, and Stripe will deliver the event again."""
-        self._ids.pop(event_id, None)
-
-
-def _names(handlers: Mapping[str, object]) -> str:
-    return f"[{', '.join(sorted(handlers))}]"
+def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
+    return f"[{', '.join(sorted({kind for kind, _ in handlers}))}]"
 
 
 @attrs.define(eq=False)
@@ -65,22 +36,29 @@ class EventRouter:
     """
 
     seen: SeenStore | None = None
-    _handlers: dict[str, list[Handler]] = attrs.field(factory=dict, init=False, repr=_names)
+    # The type and the function of each registration, in order.
+    _handlers: list[tuple[str, Handler]] = attrs.field(factory=list, init=False, repr=_names)
 
     def on(self, *types: str) -> Callable[[H], H]:
-        """Register the decorated function for events of *types*.
+        """Register the decorated function for events of *types*, or for all with ``"*"``.
 
         The function is called with the `Event`. It should be async; a plain function blocks the
         loop while it runs.
+
+        Raises:
+            InvalidArgumentError: A type is neither one of `EventType` nor ``"*"``.
         """
         if not types or not all(isinstance(kind, str) and kind for kind in types):
             raise InvalidArgumentError(
                 "on() needs event types, such as on(EventType.ACCOUNT_CREATED)"
             )
+        for kind in types:
+            if kind not in _KNOWN:
+                raise InvalidArgumentError(_unknown(kind))
+        kinds = {EVERY} if EVERY in types else dict.fromkeys(types)
 
         def register(handler: H) -> H:
-            for kind in types:
-                self._handlers.setdefault(kind, []).append(handler)
+            self._handlers.extend((kind, handler) for kind in kinds)
             return handler
 
         return register
@@ -93,23 +71,44 @@ class EventRouter:
 
         Returns:
             Whether any function ran: False for a repeat, and for a type without functions.
+
+        Raises:
+            EventInProgress: An earlier delivery of the same event is still being handled. Respond
+                with status 409: should that handling fail, Stripe delivers the event again.
         """
-        handlers = self._handlers.get(event.type or "", [])
+        handlers = [handler for kind, handler in self._handlers if kind in (event.type, EVERY)]
         if not handlers:
             return False
-        if self.seen is not None and not await self.seen.claim(event.id):
-            return False
+        if self.seen is None:
+            await _run(handlers, event)
+            return True
+        claim = asyncio.ensure_future(self.seen.claim(event.id))
         try:
-            for handler in handlers:
-                await _run(handler, event)
+            await until_done([claim])
+            if not claim.result():
+                return False
+            await _run(handlers, event)
         except BaseException:
-            if self.seen is not None:
-                await self.seen.release(event.id)
+            if _is_taken(claim):
+                await to_its_end(self.seen.release(event.id))
             raise
+        await to_its_end(self.seen.confirm(event.id))
         return True
 
 
-async def _run(handler: Handler, event: Event[Any]) -> None:
-    result = handler(event)
-    if inspect.isawaitable(result):
-        await result
+def _is_taken(claim: "asyncio.Future[bool]") -> bool:
+    is_known = claim.done() and not claim.cancelled() and claim.exception() is None
+    return is_known and claim.result()
+
+
+def _unknown(kind: str) -> str:
+    close = get_close_matches(kind, _KNOWN, 1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{describe(kind)} is no event type that fcasync knows; {hint}'*' takes all events"
+
+
+async def _run(handlers: Iterable[Handler], event: Event[Any]) -> None:
+    for handler in handlers:
+        result = handler(event)
+        if inspect.isawaitable(result):
+            await result

@@ -1,14 +1,15 @@
 """Verifies a ``Stripe-Signature`` and parses the event that it signs."""
 
 import hmac
-import math
 import re
+import sys
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
 import orjson
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.frames import forgets_frames
 from fcasync._facts.signature import compute, header
 from fcasync.errors import (
     InvalidArgumentError,
@@ -35,6 +36,7 @@ _SECRET: Final = re.compile(r"[\x21-\x7e]+")
 Payload: TypeAlias = bytes | bytearray | memoryview | str
 
 
+@forgets_frames
 def construct_event(
     payload: Payload,
     sig_header: str | None,
@@ -74,18 +76,21 @@ def construct_event(
     return _read(body)
 
 
-def sign(payload: Payload, secret: str, timestamp: int) -> str:
+@forgets_frames
+def sign(payload: Payload, secret: str, timestamp: int | None = None) -> str:
     """Return the ``Stripe-Signature`` header that Stripe would send with *payload*.
 
     Args:
         payload: The body to be sent.
         secret: The endpoint's ``whsec_...`` secret.
-        timestamp: When it is sent, as a Unix time in whole seconds.
+        timestamp: When it is sent, as a Unix time in whole seconds; None for now.
 
     Raises:
         InvalidArgumentError: An argument is invalid, such as an empty secret.
     """
     _check_secrets(secret)
+    if timestamp is None:
+        timestamp = int(SYSTEM_CLOCK.time())
     if type(timestamp) is not int or timestamp < 0:
         raise InvalidArgumentError(
             f"timestamp must be a Unix time in whole seconds, not {describe(timestamp)}"
@@ -119,7 +124,7 @@ def _check_secrets(secret: object) -> list[str]:
 
 
 def _check_tolerance(tolerance: object) -> None:
-    if isinstance(tolerance, int | float) and math.isfinite(tolerance) and tolerance >= 0:
+    if isinstance(tolerance, int | float) and 0 <= tolerance <= sys.float_info.max:
         return
     raise InvalidArgumentError(
         f"tolerance must be a number of seconds from 0, not {describe(tolerance)}"
@@ -170,6 +175,7 @@ def _read(body: bytes) -> AnyEvent:
     try:
         return cast(AnyEvent, decoder(Event)(orjson.loads(body)))
     except orjson.JSONDecodeError as error:
-        raise WebhookPayloadError(f"webhook is not JSON: {error}") from error
+        sentence, cause = f"webhook is not JSON: {error}", None  # the error holds the whole body
     except ProtocolError as error:
-        raise WebhookPayloadError(f"webhook is not an event: {error}") from error
+        sentence, cause = f"webhook is not an event: {error}", error
+    raise WebhookPayloadError(sentence) from cause

@@ -160,7 +160,7 @@ async def test_a_notebook_shows_a_bar_without_widgets(
 ) -> None:
     """One output that is updated in place; nothing but IPython itself is needed."""
     notebook = Notebook()
-    monkeypatch.setitem(sys.modules, "IPython", notebook)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
     notebook.display.display = notebook  # IPython.display.display
     job = client.bulk.refresh(client.accounts.list(), features=["balance"], progress=True)
     async with job as run:

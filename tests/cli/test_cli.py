@@ -344,3 +344,49 @@ def test_the_version_is_printed() -> None:
     code = "import fcasync; print(fcasync.__version__)"
     printed = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT)
     assert printed.strip() in fcasync("--version").stdout
+
+
+@pytest.mark.parametrize("text", ["{}", "nonsense", '{"format": 9}'])
+def test_a_state_that_cannot_be_used_is_one_sentence(text: str, tmp_path: Path) -> None:
+    """No traceback, and exit code 1."""
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    result = fcasync("sandbox", "--state", str(path))
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert line.startswith(f"fcasync: --state: {path}")
+
+
+def test_a_state_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    """Not after an hour of work, when everything in it would be lost."""
+    path = tmp_path / "none" / "state.json"
+    result = fcasync("sandbox", "--state", str(path))
+    assert result.exit_code == 1
+    assert result.stderr == f"fcasync: --state: cannot use {path}: No such file or directory\n"
+
+
+def test_a_state_behind_a_link_is_refused(tmp_path: Path) -> None:
+    """It is neither read nor replaced."""
+    path = tmp_path / "link"
+    path.symlink_to(tmp_path / "victim")
+    result = fcasync("sandbox", "--state", str(path))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"fcasync: --state: {path} is a link; name the file itself\n",
+    )
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_extra_a_sentence_names_it(missing: str) -> None:
+    """The command and the import say what to install."""
+    sentence = f"the command line needs {missing}: pip install 'fcasync[cli]'"
+    hide = f"import sys; sys.modules[{missing!r}] = None; "
+    for code, line in (
+        ("import fcasync.cli", f"ImportError: {sentence}"),
+        ("import fcasync.__main__ as m; m.main()", f"fcasync: {sentence}"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", hide + code], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == line

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from fcasync.testing import _samples as samples
+
 
 def account(**changes: Any) -> dict[str, Any]:
     """Return a full account as JSON; a change to None makes a field null."""
@@ -10,9 +12,8 @@ def account(**changes: Any) -> dict[str, Any]:
         "next_refresh_available_at": 1_735_693_200,
         "status": "succeeded",
     }
-    full: dict[str, Any] = {
+    ours = {
         "id": "fca_1PgcExample",
-        "object": "financial_connections.account",
         "account_holder": {"customer": "cus_Example", "type": "customer"},
         "account_numbers": [
             {
@@ -29,22 +30,14 @@ def account(**changes: Any) -> dict[str, Any]:
             "type": "cash",
         },
         "balance_refresh": dict(refresh),
-        "category": "cash",
         "created": 1_735_603_200,
-        "display_name": "Sample Checking Account",
-        "institution_name": "StripeBank",
-        "last4": "6789",
-        "livemode": False,
         "ownership": "fcaowns_Example",
         "ownership_refresh": dict(refresh),
-        "permissions": ["balances", "ownership", "payment_method", "transactions"],
-        "status": "active",
-        "subcategory": "checking",
         "subscriptions": ["transactions"],
         "supported_payment_method_types": ["us_bank_account", "link"],
         "transaction_refresh": {"id": "fctxnref_Example", **refresh},
     }
-    return {**full, **changes}
+    return {**samples.account(), **ours, **changes}
 
 
 def account_page(*changes: dict[str, Any], has_more: Any = False) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """JSON for hypothesis: from the models' own annotations, and from Stripe's published schemas."""
 
 import json
-from datetime import datetime
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from fcasync.models._build import hints, open_enum, without_none
+from fcasync.models._kinds import hints, kind_of, open_enum, without_none
 from tests._paths import DATA
 
 SPEC = DATA / "spec"
@@ -42,27 +42,25 @@ def json_of(draw: st.DrawFn, cls: Any) -> dict[str, Any]:
     return drawn
 
 
-def value_of(kind: Any) -> st.SearchStrategy[Any]:
+def value_of(cls: Any) -> st.SearchStrategy[Any]:
     """Return values that fit an annotation without its None."""
-    leaves = {
-        str: strings,
-        bool: st.booleans(),
-        int: integers,
-        datetime: unix_times,
-        dict[str, int]: st.dictionaries(strings, integers, max_size=2),
-        dict[str, Any]: st.dictionaries(strings, anything, max_size=2),
-    }
-    if kind in leaves:
-        return leaves[kind]
-    if get_origin(kind) is Literal:
-        return st.just(get_args(kind)[0])
-    if enum := open_enum(kind):
-        return st.sampled_from([member.value for member in enum]) | strings
-    if get_origin(kind) is list:
-        return st.lists(value_of(get_args(kind)[0]), max_size=2)
-    if isinstance(kind, tuple):
-        return strings | value_of(kind[1])
-    return st.deferred(lambda: json_of(kind))
+    return BY_KIND[kind_of(cls)](cls)
+
+
+BY_KIND: dict[str, Callable[[Any], st.SearchStrategy[Any]]] = {
+    "constant": lambda cls: st.just(get_args(cls)[0]),
+    "text": lambda _: strings,
+    "flag": lambda _: st.booleans(),
+    "number": lambda _: integers,
+    "instant": lambda _: unix_times,
+    "json": lambda _: st.dictionaries(strings, anything, max_size=2),
+    "amounts": lambda _: st.dictionaries(strings, integers, max_size=2),
+    "enum": lambda cls: st.sampled_from([str(each) for each in open_enum(cls)]) | strings,
+    "enums": lambda cls: st.lists(value_of(get_args(cls)[0]), max_size=2),
+    "list": lambda cls: st.lists(value_of(get_args(cls)[0]), max_size=2),
+    "expandable": lambda cls: strings | value_of(cls[1]),
+    "model": lambda cls: st.deferred(lambda: json_of(cls)),
+}
 
 
 def schemas() -> dict[str, Any]:

@@ -295,3 +295,11 @@ def test_every_model_has_a_decoder() -> None:
     assert all(callable(decoder(cls)) for cls in plain)
     assert get_origin(Page[Account]) is Page
     assert get_args(Page[Account]) == (Account,)
+
+
+@pytest.mark.parametrize("has_more", [{}, {"has_more": None}, {"has_more": False}])
+def test_a_page_says_no_more_unless_it_says_more(has_more: dict[str, Any]) -> None:
+    """A flag that is absent or null is false, with all other fields there or not."""
+    whole = {"object": "list", "data": [], "url": "/v1/accounts", **has_more}
+    for raw in (whole, whole | {"unknown": 1}):
+        assert decoder(Page[Account])(raw).has_more is False

@@ -22,6 +22,7 @@ from fcasync.models import (
     ExpandedObject,
     Page,
     Permission,
+    RefreshFeature,
     RefreshStatus,
     Session,
 )
@@ -149,6 +150,27 @@ def test_an_account_may_be_pending() -> None:
     model = decoder(Account)(account(status="pending"))
     assert model.status == "pending"
     assert type(model.status) is str
+
+
+@pytest.mark.parametrize(
+    ("feature", "field"),
+    [
+        (RefreshFeature.BALANCE, "balance_refresh"),
+        ("ownership", "ownership_refresh"),
+        ("transactions", "transaction_refresh"),
+    ],
+)
+def test_a_refresh_is_found_by_its_feature(feature: str, field: str) -> None:
+    """`refresh_of` returns the latest refresh of a feature, or None if there was none."""
+    full = decoder(Account)(account())
+    assert full.refresh_of(feature) is getattr(full, field)
+    assert full.refresh_of(feature) is not None
+    assert Account(id="fca_1").refresh_of(feature) is None
+
+
+def test_an_unknown_feature_has_no_refresh() -> None:
+    """A feature that this version does not know is not an error."""
+    assert decoder(Account)(account()).refresh_of("inferred_balances") is None
 
 
 @pytest.mark.parametrize("missing", ["account_numbers", "balance", "status_details"])

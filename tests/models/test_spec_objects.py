@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from fcasync import models
-from fcasync.models._build import hints, open_enum, without_none
 from fcasync.models._convert import decoder, to_dict
+from fcasync.models._kinds import hints, open_enum, without_none
 from tests.models.strategies import SPEC, schemas, without_nulls
 
 DEFS = schemas()

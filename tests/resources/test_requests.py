@@ -219,7 +219,7 @@ def test_every_published_request_is_covered() -> None:
         assert row["method"] == method.lower()
 
 
-async def test_a_refreshed_account_may_have_the_status_pending(wire: WireMock) -> None:
+async def test_a_refreshed_account_may_be_pending(wire: WireMock) -> None:
     """unknown-enum: Stripe's own example has it; the value stays readable."""
     url = f"https://api.stripe.com{ROOT}/accounts/fca_xyz/refresh"
     wire.add(url, "POST", payload=ACCOUNT | {"status": "pending", "balance": None})

@@ -23,19 +23,7 @@ from tests._paths import DATA
 
 SPEC = DATA / "spec" / "fc_openapi.json"
 
-METHODS: dict[str, Any] = {
-    "list": Accounts.list,
-    "retrieve": Accounts.retrieve,
-    "list_owners": Accounts.list_owners,
-    "refresh": Accounts.refresh,
-    "subscribe": Accounts.subscribe,
-    "unsubscribe": Accounts.unsubscribe,
-    "disconnect": Accounts.disconnect,
-    "create_session": Sessions.create,
-    "retrieve_session": Sessions.retrieve,
-    "list_transactions": Transactions.list,
-    "retrieve_transaction": Transactions.retrieve,
-}
+RESOURCES: dict[Any, Any] = {accounts: Accounts, sessions: Sessions, transactions: Transactions}
 NESTED: dict[tuple[str, str], Any] = {
     ("list", "account_holder"): AccountHolderFilter,
     ("create_session", "account_holder"): SessionAccountHolder,
@@ -47,14 +35,20 @@ NESTED: dict[tuple[str, str], Any] = {
 }
 
 
-def ours() -> dict[tuple[str, str], Operation[Any]]:
-    """Return fcasync's operations by method and route."""
-    operations: dict[tuple[str, str], Operation[Any]] = {}
-    for module in (accounts, sessions, transactions):
+def ours() -> dict[tuple[str, str], tuple[Operation[Any], Any]]:
+    """Return fcasync's operations and their methods, by HTTP method and route."""
+    found: dict[tuple[str, str], tuple[Operation[Any], Any]] = {}
+    for module, resource in RESOURCES.items():
         for value in vars(module).values():
             if isinstance(value, Operation):
-                operations[value.method, value.route] = value
-    return operations
+                found[value.method, value.route] = value, method_of(resource, value.name)
+    return found
+
+
+def method_of(resource: Any, operation: str) -> Any:
+    """Return the method of an operation: `Sessions.create` is that of `create_session`."""
+    plural = resource.__name__.lower()
+    return getattr(resource, operation.removesuffix(f"_{plural}").removesuffix(f"_{plural[:-1]}"))
 
 
 def published() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -91,15 +85,15 @@ def test_a_parameter_of_the_specification_is_an_argument(
     method: str, route: str, name: str, schema: dict[str, Any]
 ) -> None:
     """Each has Stripe's name, and each nested one has all of Stripe's keys."""
-    operation = ours()[method, route].name
-    assert name in inspect.signature(METHODS[operation]).parameters
+    operation, function = ours()[method, route]
+    assert name in inspect.signature(function).parameters
     variants = [schema, *schema.get("anyOf", [])]
     for properties in (variant["properties"] for variant in variants if "properties" in variant):
-        assert get_type_hints(NESTED[operation, name]).keys() == properties.keys()
+        assert get_type_hints(NESTED[operation.name, name]).keys() == properties.keys()
 
 
 def test_every_post_takes_an_idempotency_key() -> None:
     """Every POST takes one, and no GET does."""
-    for operation in ours().values():
-        takes = "idempotency_key" in inspect.signature(METHODS[operation.name]).parameters
+    for operation, method in ours().values():
+        takes = "idempotency_key" in inspect.signature(method).parameters
         assert takes is (operation.method == "POST")

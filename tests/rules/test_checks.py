@@ -1,11 +1,13 @@
 """What is refused before any I/O; the rows are named after the catalogue of bad inputs."""
 
+import contextlib
 import ssl
 import string
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +139,8 @@ BAD_URLS = {
     "base-homograph": "https://аpi.stripe.com",  # noqa: RUF001 - on purpose
     "base-metadata": "http://169.254.169.254/",
     "base-http-elsewhere": "http://api.stripe.com",
+    "base-http-no-loopback": "http://127.999.999.999",
+    "base-http-loopback-in-other-digits": "http://127.0.0.١",  # noqa: RUF001 - on purpose
     "base-http-lookalike": "http://127.0.0.1.evil.test",
     "base-port": "https://api.stripe.com:99999",
     "base-crlf": "https://api.stripe.com/\r\nX: 1",
@@ -169,6 +173,7 @@ def test_a_live_key_is_never_sent_in_clear() -> None:
         ("https://proxy.example.com/stripe/", "https://proxy.example.com/stripe"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("http://localhost:1", "http://localhost:1"),
+        ("http://127.255.1.20:1", "http://127.255.1.20:1"),
         ("http://[::1]:1", "http://[::1]:1"),
     ],
 )
@@ -196,12 +201,54 @@ def test_control_characters_in_a_header_are_refused(bad: Any) -> None:
         {"X y": "x"},
         {"X": "a\r\nb"},
         {"": "x"},
+        {"X": 5},
+        *({name: "x"} for name in ("Stripe-Account", "stripe-context", "STRIPE-VERSION")),
+        *({name: "x"} for name in ("Transfer-Encoding", "Content-Length", "content-type")),
+        *({name: "x"} for name in ("Cookie", "Connection", "keep-alive", "TE", "Trailer")),
+        *({name: "x"} for name in ("Upgrade", "Content-Encoding")),
+        5,
+        "ab",
+        [("X", "1")],
     ],
 )
-def test_extra_headers_cannot_override_or_inject(bad: dict[str, str]) -> None:
+def test_extra_headers_cannot_override_or_inject(bad: Any) -> None:
     """Fcasync's own headers are its own, and a header stays one header."""
     with pytest.raises(InvalidArgumentError, match="extra_headers"):
         checks.extra_headers(bad)
+
+
+@pytest.mark.parametrize("value", ["tokenOfMine\n", " tokenOfMine", "tokenOfMine\r\nX: 1"])
+def test_a_header_that_is_refused_is_not_echoed(value: str) -> None:
+    """It may be a token that was read from a file with a newline."""
+    with pytest.raises(InvalidArgumentError, match="newline") as caught:
+        checks.extra_headers({"X-Token": value})
+    assert "tokenOfMine" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pass@api.stripe.com/", "'https://…@api.stripe.com/' must not hold user"),
+        ("https://u:1/p/a@ss@h.test", "'https://…@h.test'"),
+        ("user:pass@h.test", "'…@h.test'"),
+        ("https://h.test/?token=abc", "'https://h.test/…'"),
+        ("https://h.test/#abc", "'https://h.test/…'"),
+        ("https://user:pass", "base_url has an invalid host or port"),
+    ],
+)
+def test_a_base_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """Where it leads is told; passwords and tokens in it are not."""
+    with pytest.raises(InvalidArgumentError) as caught:
+        checks.base_url(url, TEST_KEY)
+    assert shown in str(caught.value)
+    assert not any(secret in str(caught.value) for secret in ("pass", "p/a", "token", "abc"))
+
+
+def test_what_was_checked_is_what_is_sent() -> None:
+    """A kind of string that says something else when asked is sent as its characters."""
+    assert str(checks.header_value(Sly("acct_1"), "stripe_account")) == "acct_1"
+    assert str(checks.extra_headers({"X": Sly("a")})["X"]) == "a"
+    assert str(checks.api_key(Sly("sk_test_1")).reveal()) == "sk_test_1"
 
 
 def test_two_spellings_of_a_header_are_one() -> None:
@@ -214,25 +261,83 @@ def test_there_is_no_switch_for_certificate_checks() -> None:
     with pytest.raises(InvalidArgumentError, match=r"must be an ssl\.SSLContext"):
         checks.tls_context(False, TEST_KEY)
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.minimum_version = ssl.TLSVersion.TLSv1_2
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE
     assert checks.tls_context(blind, TEST_KEY) is blind
     with pytest.raises(InvalidArgumentError, match="without certificate checks"):
         checks.tls_context(blind, LIVE_KEY)
     old = ssl.create_default_context()
-    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
+            old.minimum_version = version
+        with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
+            checks.tls_context(old, TEST_KEY)
+
+
+def left_to_openssl(level: int) -> ssl.SSLContext:
+    """Return a context as the Pythons of distributions make them, at a security level."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers(f"DEFAULT@SECLEVEL={level}")
+    return context
+
+
+def test_a_distributions_tls_context_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its minimum is OpenSSL's policy, which is TLS 1.2 from OpenSSL 3 and level 1 on."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (3, 0, 0, 0, 0))
+    for level in (1, 2):
+        context = left_to_openssl(level)
+        assert checks.tls_context(context, LIVE_KEY) is context
     with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
-        checks.tls_context(old, TEST_KEY)
+        checks.tls_context(left_to_openssl(0), TEST_KEY)
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", (1, 1, 1, 23, 15))
+    with pytest.raises(InvalidArgumentError, match="TLSv1_2"):
+        checks.tls_context(left_to_openssl(2), TEST_KEY)
 
 
-@pytest.mark.parametrize("bad", ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b"])
+def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
+    """Return the version that the two agree on, over buffers in memory."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(down, up, server_hostname="a.test"),
+        server.wrap_bio(up, down, server_side=True),
+    ]
+    for _ in range(5):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    return ends[0].version()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(ssl.OPENSSL_VERSION_INFO < (3,), reason="needs OpenSSL 3")
+def test_openssl_rules_old_tls_out() -> None:
+    """The rule above is OpenSSL's: a server of TLS 1.1 is refused at level 1, not at level 0."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("a.test").configure_cert(server)
+    server.set_ciphers("DEFAULT@SECLEVEL=0")
+    server.minimum_version = server.maximum_version = ssl.TLSVersion.TLSv1_1
+    level_0, level_1 = left_to_openssl(0), left_to_openssl(1)
+    for client in (level_0, level_1):
+        authority.configure_trust(client)
+    assert handshake(level_0, server) == "TLSv1.1"
+    with pytest.raises(ssl.SSLError):
+        handshake(level_1, server)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["ftp://x", "x", "http://", 5, "http://a\nb", "http://a..b", "http://h:x"],
+)
 def test_a_bad_proxy_is_refused_without_an_echo(bad: Any) -> None:
     """A proxy's URL may hold a password, so it is never repeated."""
     with pytest.raises(InvalidArgumentError, match="proxy must be a URL"):
         checks.proxy(bad)
 
 
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), True, "5", None])
+@pytest.mark.parametrize("bad", [0, -1, 10**400, float("nan"), float("inf"), True, "5", None])
 def test_seconds_are_finite_and_positive(bad: Any) -> None:
     """A timeout of nothing, of NaN or for ever is a mistake."""
     with pytest.raises(InvalidArgumentError, match="timeout must be"):

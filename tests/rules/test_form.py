@@ -131,3 +131,53 @@ def test_values_without_a_meaning_are_refused(value: Any) -> None:
     """What the encoding cannot say is refused with the parameter's name."""
     with pytest.raises(InvalidArgumentError, match=r"^x"):
         encode({"x": value})
+
+
+class Sly(str):
+    """A string that says something else when asked."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "other"
+
+    def __format__(self, spec: str) -> str:
+        return "other"
+
+
+@pytest.mark.parametrize("text", ["fca_1", "a b", ""])
+def test_a_kind_of_string_is_sent_as_what_it_is(text: str) -> None:
+    """Its characters count, not what it says of itself."""
+    assert encode({"x": Sly(text)}) == encode({"x": text})
+    assert encode({"x": [Sly(text)]}) == encode({"x": [text]})
+
+
+def test_a_kind_of_string_is_no_name() -> None:
+    """The name of a parameter is an exact string."""
+    with pytest.raises(InvalidArgumentError, match="a name must be a string"):
+        encode({Sly("x"): 1})
+
+
+NAMES = {
+    "é": "%C3%A9",
+    "a b": "a%20b",
+    "a[b": "a%5Bb",
+    "a=b&c": "a%3Db%26c",
+    "ａ": "%EF%BD%81",  # noqa: RUF001 - on purpose
+}
+
+
+@pytest.mark.parametrize(("name", "encoded"), NAMES.items())
+def test_a_name_is_encoded_like_a_value(name: str, encoded: str) -> None:
+    """At the top and inside brackets, also where Python takes it for an identifier."""
+    assert encode({name: 1}) == f"{encoded}=1"
+    assert encode({"x": {name: 1}}) == f"x[{encoded}]=1"
+
+
+@pytest.mark.parametrize("size", [10, 11, 101, 1001])
+def test_a_long_list_keeps_its_order(size: int) -> None:
+    """Indices are numbers: the eleventh item does not come after the second."""
+    items = [f"v{n}" for n in range(size)]
+    assert decode(encode({"x": items})) == {"x": items}
+    shuffled = "&".join(f"x[{n}]=v{n}" for n in sorted(range(size), key=str))
+    assert decode(shuffled) == {"x": items}

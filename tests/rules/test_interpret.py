@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tests._calls as calls
-from fcasync._facts.redact import redact
+from fcasync._facts.redact import printable, redact
 from fcasync._rules.interpret import interpret
 from fcasync._rules.request import Operation
 from fcasync.errors import APIStatusError, FCError, ProtocolError, ServerError
@@ -33,6 +33,11 @@ BAD_JSON = {
     "json-nan": b'{"created": NaN}',
     "json-infinity": b'{"created": -Infinity}',
     "json-1e400": b'{"created": 1e400}',
+    "json-minus-1e400": b'{"created": -1e400}',
+    "json-1e400-beside-a-surrogate": rb'{"a": "\ud800", "created": 1e400}',
+    "json-minus-1e400-beside-a-surrogate": rb'{"a": "\ud800", "created": -1e400}',
+    "json-nan-beside-a-surrogate": rb'{"a": "\ud800", "created": NaN}',
+    "json-21-digits-beside-a-surrogate": rb'{"a": "\ud800", "created": ' + b"9" * 21 + b"}",
     "json-bom-utf16-1": b"\xef\xbb\xbf{}",
     "json-bom-utf16-2": '{"a": 1}'.encode("utf-16"),
     "json-bytes": b"\xff\xfe\x00",
@@ -187,3 +192,30 @@ def test_the_collector_rests_while_a_page_is_built() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("before", range(480, 500))
+def test_a_number_that_straddles_the_cut_is_redacted(before: int) -> None:
+    """The start of an account number is not shown because its end was cut off."""
+    shown = printable("x" * (before - 1) + " 000123456789")
+    assert "0001" not in shown
+    assert len(shown) <= 510
+
+
+@pytest.mark.parametrize("before", range(970, 1000))
+def test_a_number_at_the_end_of_what_is_read_is_redacted(before: int) -> None:
+    """Long keys shrink to a few characters, so that the end of what was looked at is shown."""
+    key = "sk_live_" + "a" * (before - 9)
+    assert printable(f"{key} 000123456789 is closed" + "x" * 2000).count("0001") == 0
+
+
+@pytest.mark.parametrize("before", range(470, 500))
+def test_a_key_that_straddles_the_cut_is_redacted(before: int) -> None:
+    """Of a key nothing but its kind is shown, wherever the text is cut."""
+    assert "secretPart" not in printable("x" * (before - 1) + " sk_live_secretPartOfIt")
+
+
+def test_what_follows_a_long_key_is_shown() -> None:
+    """A key shrinks to its kind, which leaves room for the sentence about it."""
+    key = "sk_live_" + "a" * 600
+    assert printable(f"{key} is wrong") == "sk_live_… is wrong"

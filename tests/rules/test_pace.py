@@ -498,3 +498,13 @@ def test_threads_share_a_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures == []
     assert len({round(slot, 6) for slot in slots}) == len(slots)
     assert len(limiter) <= 8
+
+
+def test_the_pace_never_stands_still() -> None:
+    """However many 429s there are, it asks again every other second."""
+    pace, now = Pace(Limits()), 0.0
+    for _ in range(200):
+        now += pace.reserve(now)
+        pace.answered(now, now + 0.05, limited=True)
+        now += 0.05
+    assert pace.rate == 0.5

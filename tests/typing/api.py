@@ -16,11 +16,13 @@ from fcasync import (
     AccountStatus,
     Authorization,
     Balance,
+    BalanceRefresh,
     Client,
     Event,
     EventType,
     ExpandedObject,
     Limits,
+    OwnershipRefresh,
     Page,
     Paginator,
     Permission,
@@ -29,6 +31,7 @@ from fcasync import (
     RetryPolicy,
     Session,
     Transaction,
+    TransactionRefresh,
 )
 from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
 from fcasync.hooks import (
@@ -210,6 +213,10 @@ def models(account: Account) -> None:
     if account.balance_refresh is not None:
         assert_type(account.balance_refresh.status, RefreshStatus | str | None)
         assert_type(account.balance_refresh.status == RefreshStatus.FAILED, bool)
+    assert_type(
+        account.refresh_of("balance"),
+        BalanceRefresh | OwnershipRefresh | TransactionRefresh | None,
+    )
     built = Account(id="fca_1", status="active", created=datetime.now(UTC))
     assert_type(built, Account)
 

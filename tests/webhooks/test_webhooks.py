@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.errors import (
+    EventInProgress,
     FCError,
     InvalidArgumentError,
     SignatureVerificationError,
@@ -70,7 +71,7 @@ def test_sign_makes_the_golden_signatures(payload: bytes) -> None:
     assert sign(payload.decode(), SECRET, NOW) == expected
 
 
-@pytest.mark.parametrize("timestamp", [1_700_000_000.5, -1, True, "1700000000", None])
+@pytest.mark.parametrize("timestamp", [1_700_000_000.5, -1, True, "1700000000"])
 def test_sign_refuses_an_invalid_time(timestamp: Any) -> None:
     """A time that no signature can hold is an error here, not a failure at the endpoint."""
     with pytest.raises(InvalidArgumentError, match="whole seconds"):
@@ -130,7 +131,7 @@ def test_a_signature_covers_any_bytes() -> None:
     ],
     ids=lambda payload: repr(payload[:20]),
 )
-def test_a_signed_payload_that_is_not_an_event_is_refused(payload: bytes) -> None:
+def test_a_signed_payload_must_be_an_event(payload: bytes) -> None:
     """wh-nonobject: a signed payload that is not an event has an error type of its own."""
     with pytest.raises(WebhookPayloadError, match="webhook is not"):
         construct(payload)
@@ -189,11 +190,21 @@ def test_every_bad_webhook_has_its_test() -> None:
     assert webhooks <= {str(test.__doc__).partition(":")[0] for test in tests}
 
 
-@pytest.mark.parametrize("header", [None, "", "t", f"t={NOW}", "v1=00", f"t=-1,v1={'0' * 64}"])
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "t", f"t={NOW}", "v1=00", f"t=-1,v1={'0' * 64}"],
+)
 def test_an_incomplete_header_is_refused(header: Any) -> None:
     """A request without a complete signature did not come from Stripe."""
     with pytest.raises(SignatureVerificationError):
         construct_event(BODY, header, SECRET, clock=FakeClock(NOW))
+
+
+@pytest.mark.parametrize("digits", [13, 40, 400])
+def test_a_time_of_many_digits_is_none(digits: int) -> None:
+    """Even when it is signed: no clock will ever show it, and no float can hold it."""
+    timestamp = 10 ** (digits - 1)
+    refused(header=sign(BODY, SECRET, timestamp), match="exactly one timestamp")
 
 
 def test_a_rotated_secret_is_accepted() -> None:
@@ -339,13 +350,19 @@ async def test_an_empty_store_is_used() -> None:
 
 
 async def test_the_oldest_seen_event_is_forgotten_first() -> None:
-    """The store in memory does not grow without bound."""
+    """The store in memory does not grow without bound, and forgets none that is in progress."""
     seen = SeenEvents(size=2)
-    assert [await seen.claim(event_id) for event_id in ("a", "b", "b", "c")] == [
-        *(True, True, False, True),
-    ]
+    claims = []
+    for event_id in ("a", "b", "b", "c"):
+        claims.append(await seen.claim(event_id))
+        await seen.confirm(event_id)
+    assert claims == [True, True, False, True]
     assert await seen.claim("a") is True
-    assert repr(seen) == "<SeenEvents 2 of 2>"
+    assert await seen.claim("d") is True
+    assert await seen.claim("e") is True
+    with pytest.raises(EventInProgress):
+        await seen.claim("a")
+    assert repr(seen) == "<SeenEvents 3 of 2>"
 
 
 @pytest.mark.parametrize("types", [(), ("",), (None,), (print,)])
@@ -358,5 +375,6 @@ def test_a_handler_names_its_events(types: Any) -> None:
 def test_a_router_shows_what_it_handles() -> None:
     """The repr names the event types that have functions."""
     events = EventRouter()
-    events.on("b", "a")(print)
-    assert repr(events) == "EventRouter(seen=None, _handlers=[a, b])"
+    names = [f"financial_connections.account.{verb}" for verb in ("created", "disconnected")]
+    events.on(*reversed(names))(print)
+    assert repr(events) == f"EventRouter(seen=None, _handlers=[{', '.join(names)}])"

@@ -9,7 +9,9 @@ import pytest
 import tests._calls as calls
 from fcasync._rules.learner import HOLD
 from fcasync._rules.limits import Limits
+from fcasync._rules.pace import Pace
 from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._wire.line import Line
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
@@ -503,3 +505,151 @@ async def test_a_429_slows_the_calls_that_follow() -> None:
     await calls.call(eng, GET)
     await calls.call(eng, POST, calls.options(stripe_account="acct_2"))
     assert len(clock.sleeps) == before
+
+
+class Timed(ScriptedTransport):
+    """A transport that notes how long each attempt may take, and takes *seconds* for each."""
+
+    def __init__(self, script: Any, clock: FakeClock, seconds: float) -> None:
+        super().__init__(script)
+        self.clock, self.seconds = clock, seconds
+        self.timeouts: list[float] = []
+
+    async def send(self, request: Any, timeout: float) -> Any:
+        self.timeouts.append(timeout)
+        self.clock.advance(self.seconds)
+        return await super().send(request, timeout)
+
+
+async def test_no_attempt_outlives_the_deadline() -> None:
+    """An attempt may take its timeout, or what is left of the deadline if that is less."""
+    clock = FakeClock(draw=0.0)
+    transport = Timed([failure(503), failure(503), OK], clock, seconds=4.0)
+    eng = calls.engine(transport, clock)
+    await calls.call(eng, POST, calls.options(timeout=6.0, deadline=10.0))
+    assert transport.timeouts == [6.0, 6.0, 2.0]
+
+
+async def test_a_success_gives_back_what_its_retry_took() -> None:
+    """A first attempt that succeeds gives back 1; one after a retry what that retry cost."""
+    quota = RetryQuota()
+    eng = calls.engine(ScriptedTransport([failure(503), OK, OK]), FakeClock(), quota=quota)
+    await calls.call(eng, POST)
+    assert quota.available == 500
+    quota.available = 100
+    await calls.call(eng, POST)
+    assert quota.available == 101
+    eng.transport = ScriptedTransport([failure(503), failure(503), OK])
+    await calls.call(eng, POST)
+    assert quota.available == 101 - 14
+
+
+async def test_a_cancelled_waiter_gives_its_slot_back() -> None:
+    """The call behind it moves up, and waits no longer than if it had never been there."""
+    clock, sleeping = FakeClock(), asyncio.Event()
+    limits = Limits(max_rate=1.0, burst=1)
+    eng = calls.engine(ScriptedTransport([OK, OK, OK]), clock, limits=limits)
+    await calls.call(eng, POST)
+    sleep = clock.sleep
+
+    async def hang(seconds: float) -> None:
+        sleeping.set()
+        await asyncio.Event().wait()
+
+    clock.sleep = hang  # type: ignore[method-assign]
+    first = asyncio.create_task(calls.call(eng, POST))
+    await sleeping.wait()
+    behind = asyncio.create_task(calls.call(eng, POST))
+    await asyncio.sleep(0)
+    first.cancel()
+    clock.sleep = sleep  # type: ignore[method-assign]
+    await asyncio.wait([first])
+    await behind
+    assert clock.sleeps == [1.0]
+
+
+async def test_a_waiter_that_is_cancelled_as_its_turn_comes_passes_it_on() -> None:
+    """Nobody waits for a turn that was given to somebody who had left."""
+    line = Line(Pace(Limits(max_rate=1.0, burst=1)), FakeClock())
+
+    async def lead() -> None:
+        await line.wait(0.0, 100.0)
+        leaving.cancel()  # its turn has come in this very step, and it has not run since
+
+    leader = asyncio.create_task(lead())
+    leaving = asyncio.create_task(line.wait(1.0, 100.0))
+    last = asyncio.create_task(line.wait(2.0, 100.0))
+    await asyncio.wait([leader, leaving])
+    assert leaving.cancelled()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert last.done()
+    assert line.is_empty
+
+
+async def test_a_lost_answer_gives_its_room_back() -> None:
+    """Where the number in flight is bounded, what is lost is in flight no longer."""
+    concurrency = failure(429, Stripe_Rate_Limited_Reason="endpoint-concurrency")
+    eng = calls.engine(ScriptedTransport([concurrency, OK, *[lost()] * 30]), FakeClock())
+    await calls.call(eng, POST)
+    for _ in range(30):
+        with pytest.raises(APIConnectionError):
+            await calls.call(eng, POST, calls.options(retry=RetryPolicy(attempts=1)))
+    assert eng.limiter.pace(None, "refresh").has_room
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_other_trouble_with_a_key_is_final_after_a_lost_answer(status: int) -> None:
+    """Only a key that is in use is worth waiting for: other parameters stay other parameters."""
+    wrong = answer({"error": {"type": "idempotency_error"}}, status=status)
+    error, transport, _ = await outcome(lost(), wrong, OK)
+    assert (type(error), len(transport.requests)) == (IdempotencyError, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "kind"),
+    [
+        (500, {"code": "rate_limit"}, ServerError),
+        (404, {"code": "rate_limit"}, NotFoundError),
+        (402, {"code": "rate_limit"}, InvalidRequestError),
+        (500, {"type": "idempotency_error"}, ServerError),
+        (402, {"code": "idempotency_key_in_use"}, InvalidRequestError),
+        (429, {"code": "idempotency_key_in_use"}, RateLimitError),
+    ],
+)
+async def test_a_code_counts_at_its_own_statuses_only(
+    status: int, facts: dict[str, str], kind: type[APIStatusError]
+) -> None:
+    """Elsewhere the status decides, and with it whether the request is sent again."""
+    error, _, _ = await outcome(
+        answer({"error": facts}, status=status), retry=RetryPolicy(attempts=1)
+    )
+    assert type(error) is kind
+
+
+@pytest.mark.parametrize(("value", "replayed"), [("true", True), ("TRUE", False), ("false", False)])
+async def test_a_replay_says_so_in_one_spelling(value: str, *, replayed: bool) -> None:
+    """``Idempotent-Replayed: true``; anything else is no replay."""
+    headers = {"Idempotent-Replayed": value}
+    response, _, _ = await outcome(answer(OK, headers=headers))
+    assert response.idempotent_replayed is replayed
+    error, _, _ = await outcome(answer({}, status=404, headers=headers))
+    assert error.idempotent_replayed is replayed
+
+
+async def test_a_success_is_told_to_the_limiter() -> None:
+    """Room for requests in flight is taken by each and given back by its answer."""
+    concurrency = failure(429, Stripe_Rate_Limited_Reason="endpoint-concurrency")
+    eng = calls.engine(ScriptedTransport([concurrency, *[OK] * 30]), FakeClock())
+    for _ in range(30):
+        await calls.call(eng, POST)
+    assert eng.limiter.pace(None, "refresh").has_room
+
+
+def test_a_context_counts_before_an_account() -> None:
+    """The rate limit is that of the account which a call acts for."""
+    named = calls.options(stripe_account="acct_1", stripe_context="acct_2")
+    assert named.acting_for == "acct_2"
+    assert calls.options(stripe_account="acct_1").acting_for == "acct_1"
+    assert calls.options(stripe_context="acct_2").acting_for == "acct_2"
+    assert calls.options().acting_for is None

@@ -1,9 +1,7 @@
 """What logs tell, and what neither logs nor errors ever tell."""
 
 import asyncio
-import io
 import logging
-import pickle
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,6 +23,7 @@ from fcasync.testing import (
     make_session,
     signed_webhook,
 )
+from tests._leaks import rendered
 
 # Module constants, because tracebacks are searched for them, local variables included.
 KEY = "sk_test_keyThatNobodyMaySee0000"
@@ -100,26 +99,6 @@ async def test_a_failing_hook_is_an_error_line(caplog: pytest.LogCaptureFixture)
         "CallFinished",
     ]
     assert all(record.exc_info for record in failed)
-
-
-def rendered(error: BaseException) -> str:
-    """Return every form in which *error* could reach a log, an error reporter or a queue."""
-    console = pytest.importorskip("rich.console", reason="needs rich")
-    rich_traceback = pytest.importorskip("rich.traceback").Traceback
-    page = io.StringIO()
-    shown = rich_traceback.from_exception(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_length=1000
-    )
-    console.Console(file=page, width=1000).print(shown)
-    with_locals = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return "\n".join(
-        [
-            page.getvalue(),
-            *with_locals.format(),
-            *traceback.format_exception(error),
-            *(repr(value) for value in (error, str(error), vars(error), pickle.dumps(error))),
-        ]
-    )
 
 
 def assert_nothing_shows(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:

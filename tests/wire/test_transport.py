@@ -27,6 +27,7 @@ from fcasync.errors import (
     APITimeoutError,
     DeadlineExceededError,
     FCError,
+    InvalidArgumentError,
     InvalidRequestError,
     ProtocolError,
 )
@@ -311,6 +312,31 @@ async def test_a_proxy_that_refuses_is_named_and_its_password_is_not() -> None:
         assert "hunter2" not in shown(error)
 
 
+def test_a_session_of_another_loop_is_refused() -> None:
+    """Its connections could never answer: aiohttp's own error would come much later."""
+
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def use() -> None:
+        with pytest.raises(InvalidArgumentError, match="another event loop"):
+            await send(calls.real_transport(session=session), "http://127.0.0.1:1")
+        await session.close()
+
+    session = asyncio.run(make())
+    asyncio.run(use())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # aiohttp deprecates auth=
+async def test_a_session_that_cannot_work_is_refused() -> None:
+    """One with a login of its own, and what is no session at all."""
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "hunter2")) as session:
+        with pytest.raises(InvalidArgumentError, match="auth= of its own"):
+            fcasync.Client(calls.KEY, session=session)
+    with pytest.raises(InvalidArgumentError, match="session must be a ClientSession, not 5"):
+        fcasync.Client(calls.KEY, session=5)  # type: ignore[arg-type]
+
+
 async def test_settings_of_a_session_that_was_passed_in_change_no_error() -> None:
     """`raise_for_status=True` is for the owner's own requests."""
     page = http(b'{"error": {"message": "no"}}', "402 Payment Required")
@@ -497,3 +523,34 @@ def shown(error: BaseException) -> str:
         lines.append(f"{chain} {chain!r} {vars(chain)}")
         chain = chain.__cause__ or chain.__context__
     return "\n".join(lines)
+
+
+@pytest.mark.parametrize("operation", [GET, POST])
+async def test_only_what_is_decompressed_here_is_asked_for(operation: Any) -> None:
+    """Whatever else aiohttp could decompress where another package is installed."""
+    async with serving(http()) as server:
+        transport = calls.real_transport()
+        await calls.call(calls.engine(transport), operation, calls.options(server.url))
+        await transport.aclose()
+        assert server.header("Accept-Encoding") == "gzip, deflate"
+
+
+async def test_a_call_is_not_repeated_after_its_client_was_closed() -> None:
+    """Whoever closes a client while a call waits wants no new connection for a retry."""
+    async with serving(stall) as server:
+        client = fcasync.Client(calls.KEY, base_url=server.url, timeout=5)
+        task = asyncio.ensure_future(client.accounts.refresh("fca_1", features=["balance"]))
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        await client.aclose()
+        with pytest.raises(APIConnectionError) as caught:
+            await task
+    assert (caught.value.attempts, caught.value.retryable) == (1, False)
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+async def test_idle_connections_are_dropped_before_load_balancers_drop_them() -> None:
+    """After 55 s: many load balancers close theirs after 60 without a word."""
+    async with calls.real_transport()._new_session() as session:
+        connector: Any = session.connector
+        assert connector._keepalive_timeout == 55.0

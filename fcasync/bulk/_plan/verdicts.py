@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import attrs
 
 from fcasync.bulk._outcome import OutcomeStatus
-from fcasync.models import Account
-from fcasync.resources._polling import REFRESH_FIELDS, attempted_at, pending, refresh_of
+from fcasync.models import Account, RefreshFeature
+from fcasync.resources._polling import attempted_at, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
@@ -95,7 +95,7 @@ def at_once(features: Sequence[str], account: Account, since: float) -> Verdict 
 
 def _known(features: Sequence[str]) -> list[str]:
     """Return those of *features* whose refresh an account shows; Stripe may add others."""
-    return [name for name in features if name in REFRESH_FIELDS]
+    return [name for name in features if name in tuple(RefreshFeature)]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:
@@ -112,10 +112,10 @@ def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict
 
 
 def _opens_at(account: Account, feature: str) -> datetime | None:
-    refresh = refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     return None if refresh is None else refresh.next_refresh_available_at
 
 
 def _refresh_status(account: Account, feature: str) -> str | None:
-    refresh = refresh_of(account, feature)
+    refresh = account.refresh_of(feature)
     return None if refresh is None else refresh.status

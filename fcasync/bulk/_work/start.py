@@ -5,6 +5,7 @@ from collections import Counter
 
 import attrs
 
+from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._journal.connections import as_journal_errors
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.journal import Journal
@@ -14,7 +15,6 @@ from fcasync.bulk._plan.task import Row
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.uninterrupted import until_done
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,

@@ -15,7 +15,7 @@ from fcasync.sandbox._server.app import App
 from fcasync.sandbox._server.deliveries import Target, Webhooks
 from fcasync.sandbox._server.desk import Desk
 from fcasync.sandbox._server.listener import Server, listen
-from fcasync.sandbox._server.saved import load, save
+from fcasync.sandbox._server.saved import check_writable, load, save
 
 _GRACE = 0.5  # seconds that requests in flight get when the sandbox closes
 
@@ -81,12 +81,13 @@ class Host:
         Raises:
             RuntimeError: It listens already.
             StateError: The state file cannot be used.
-            OSError: The port is taken, or the state file cannot be read.
+            OSError: The port is taken, or the state file cannot be read or written.
         """
         if self._listener is not None:
             raise RuntimeError(f"the sandbox is running already, at {self.url}")
         if self._hosting.state is not None:
             load(self._hosting.state, self._realm)
+            check_writable(self._hosting.state)
         self._server = Server(self._app.handle, self._app.error_body)
         self._listener = await listen(self._server, self._port)
         self._port = self._listener.sockets[0].getsockname()[1]

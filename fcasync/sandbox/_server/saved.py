@@ -54,6 +54,17 @@ def save(path: Path, realm: Realm) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Check at the start that :func:`save` can write at the end.
+
+    Raises:
+        OSError: It cannot: the folder is missing, or read-only.
+    """
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    Path(draft).unlink()
+
+
 def load(path: Path, realm: Realm) -> None:
     """Take over the worlds that :func:`save` wrote; a file that does not exist has none.
 

@@ -121,9 +121,7 @@ def test_nothing_is_left_beside_a_closed_journal(path: Path) -> None:
         ("stripe_version", "2020-01-01", "stripe_version: 2026-09-30.endive, not 2020-01-01"),
     ],
 )
-def test_another_job_is_refused_and_nothing_changed(
-    path: Path, field: str, value: Any, words: str
-) -> None:
+def test_another_job_is_refused_unchanged(path: Path, field: str, value: Any, words: str) -> None:
     """journal-mismatch: the message names what differs; the file stays, also after a kill."""
     kill_a_writer(path, 3)
     before = digest(path)

@@ -1,8 +1,10 @@
 """Waiting for what must come to its end, however often the waiter is cancelled."""
 
 import asyncio
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Awaitable, Collection
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def until_done(tasks: "Collection[asyncio.Future[Any]]") -> None:
@@ -15,3 +17,10 @@ async def until_done(tasks: "Collection[asyncio.Future[Any]]") -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+async def to_its_end(step: Awaitable[T]) -> T:
+    """Return what *step* returns; cancelling the caller takes effect only when it is done."""
+    task = asyncio.ensure_future(step)
+    await until_done([task])
+    return task.result()

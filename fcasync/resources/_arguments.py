@@ -1,0 +1,80 @@
+"""Arguments that many methods share, described once.
+
+Type checkers and editors read them from ``Unpack``; :func:`spelled_out` shows them to ``help()``,
+notebooks and `inspect.signature`, which would see only ``**options``.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypedDict, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ListOptions(TypedDict, total=False):
+    """Which part of a list to read, and in what steps.
+
+    Options:
+        limit: Items per page, 1 to 100.
+        max_items: The most items that a walk yields.
+        starting_after: The id after which to start.
+        ending_before: The id from which to walk backwards; excludes *starting_after*.
+        expand: Fields to include as objects, such as ``["data.ownership"]``.
+        prefetch: Whether a walk fetches the next page while you process the current one.
+    """
+
+    limit: int | None
+    max_items: int | None
+    starting_after: str | None
+    ending_before: str | None
+    expand: Sequence[str] | None
+    prefetch: bool
+
+
+class PostOptions(TypedDict, total=False):
+    """How to send a change.
+
+    Options:
+        expand: Fields to include as objects, such as ``["ownership"]``.
+        idempotency_key: 1 to 255 printable characters; None generates one.
+    """
+
+    expand: Sequence[str] | None
+    idempotency_key: str | None
+
+
+_DEFAULTS: Final[Mapping[str, object]] = {"prefetch": True}
+"""The defaults that are not None."""
+
+
+def spelled_out(options: type) -> Callable[[F], F]:
+    """Write the keys of *options* into the signature and the documentation of a method."""
+    shared = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=kind
+        )
+        for name, kind in options.__annotations__.items()
+    ]
+
+    def spell_out(method: F) -> F:
+        signature = inspect.signature(method)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        described: Any = method
+        described.__signature__ = signature.replace(parameters=[*own, *shared])
+        if method.__doc__ and options.__doc__:  # python -OO removes both
+            section = inspect.cleandoc(options.__doc__).partition("\n\n")[2]
+            described.__doc__ = f"{inspect.cleandoc(method.__doc__)}\n\n{section}"
+        return method
+
+    return spell_out
+
+
+def check_names(options: Mapping[str, object], known: type, method: str) -> None:
+    """Refuse a misspelt argument, as Python does for arguments without ``Unpack``.
+
+    Raises:
+        TypeError: A key of *options* is not one of *known*.
+    """
+    for name in options:
+        if name not in known.__annotations__:
+            raise TypeError(f"{method}() got an unexpected keyword argument {name!r}")
