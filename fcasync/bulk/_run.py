@@ -64,14 +64,14 @@ class BulkRun:
         self._was_entered = True
         server_time = await start.server_time(self._network)
         created = server_time.earliest()
-        journal = await start.open_journal(self._network, self._settings, created)
-        self._tally = start.tally(journal, self._settings, self._clock.monotonic())
+        opened = await start.open_journal(self._network, self._settings, created)
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
         log.started(self._settings, self._tally)
         self._work = Work(
             self._network,
             self._source,
             self._settings,
-            journal=journal,
+            opened=opened,
             tally=self._tally,
             server_time=server_time,
         )
@@ -169,7 +169,7 @@ class BulkRun:
             limit=self._network.pace.limit,
             ceiling=self._settings.max_rate,
             total=sources.length(self._source),
-            settling=0 if self._work is None else self._work.settling,
+            settling=0 if self._work is None else len(self._work.settler),
         )
 
     @property

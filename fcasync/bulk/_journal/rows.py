@@ -79,7 +79,7 @@ def read_unfinished(path: str | PathLike[str]) -> Iterator[str]:
             yield row.account_id
 
 
-def outcome_of_row(row: Row, path: str, *, again: bool = False) -> Outcome:
+def outcome_of_row(row: Row, path: str = "", *, again: bool = False) -> Outcome:
     """Return the outcome in *row* of the journal at *path*; *again* if it may have been shown."""
     try:
         error = stored_errors.load(row.error)

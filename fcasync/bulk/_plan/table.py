@@ -44,7 +44,7 @@ refused leaves the outcome uncertain, and a refresh is *accepted*, not succeeded
 answered. Only ``last_attempted_at`` shows whether it has: it must not be before that of the refresh
 that was accepted, so a page that was computed earlier, or an event that comes late, ends no wait.
 
-What cannot be told from the outside is another party that refreshes the same account in between:
+What cannot be seen from the outside is another party that refreshes the same account in between:
 a look takes its refresh for ours. The account is then as fresh as this job would have made it.
 
 A journal whose end was cut off has lost rows, and with them intents. It was not closed, and says

@@ -1,6 +1,9 @@
 """Before a run begins: the server's time, and the journal."""
 
 import asyncio
+from collections import Counter
+
+import attrs
 
 from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._journal.connections import as_journal_errors
@@ -8,6 +11,7 @@ from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._journal.sqlite import FileJournal, ScratchJournal
 from fcasync.bulk._plan.server_time import ServerTime
+from fcasync.bulk._plan.task import Row
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
@@ -58,9 +62,20 @@ async def _ask(network: Network, time: ServerTime) -> None:
             raise ProtocolError("a response without Date or Request-Id; is this Stripe's API?")
 
 
-def tally(journal: Journal, settings: Settings, now: float) -> Tally:
+@attrs.frozen
+class Opened:
+    """A journal, and what it says of earlier runs: read by the thread that opened it."""
+
+    journal: Journal
+    counts: Counter[tuple[str, str | None]]
+    """Accounts by status and reason."""
+    unacknowledged: list[Row]
+    """Outcomes that the caller has perhaps not seen, in their order."""
+
+
+def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     """Return the counters of a run that begins *now*, with what earlier runs have done."""
-    counts = journal.counts()
+    counts, journal = opened.counts, opened.journal
     reopens = {"deferred"}
     if settings.retry_failed:
         reopens.add("failed")
@@ -74,7 +89,7 @@ def tally(journal: Journal, settings: Settings, now: float) -> Tally:
     return tally
 
 
-async def open_journal(network: Network, settings: Settings, created: int) -> Journal:
+async def open_journal(network: Network, settings: Settings, created: int) -> Opened:
     """Open the journal of the job, or make one that says it was *created* then (Unix time).
 
     Raises:
@@ -94,12 +109,22 @@ async def open_journal(network: Network, settings: Settings, created: int) -> Jo
     except asyncio.CancelledError:
         # A thread cannot be cancelled, and what it opens must not stay locked.
         if opening.exception() is None:
-            opening.result().close(is_complete=True)
+            journal = opening.result().journal
+            journal.close(is_complete=True, finished_at=journal.finished_at)
         raise
     return opening.result()
 
 
-def _open(settings: Settings, header: Header) -> Journal:
+def _open(settings: Settings, header: Header) -> Opened:
+    journal = _open_file(settings, header)
+    try:
+        return Opened(journal, journal.counts(), journal.unacknowledged())
+    except BaseException:
+        journal.close(is_complete=False)
+        raise
+
+
+def _open_file(settings: Settings, header: Header) -> Journal:
     path = settings.journal
     if path is None:
         return ScratchJournal(header)

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, assert_never
 
 from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.journal import Journal
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.commands import (
@@ -42,7 +41,9 @@ from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.reader import Reader
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.settler import Settler
+from fcasync.bulk._work.start import Opened
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.turns import Turns
 from fcasync.bulk._work.window import Live, Window
 from fcasync.models import Account
 
@@ -56,12 +57,13 @@ class Work:
         source: Any,
         settings: Settings,
         *,
-        journal: Journal,
+        opened: Opened,
         tally: Tally,
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
-        self._journal, self._tally, self._time = journal, tally, server_time
+        journal = self._journal = opened.journal
+        self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
         self._job = Job(
             id=journal.header.id,
             verb=settings.verb,
@@ -74,7 +76,7 @@ class Work:
         self._live = Live()
         self._commit = GroupCommit(journal, network.clock)
         self._outbox = Outbox(self._commit, journal.last_seq)
-        self._settler = Settler(network, settings.wait_timeout, self._step)
+        self.settler = Settler(network, settings.wait_timeout, self._step)
         self._dispatcher = Dispatcher(
             network,
             settings,
@@ -89,7 +91,7 @@ class Work:
             source,
             window=Window(settings.window),
             live=self._live,
-            settler=self._settler,
+            settler=self.settler,
             commit=self._commit,
             outbox=self._outbox,
             tally=tally,
@@ -100,30 +102,26 @@ class Work:
             is_suspect=is_suspect,
         )
 
-    @property
-    def settling(self) -> int:
-        """Accounts that wait for their banks."""
-        return len(self._settler)
-
     async def run(self) -> None:
         """Show what earlier runs perhaps did not, then work until every account has an outcome.
 
         Raises:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
-        for row in self._journal.unacknowledged():
-            path = str(getattr(self._journal, "path", ""))
-            self._outbox.put(outcome_of_row(row, path, again=True), row.seq)
+        turns = Turns()
+        for row in self._again:
+            self._outbox.put(outcome_of_row(row, again=True), row.seq)
+            await turns.step()
         if self._tally.found_finished:
             self._commit.finished_at = self._tally.finished_at
             return
         self._network.pace.learn()
         try:
-            rooms = (self._commit, self._dispatcher, self._settler)
+            rooms = (self._commit, self._dispatcher, self.settler)
             await self._crew.run([room.run for room in rooms], self._finish_source)
         finally:
             self._network.pace.unlearn()
-            self._settler.close()
+            self.settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._commit.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
@@ -151,7 +149,7 @@ class Work:
 
     def see(self, account: Account) -> bool:
         """Take note of an account as it is now; return whether a task was waiting for it."""
-        return self._settler.see(account)
+        return self.settler.see(account)
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
@@ -164,8 +162,7 @@ class Work:
         return step(self._job, task, event, now)
 
     def _observe(self, headers: Mapping[str, str]) -> None:
-        back = self._time.observe(headers)
-        if not back:
+        if not (back := self._time.observe(headers)):
             return
         for task in self._live.tasks():
             date_back(task, back)
@@ -176,7 +173,7 @@ class Work:
         match command:
             case Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
-                self._settler.remove(task)
+                self.settler.remove(task)
                 seq = self._outbox.number()
                 self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
             case Enqueue():
@@ -189,7 +186,7 @@ class Work:
                 self._commit.store(row_of(task), lambda _: self._dispatcher.enqueue(task))
             case Settle():
                 self._commit.store(row_of(task), lambda _: None)
-                self._settler.add(task)
+                self.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 self._live.place(task).leave()
             case Forget():

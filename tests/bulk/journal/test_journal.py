@@ -260,22 +260,22 @@ def test_damage_is_noticed_or_harmless(
     path: Path, torn: dict[str, bytes], name: str, way: str
 ) -> None:
     """journal-torn: cut or overwritten anywhere, it is refused, or known to be torn and true."""
-    dice = random.Random(f"{name} {way}")
+    rng = random.Random(f"{name} {way}")
     expected = {row(number).account_id for number in range(ROWS)}
     for _ in range(40):
         for file, content in torn.items():
             damaged = bytearray(content)
             if file == name:
-                place = dice.randrange(len(damaged))
+                place = rng.randrange(len(damaged))
                 match way:
                     case "cut":
                         del damaged[place:]
                     case "flip":
-                        damaged[place] ^= 1 << dice.randrange(8)
+                        damaged[place] ^= 1 << rng.randrange(8)
                     case "zero":
                         damaged[place:] = bytes(len(damaged) - place)
                     case _:
-                        damaged[place : place + 50] = dice.randbytes(50)
+                        damaged[place : place + 50] = rng.randbytes(50)
             (path.parent / file).write_bytes(damaged)
             (path.parent / file).chmod(0o600)
         found = survivors(path)

@@ -49,10 +49,10 @@ class Stripe:
     """The server's state, which survives its restarts."""
 
     def __init__(self, count: int, seed: int, log: str) -> None:
-        self.dice = random.Random(seed)
+        self.rng = random.Random(seed)
         self.log = open(log, "ab", buffering=0)  # noqa: SIM115, PTH123 - as long as the process
         self.accounts = {
-            f"fca_{number:05}": Account(f"fca_{number:05}", self.dice.random())
+            f"fca_{number:05}": Account(f"fca_{number:05}", self.rng.random())
             for number in range(count)
         }
         self.ids = list(self.accounts)
@@ -102,10 +102,10 @@ class Stripe:
             "balance_refresh": {"status": "succeeded", "last_attempted_at": account.attempted - 400}
         }
         loop = asyncio.get_running_loop()
-        if self.dice.random() < 0.2:
-            loop.call_later(self.dice.random() * 0.5, self.tell, lambda: stale)
-        for _ in range(self.dice.choice((0, 1, 1, 2, 3))):
-            late = max(account.settles - self.now(), 0.0) + self.dice.random() * 0.3
+        if self.rng.random() < 0.2:
+            loop.call_later(self.rng.random() * 0.5, self.tell, lambda: stale)
+        for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
+            late = max(account.settles - self.now(), 0.0) + self.rng.random() * 0.3
             loop.call_later(late, self.tell, lambda: self.show(account))
 
     def tell(self, what: Any) -> None:
@@ -167,9 +167,9 @@ class Stripe:
         self, writer: asyncio.StreamWriter, method: str, target: str, headers: dict[str, str]
     ) -> None:
         self.requests += 1
-        if self.dice.random() < self.mood.set_back:
-            self.set_back += self.dice.choice((600.0, 7200.0))
-        fault = self.dice.random() < self.mood.faults
+        if self.rng.random() < self.mood.set_back:
+            self.set_back += self.rng.choice((600.0, 7200.0))
+        fault = self.rng.random() < self.mood.faults
         url = urlsplit(target)
         parts = url.path.split("/")[4:]
         if method == "GET":
@@ -190,9 +190,9 @@ class Stripe:
             more = start + limit < len(self.ids)
             found = {"object": "list", "url": "/v1/x", "has_more": more, "data": page}
         body = json.dumps(found).encode()
-        match self.dice.choice(("slow", "503", "reset", "html")) if fault else None:
+        match self.rng.choice(("slow", "503", "reset", "html")) if fault else None:
             case "slow":
-                await asyncio.sleep(self.dice.random() * 0.6)  # computed before, sent after
+                await asyncio.sleep(self.rng.random() * 0.6)  # computed before, sent after
             case "503":
                 return await self.reply(writer, 503, _error("unavailable"))
             case "html":
@@ -210,9 +210,9 @@ class Stripe:
             return await self.reply(writer, known[1], known[2], replayed=True)
         if key in self.busy:
             return await self.reply(writer, 409, _error("in use", "idempotency_key_in_use"))
-        if self.dice.random() < 0.02:
+        if self.rng.random() < 0.02:
             return await self.reply(writer, 429, _error("slow down"), reason="resource-specific")
-        kind = self.dice.choice(_POST_FAULTS) if fault else "none"
+        kind = self.rng.choice(_POST_FAULTS) if fault else "none"
         account = self.accounts[name]
         if kind.startswith("stall"):
             await self.stall(key, account, is_done=kind.endswith(", done"))
@@ -234,7 +234,7 @@ class Stripe:
             if is_done:
                 self.execute(account)
             # What becomes of the client does not matter.
-            await asyncio.shield(asyncio.sleep(0.5 + self.dice.random()))
+            await asyncio.shield(asyncio.sleep(0.5 + self.rng.random()))
             if not is_done:
                 self.execute(account)
             self.keys[key] = self.now(), 200, json.dumps(self.show(account)).encode()

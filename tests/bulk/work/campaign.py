@@ -123,7 +123,7 @@ class History:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan, self.folder = plan, folder
-        self.dice = random.Random(plan.seed)
+        self.rng = random.Random(plan.seed)
         self.errors = folder / "errors"
         self.endings: Counter[str] = Counter()
         reader, writer = os.pipe()
@@ -178,7 +178,7 @@ class History:
             os.waitpid(self.server, 0)
 
     def suffer(self) -> None:
-        plan, dice = self.plan, self.dice
+        plan, rng = self.plan, self.rng
         self.control(
             "mood",
             faults=plan.faults,
@@ -190,13 +190,13 @@ class History:
         while self.endings["killed"] < plan.kills and runs < 3 * plan.kills:
             runs += 1
             child = self.start()
-            if dice.random() < 0.15:
-                time.sleep(dice.random() * 0.3)
-                self.control("restart", seconds=dice.random() * 0.3)
-            self.endings[self.end(child, 0.03 + dice.expovariate(5.0))] += 1
-            if plan.clock == "jumps" and dice.random() < 0.15:
+            if rng.random() < 0.15:
+                time.sleep(rng.random() * 0.3)
+                self.control("restart", seconds=rng.random() * 0.3)
+            self.endings[self.end(child, 0.03 + rng.expovariate(5.0))] += 1
+            if plan.clock == "jumps" and rng.random() < 0.15:
                 time.sleep(2.0)  # what the killed run has sent must have arrived
-                self.control("jump", seconds=dice.choice((23.0, 25.0, 30.0)) * 3600)
+                self.control("jump", seconds=rng.choice((23.0, 25.0, 30.0)) * 3600)
 
     def recover(self) -> None:
         self.control("mood", banks=0.2)
@@ -226,14 +226,14 @@ class History:
 
 
 def plans(arguments: argparse.Namespace) -> list[Plan]:
-    dice = random.Random(arguments.seed)
+    rng = random.Random(arguments.seed)
     return [
         Plan(
             seed=arguments.seed * 1000 + number,
             accounts=arguments.accounts,
             kills=arguments.kills,
             waits=number % 2 == 1,
-            faults=dice.choice((0.1, 0.3, 0.6)),
+            faults=rng.choice((0.1, 0.3, 0.6)),
             clock=("steady", "jumps", "set back")[number % 3],
         )
         for number in range(arguments.histories)

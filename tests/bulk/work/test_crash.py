@@ -119,11 +119,11 @@ async def test_killed_at_any_moment_every_account_is_refreshed_once(
 
     With a gap of 30 hours between two of the restarts Stripe has forgotten all keys.
     """
-    dice = random.Random(gap)
+    rng = random.Random(gap)
     async with new_sandbox() as sandbox:
         job = Job(sandbox, tmp_path / "job.sqlite")
         for number in range(KILLS):
-            await job.kill_after(dice.randrange(2 * ACCOUNTS // KILLS) + 1)
+            await job.kill_after(rng.randrange(2 * ACCOUNTS // KILLS) + 1)
             if number == KILLS // 2:
                 sandbox.advance(gap)
         report = await job.finish()
@@ -136,15 +136,15 @@ async def test_killed_at_any_moment_every_account_is_refreshed_once(
 
 async def test_a_journal_that_lost_its_end_repeats_nothing(tmp_path: Path) -> None:
     """Its log cut anywhere, and all keys forgotten: still one refresh of each account."""
-    dice = random.Random(3)
+    rng = random.Random(3)
     path = tmp_path / "job.sqlite"
     log = path.with_name("job.sqlite-wal")
     async with new_sandbox() as sandbox:
         job = Job(sandbox, path)
         for _ in range(KILLS):
-            await job.kill_after(dice.randrange(ACCOUNTS // KILLS) + 1)
+            await job.kill_after(rng.randrange(ACCOUNTS // KILLS) + 1)
             if log.exists():
-                os.truncate(log, dice.randrange(log.stat().st_size + 1))
+                os.truncate(log, rng.randrange(log.stat().st_size + 1))
                 sandbox.advance(DAY_AND_A_BIT)
         if await job.finish() is None:
             assert set(sandbox.executions("refresh").values()) <= {1}

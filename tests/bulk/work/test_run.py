@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync.bulk import Outcome, read_journal
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal, read_job
@@ -576,3 +577,28 @@ def test_no_rows_of_a_torn_journal_are_sent_blindly(tmp_path: Path) -> None:
 
 def header_of(path: Path) -> Header:
     return read_job(path)[0]
+
+
+async def test_a_large_journal_is_read_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever takes longer with more accounts is done by a thread, also before the run begins."""
+    path = tmp_path / "job.sqlite"
+    threads = set()
+
+    def noting(name: str) -> None:
+        method = getattr(FileJournal, name)
+
+        def note(self: FileJournal, *args: Any, **kwargs: Any) -> Any:
+            threads.add(threading.get_ident())
+            return method(self, *args, **kwargs)
+
+        monkeypatch.setattr(FileJournal, name, note)
+
+    for name in ("commit", "counts", "unacknowledged"):
+        noting(name)
+    real = FakeNetwork(ids(5), latency=0.0, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
+    async with real.run(journal=path) as run:
+        await run.finish()
+    assert threads
+    assert threading.get_ident() not in threads

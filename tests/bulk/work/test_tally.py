@@ -39,7 +39,7 @@ def sample(network: FakeNetwork, seconds: float, **settings: object) -> list[Pro
 
 
 def test_the_rate_is_that_of_the_last_two_seconds() -> None:
-    """Requests, and not outcomes: what was skipped is no speed."""
+    """Requests, and not outcomes: skipped accounts do not count."""
     tally = Tally(Counter(), 0.0)
     for number in range(100):
         tally.send(10.0 + number / 50, is_retry=False)
