@@ -19,7 +19,7 @@ from fcasync._facts.redact import Secret
 from fcasync._rules.interpret import interpret
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.request import Answer, Options, Request, build
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._wire.engine import Engine
 from fcasync.errors import FCError
 from fcasync.resources.accounts import REFRESH

@@ -10,18 +10,20 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
-#   7  faces      __main__  pytest_plugin     cli/
-#   6  engines    otel                        testing/
+#   7  faces      __main__  pytest_plugin  cli/
+#   6  engines    otel  testing/
 #   5  client     client
-#   4  verbs      resources/   webhooks/      bulk/: _plan/ -> _journal/ -> _work/
-#   3  _wire/     engine -> call -> attempts; retries (tenacity)  line  reporting
+#   4  verbs      resources/  webhooks/
+#                 bulk/: _plan/ (table, decisions about keys and their age) -> _journal/ -> _work/
+#   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
+#                 retries (decides about each retry; tenacity)
 #                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  interpret  retry  cursor          webhooks/_verify
-#                 limiter -> pace -> rate -> slots, learner; limits  in_flight
+#   2  _rules/    checks  form  request  interpret  retry_policy  cursor  limits  webhooks/_verify
+#                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  collector  html  money  public  random_keys  redact  signature
-#                                                                errors  hooks
+#   0  _facts/    clock  collector  frames  html  money  public  random_keys  redact  signature
+#                 errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

@@ -4,7 +4,7 @@ from fcasync import errors, models
 from fcasync._facts.public import show_as
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_VERSION, Response
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._version import __version__
 from fcasync.client import Client
 from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list

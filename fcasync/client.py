@@ -14,7 +14,7 @@ from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_BASE, API_VERSION, Options
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._wire.engine import Engine
 from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
 from fcasync.errors import InvalidArgumentError

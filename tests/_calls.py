@@ -7,7 +7,7 @@ from fcasync._rules import checks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import Operation, Options, Request, Response, build
-from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync._wire.engine import Engine
 from fcasync._wire.transport import AiohttpTransport, Transport
 from fcasync.hooks import Hook

@@ -8,7 +8,7 @@ import attrs
 from fcasync._facts.random_keys import new_key
 from fcasync._facts.redact import Hidden, Secret
 from fcasync._rules import checks, form
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._version import __version__
 from fcasync.hooks import Call
 

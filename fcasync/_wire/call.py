@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from fcasync._facts.clock import Clock
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.request import Request, Response
-from fcasync._rules.retry import RetryQuota
+from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts, overdue
 from fcasync._wire.line import Lines
 from fcasync._wire.reporting import Reporter

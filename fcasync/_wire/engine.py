@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from fcasync._facts.clock import Clock
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.request import Request, Response
-from fcasync._rules.retry import RetryQuota
+from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts
 from fcasync._wire.call import Call
 from fcasync._wire.line import Lines

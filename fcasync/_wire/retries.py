@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.interpret import retry_after
-from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync._wire.attempts import Attempts
 from fcasync.errors import APIStatusError, FCError, RateLimitError
 

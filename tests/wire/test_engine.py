@@ -10,7 +10,7 @@ import tests._calls as calls
 from fcasync._rules.learner import HOLD
 from fcasync._rules.limits import Limits
 from fcasync._rules.pace import Pace
-from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync._wire.line import Line
 from fcasync.errors import (
     APIConnectionError,

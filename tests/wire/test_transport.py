@@ -20,7 +20,7 @@ import trustme
 
 import fcasync
 import tests._calls as calls
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._wire.transport import AiohttpTransport
 from fcasync.errors import (
     APIConnectionError,

@@ -11,7 +11,8 @@ def idempotency_key(
     """Return the key of one account in one job: ``fca1-`` and 40 characters.
 
     The same arguments give the same key in every process, so a repeat is recognized by Stripe
-    for the 24 hours that it remembers keys. *generation* counts up when a key is spent.
+    for the 24 hours that it remembers keys (how long one may be used, `decisions.py` says).
+    *generation* counts up when a key is spent.
     """
     text = "|".join((job_id, account_id, operation, ",".join(features), str(generation)))
     # 25 bytes are exactly 40 characters of base32, and more than enough to never collide.

@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 from fcasync._facts.redact import Secret
 from fcasync._rules.interpret import interpret, is_replay
 from fcasync._rules.request import Answer, Operation, Options, build
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync.bulk._journal.rows import row_of
 from fcasync.bulk._plan.classify import after_looking, after_sending
 from fcasync.bulk._plan.commands import (

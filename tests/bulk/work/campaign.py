@@ -27,7 +27,7 @@ from typing import Any
 
 import attrs
 
-from fcasync._rules.retry import RetryPolicy
+from fcasync._rules.retry_policy import RetryPolicy
 from fcasync.client import Client
 from fcasync.errors import FCError
 from fcasync.models import Account, Event, EventData

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync._rules.retry import RetryPolicy, RetryQuota
+from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync.errors import InvalidArgumentError
 from tests._paths import DATA
 

@@ -1,4 +1,4 @@
-"""When to send a request again: pure rules that know no clock, no socket and no dice.
+"""How often, after how long and out of which quota to retry; `_wire/retries.py` decides by it.
 
 The shape is that of the AWS SDKs' retry specification 2.1: full jitter over a capped exponential
 backoff, and a quota shared by all calls of a client, so that an outage is not answered with a
