@@ -16,20 +16,7 @@ from typing import Any, assert_never
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._plan.commands import (
-    Abort,
-    Command,
-    Enqueue,
-    EnqueueAfter,
-    EnqueueFirst,
-    Finish,
-    Forget,
-    Look,
-    Send,
-    Settle,
-    Store,
-    Wait,
-)
+from fcasync.bulk._plan import commands
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
@@ -153,11 +140,11 @@ class Work:
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
-        if isinstance(event, Admitted) and event.row and not isinstance(command, Forget):
+        if isinstance(event, Admitted) and event.row and not isinstance(command, commands.Forget):
             self._tally.reopen(event.row.status, event.row.reason)
         self._carry_out(task, command)
 
-    def _decide(self, task: Task, event: Event) -> Command:
+    def _decide(self, task: Task, event: Event) -> commands.Command:
         now = Now(self._time.earliest(), self._time.latest(), self._clock.draw())
         return step(self._job, task, event, now)
 
@@ -169,33 +156,33 @@ class Work:
             if task.state not in (State.NEW, State.DONE):
                 self._commit.store(row_of(task), lambda _: None)
 
-    def _carry_out(self, task: Task, command: Command) -> None:  # noqa: C901 - one row per command
+    def _carry_out(self, task: Task, command: commands.Command) -> None:  # noqa: C901 - one row per command
         match command:
-            case Finish():
+            case commands.Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
                 self.settler.remove(task)
                 seq = self._outbox.number()
                 self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
-            case Enqueue():
+            case commands.Enqueue():
                 self._dispatcher.enqueue(task)
-            case EnqueueFirst():
+            case commands.EnqueueFirst():
                 self._dispatcher.enqueue_first(task)
-            case EnqueueAfter(seconds):
+            case commands.EnqueueAfter(seconds):
                 self._dispatcher.enqueue_after(task, seconds)
-            case Store():
+            case commands.Store():
                 self._commit.store(row_of(task), lambda _: self._dispatcher.enqueue(task))
-            case Settle():
+            case commands.Settle():
                 self._commit.store(row_of(task), lambda _: None)
                 self.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 self._live.place(task).leave()
-            case Forget():
+            case commands.Forget():
                 self._live.remove(task).leave()
-            case Abort(error):
+            case commands.Abort(error):
                 raise error
-            case Wait():
+            case commands.Wait():
                 pass
-            case Send() | Look():
+            case commands.Send() | commands.Look():
                 raise AssertionError("requests are sent when it is the task's turn")
             case _:
                 assert_never(command)
