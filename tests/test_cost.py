@@ -203,7 +203,8 @@ def test_importing_the_client_imports_only_what_it_needs() -> None:
     )
     more = run(program)["more"]
     assert [name for name in more if name in HEAVY] == []
-    assert len(more) < 85
+    # Files of fcasync itself are cheap, and as many as it has concepts.
+    assert len([name for name in more if not name.startswith("fcasync")]) < 15
 
 
 def test_importing_the_package_imports_next_to_nothing() -> None:

@@ -132,12 +132,16 @@ class Pace:
                 slows nobody, ``global-*`` is about all operations of the account, and
                 ``*-concurrency`` about the requests in flight.
         """
-        self.lost()
+        operation, tenant = self.operation, self.tenant
+        # Written out, because this is on the way of every call: see lost().
+        operation.in_flight.count -= operation.in_flight.count > 0
+        tenant.in_flight.count -= tenant.in_flight.count > 0
         if not limited or reason == "resource-specific":
-            for scope in (self.operation, self.tenant):
-                if scope is self.operation or not scope.is_free:
-                    scope.rate.accepted(sent_at, now)
-                    scope.in_flight.accepted()
+            operation.rate.accepted(sent_at, now)
+            if not (operation.is_free and tenant.is_free):
+                operation.in_flight.accepted()
+                tenant.rate.accepted(sent_at, now)
+                tenant.in_flight.accepted()
             return
         reason = reason or ""
         scope = self.tenant if reason.startswith("global-") else self.operation
