@@ -33,7 +33,7 @@ def _whole(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """Which failures are worth another attempt, and after how long. Durations are in seconds."""
+    """How often a failure is retried, and after how long. Durations are in seconds."""
 
     attempts: int = attrs.field(default=4, validator=[_at_least(1), _whole])
     """Requests sent at the most, the first one included; 1 switches retries off."""
