@@ -18,7 +18,7 @@ Sample = dict[str, float]
 """The cost of one job: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
-WARM_UP = {"refresh": 40, "walk": data.PAGE, "decode": data.PAGE}
+WARM_UP = {"refresh": 40, "bulk": 40, "walk": data.PAGE, "decode": data.PAGE}
 
 
 class Size(NamedTuple):
@@ -38,6 +38,9 @@ class Size(NamedTuple):
     totals: tuple[int, ...]
     counted: tuple[int, int]
     """Refreshes, or pages, of the two runs whose difference is counted."""
+    bulk: int
+    recorded: int
+    resumed: int
 
 
 FULL = Size(
@@ -53,6 +56,9 @@ FULL = Size(
     loops=20_000,
     totals=(1_000, 10_000, 100_000, 1_000_000),
     counted=(100, 400),
+    bulk=2_000,
+    recorded=100_000,
+    resumed=1_000_000,
 )
 QUICK = Size(
     name="quick",
@@ -67,6 +73,9 @@ QUICK = Size(
     loops=200,
     totals=(100, 1_000),
     counted=(32, 40),
+    bulk=100,
+    recorded=1_000,
+    resumed=1_000,
 )
 
 
@@ -197,12 +206,13 @@ def lines(
     *,
     scale: float = 1e6,
     group: str = "",
+    ours: str = "fcasync",
 ) -> list[Line]:
     """Return a line for each competitor, with its processor time per unit of work."""
-    ours = [sample["cpu"] for sample in samples["fcasync"]]
+    own_costs = [sample["cpu"] for sample in samples[ours]]
     lines = []
     for name, theirs in samples.items():
-        ratios = [own / sample["cpu"] for own, sample in zip(ours, theirs, strict=True)]
+        ratios = [own / sample["cpu"] for own, sample in zip(own_costs, theirs, strict=True)]
         lines.append(
             Line(
                 label=labels[name],

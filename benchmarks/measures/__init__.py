@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from benchmarks.lab import Result, Size
 from benchmarks.measures import (
+    bulk,
     decode,
     imports,
     instructions,
+    journal,
     keep,
     layers,
     loops,
@@ -18,6 +20,7 @@ from benchmarks.measures import (
 MEASURES: dict[str, Callable[[Size], Result]] = {
     "refresh": refresh.run,
     "walk": walk.run,
+    "bulk": bulk.run,
     "decode": decode.run,
     "keep": keep.run,
     "imports": imports.run,
@@ -25,5 +28,8 @@ MEASURES: dict[str, Callable[[Size], Result]] = {
     "scale": scale.run,
     "loops": loops.run,
 }
-BY_NAME: dict[str, Callable[[Size], Result]] = {"instructions": instructions.run}
+BY_NAME: dict[str, Callable[[Size], Result]] = {
+    "instructions": instructions.run,
+    "journal": journal.run,
+}
 """Measures that take minutes, and run only when they are named."""
