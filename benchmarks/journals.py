@@ -15,7 +15,9 @@ from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal
-from fcasync.bulk._plan.task import Row
+from fcasync.bulk._outcome import OutcomeStatus
+from fcasync.bulk._plan.task import Row, State, Task
+from fcasync.bulk._plan.verdicts import Verdict
 from fcasync.bulk._work.network import fingerprint
 
 WINDOW = 576
@@ -95,10 +97,12 @@ class Journals:
                 nonlocal under_way
                 if account_id := next(left, None):
                     under_way += 1
-                    commit.admit(row(account_id), lambda _: finish(account_id))
+                    task = Task(account_id, HEADER.created)
+                    commit.admit(task, lambda _: finish(task))
 
-            def finish(account_id: str) -> None:
-                commit.store(row(account_id, "succeeded", 1), lambda _: end())
+            def finish(task: Task) -> None:
+                task.state, task.verdict = State.DONE, Verdict(OutcomeStatus.SUCCEEDED)
+                commit.store(task, end, seq=1)
 
             def end() -> None:
                 nonlocal under_way

@@ -16,7 +16,6 @@ import orjson
 
 from fcasync.bulk._journal import cells, contents, files, format_1, statements
 from fcasync.bulk._journal.connections import (
-    OPTIONS,
     as_journal_errors,
     open_for_reading,
     open_for_writing,
@@ -173,25 +172,6 @@ class FileJournal:
             finally:
                 self._database.close()
                 files.tidy(self.path)
-
-
-class ScratchJournal(FileJournal):
-    """The memory of a job that nobody means to resume: it goes when it is closed.
-
-    SQLite keeps it in memory while it is small, and else in a temporary file without a name.
-    """
-
-    def __init__(self, header: Header) -> None:
-        database = sqlite3.connect("", **OPTIONS)
-        database.execute("PRAGMA synchronous = OFF")
-        _create(database, header)
-        super().__init__(Path("the temporary journal"), database, was_cut_short=False)
-
-    def close(
-        self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None
-    ) -> None:
-        """Forget everything."""
-        self._database.close()
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -149,7 +149,9 @@ def _accept(job: Job, task: Task, reason: str | None = None) -> Finish | Settle:
         task.state = State.SETTLING
         return Settle()
     verdict = verdict or Verdict(OutcomeStatus.ACCEPTED)
-    return _finish(task, verdict if verdict.reason else attrs.evolve(verdict, reason=reason))
+    if reason and not verdict.reason:
+        verdict = attrs.evolve(verdict, reason=reason)
+    return _finish(task, verdict)
 
 
 def limited(job: Job, task: Task, event: Limited, now: Now) -> Command:

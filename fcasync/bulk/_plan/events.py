@@ -7,7 +7,7 @@ from fcasync.errors import FCError
 from fcasync.models import Account
 
 
-@attrs.frozen
+@attrs.define  # not frozen, which would triple what making one costs: every account has one
 class Admitted:
     """The journal has answered: *row* is what it knew; None means the account was added."""
 
@@ -19,7 +19,7 @@ class Due:
     """It is this task's turn to send a request."""
 
 
-@attrs.frozen
+@attrs.define
 class Accepted:
     """Stripe carried the request out, now or (*replayed*) earlier."""
 

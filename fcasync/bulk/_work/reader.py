@@ -8,8 +8,7 @@ from typing import Any
 from fcasync._facts.clock import Clock
 from fcasync._facts.redact import printable
 from fcasync._rules import checks
-from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.rows import row_of
+from fcasync.bulk._journal.record import Record
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.task import Row, Task
@@ -33,7 +32,7 @@ class Reader:
         window: Window,
         live: Live,
         settler: Settler,
-        commit: GroupCommit,
+        record: Record,
         outbox: Outbox,
         tally: Tally,
         clock: Clock,
@@ -48,7 +47,7 @@ class Reader:
             window: Where each account needs a place.
             live: Takes up what is being worked on.
             settler: Its waiting accounts have no place in the window, and are bounded as well.
-            commit: Where accounts are admitted.
+            record: Where accounts are admitted.
             outbox: Where what is not an id ends.
             tally: Counts.
             clock: For waiting.
@@ -58,7 +57,7 @@ class Reader:
         """
         self._source = source
         self._window, self._live, self._settler = window, live, settler
-        self._commit, self._outbox, self._tally = commit, outbox, tally
+        self._record, self._outbox, self._tally = record, outbox, tally
         self._clock, self._sent_at, self._step = clock, sent_at, step
         self._is_suspect = is_suspect
 
@@ -103,7 +102,7 @@ class Reader:
         task = Task(account_id, self._sent_at(), account, self._is_suspect)
         self._live.add(task, place)
         self._tally.arriving += 1
-        self._commit.admit(row_of(task), partial(self._admitted, task))
+        self._record.admit(task, partial(self._admitted, task))
 
     def _reject(self, item: object, error: InvalidArgumentError, place: Place) -> None:
         self._tally.admit()

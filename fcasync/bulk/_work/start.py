@@ -2,14 +2,18 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import attrs
 
+from fcasync._facts.clock import Clock
 from fcasync._wire.uninterrupted import until_done
+from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.connections import as_journal_errors
 from fcasync.bulk._journal.header import Header
-from fcasync.bulk._journal.journal import Journal
-from fcasync.bulk._journal.sqlite import FileJournal, ScratchJournal
+from fcasync.bulk._journal.memory import Memory
+from fcasync.bulk._journal.record import Record
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.task import Row
 from fcasync.bulk._work.network import Network
@@ -62,20 +66,27 @@ async def _ask(network: Network, time: ServerTime) -> None:
             raise ProtocolError("a response without Date or Request-Id; is this Stripe's API?")
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Opened:
-    """A journal, and what it says of earlier runs: read by the thread that opened it."""
+    """What earlier runs have left, and where this one writes down what it does."""
 
-    journal: Journal
-    counts: Counter[tuple[str, str | None]]
+    header: Header
+    record: Record
+    last_seq: int = 0
+    """Number of the last outcome of earlier runs."""
+    was_cut_short: bool = False
+    """Whether some run never closed it: something may be missing that nobody can see."""
+    finished_at: int | None = None
+    """The server's Unix time at which an earlier run found nothing left to do."""
+    counts: Counter[tuple[str, str | None]] = attrs.field(factory=Counter)
     """Accounts by status and reason."""
-    unacknowledged: list[Row]
+    unacknowledged: list[Row] = attrs.field(factory=list)
     """Outcomes that the caller has perhaps not seen, in their order."""
 
 
 def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     """Return the counters of a run that begins *now*, with what earlier runs have done."""
-    counts, journal = opened.counts, opened.journal
+    counts = opened.counts
     reopens = {"deferred"}
     if settings.retry_failed:
         reopens.add("failed")
@@ -83,9 +94,9 @@ def tally(opened: Opened, settings: Settings, now: float) -> Tally:
         reopens |= {"accepted", "pending"}
     tally = Tally(counts, now, frozenset(reopens))
     is_left = any(n for (status, _), n in counts.items() if status in reopens)
-    tally.found_finished = journal.finished_at is not None and not is_left
+    tally.found_finished = opened.finished_at is not None and not is_left
     if tally.found_finished:
-        tally.finished_at = journal.finished_at
+        tally.finished_at = opened.finished_at
     return tally
 
 
@@ -103,32 +114,40 @@ async def open_journal(network: Network, settings: Settings, created: int) -> Op
         stripe_version=network.stripe_version,
         created=created,
     )
-    opening = asyncio.create_task(asyncio.to_thread(_open, settings, header))
+    if settings.journal is None:
+        return Opened(header=header, record=Memory())
+    return await _open_file(settings.journal, header, network.clock, resume=settings.resume)
+
+
+async def _open_file(path: Path, header: Header, clock: Clock, *, resume: bool) -> Opened:
+    opening = asyncio.create_task(asyncio.to_thread(_read, path, header, clock, resume=resume))
     try:
         await until_done([opening])
     except asyncio.CancelledError:
         # A thread cannot be cancelled, and what it opens must not stay locked.
         if opening.exception() is None:
-            journal = opening.result().journal
-            journal.close(is_complete=True, finished_at=journal.finished_at)
+            opened = opening.result()
+            opened.record.finished_at = opened.finished_at
+            opened.record.close()
         raise
     return opening.result()
 
 
-def _open(settings: Settings, header: Header) -> Opened:
-    journal = _open_file(settings, header)
+def _read(path: Path, header: Header, clock: Clock, *, resume: bool) -> Opened:
+    with as_journal_errors(path):
+        if not resume and path.exists():
+            raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
+    journal = FileJournal.open(path, header)
     try:
-        return Opened(journal, journal.counts(), journal.unacknowledged())
+        return Opened(
+            header=journal.header,
+            record=GroupCommit(journal, clock),
+            last_seq=journal.last_seq,
+            was_cut_short=journal.was_cut_short,
+            finished_at=journal.finished_at,
+            counts=journal.counts(),
+            unacknowledged=journal.unacknowledged(),
+        )
     except BaseException:
         journal.close(is_complete=False)
         raise
-
-
-def _open_file(settings: Settings, header: Header) -> Journal:
-    path = settings.journal
-    if path is None:
-        return ScratchJournal(header)
-    with as_journal_errors(path):
-        if not settings.resume and path.exists():
-            raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
-    return FileJournal.open(path, header)

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
-from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
+from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
 from fcasync.bulk._plan.events import Admitted, Event
@@ -49,20 +48,20 @@ class Work:
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
-        journal = self._journal = opened.journal
         self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
+        self._was_finished = opened.finished_at is not None  # by an earlier run
         self._job = Job(
-            id=journal.header.id,
+            id=opened.header.id,
             verb=settings.verb,
             features=settings.features,
-            seq=journal.last_seq,
+            seq=opened.last_seq,
             wait=settings.wait,
             retry_failed=settings.retry_failed,
         )
         self._crew = Crew()
         self._live = Live()
-        self._commit = GroupCommit(journal, network.clock)
-        self._outbox = Outbox(self._commit, journal.last_seq)
+        self._record = opened.record
+        self._outbox = Outbox(self._record, opened.last_seq)
         self.settler = Settler(network, settings.wait_timeout, self._step)
         self._dispatcher = Dispatcher(
             network,
@@ -73,13 +72,13 @@ class Work:
             observe=self._observe,
             tally=tally,
         )
-        began, is_suspect = journal.header.created, journal.was_cut_short
+        began, is_suspect = opened.header.created, opened.was_cut_short
         self._reader = Reader(
             source,
             window=Window(settings.window),
             live=self._live,
             settler=self.settler,
-            commit=self._commit,
+            record=self._record,
             outbox=self._outbox,
             tally=tally,
             clock=network.clock,
@@ -100,21 +99,21 @@ class Work:
             self._outbox.put(outcome_of_row(row, again=True), row.seq)
             await turns.step()
         if self._tally.found_finished:
-            self._commit.finished_at = self._tally.finished_at
+            self._record.finished_at = self._tally.finished_at
             return
         self._network.pace.learn()
         try:
-            rooms = (self._commit, self._dispatcher, self.settler)
+            rooms = (self._record, self._dispatcher, self.settler)
             await self._crew.run([room.run for room in rooms], self._finish_source)
         finally:
             self._network.pace.unlearn()
             self.settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
-            await self._commit.flush()
+            await self._record.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
-        was_read = self._journal.finished_at is not None or not self._job.retry_failed
+        was_read = self._was_finished or not self._job.retry_failed
         if was_read and not self._tally.is_anything_left:
-            self._commit.finished_at = self._tally.finished_at = self._time.earliest()
+            self._record.finished_at = self._tally.finished_at = self._time.earliest()
 
     async def _finish_source(self) -> None:
         await self._reader.run()
@@ -128,7 +127,7 @@ class Work:
         """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
         if acknowledge:
             self._outbox.acknowledge()
-        self._commit.close()
+        self._record.close()
 
     async def next_outcome(self) -> Outcome | None:
         """Return the next outcome, or None when there are no more."""
@@ -154,7 +153,7 @@ class Work:
         for task in self._live.tasks():
             date_back(task, back)
             if task.state not in (State.NEW, State.DONE):
-                self._commit.store(row_of(task), lambda _: None)
+                self._record.store(task)
 
     def _carry_out(self, task: Task, command: commands.Command) -> None:  # noqa: C901 - one row per command
         match command:
@@ -162,7 +161,7 @@ class Work:
                 # Whoever is finished waits no more, even though the disk may take its time.
                 self.settler.remove(task)
                 seq = self._outbox.number()
-                self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
+                self._record.store(task, partial(self._finished, task, seq), seq)
             case commands.Enqueue():
                 self._dispatcher.enqueue(task)
             case commands.EnqueueFirst():
@@ -170,9 +169,9 @@ class Work:
             case commands.EnqueueAfter(seconds):
                 self._dispatcher.enqueue_after(task, seconds)
             case commands.Store():
-                self._commit.store(row_of(task), lambda _: self._dispatcher.enqueue(task))
+                self._record.store(task, partial(self._dispatcher.enqueue, task))
             case commands.Settle():
-                self._commit.store(row_of(task), lambda _: None)
+                self._record.store(task)
                 self.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 self._live.place(task).leave()
@@ -187,7 +186,7 @@ class Work:
             case _:
                 assert_never(command)
 
-    def _finished(self, task: Task, seq: int, _: object) -> None:
+    def _finished(self, task: Task, seq: int) -> None:
         outcome = outcome_of(task)
         self._tally.finish(outcome)
         self._outbox.put(outcome, seq, self._live.remove(task))

@@ -1,7 +1,9 @@
 """The plan: its table, and the rules that histories do not reach."""
 
 import typing
+from base64 import b32encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
 from fcasync.bulk._plan import verbs
 from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER
-from fcasync.bulk._plan.keys import idempotency_key
+from fcasync.bulk._plan.keys import base32, idempotency_key
 from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
 from fcasync.bulk._plan.verbs import Verb
@@ -112,6 +114,18 @@ def test_keys_are_deterministic_and_differ_in_every_part() -> None:
     keys = {idempotency_key(*case) for case in [arguments, arguments, *others]}
     assert len(keys) == 6
     assert all(key.startswith("fca1-") and len(key) == 45 for key in keys)
+
+
+def test_the_text_of_keys_never_changes() -> None:
+    """A job that an earlier version began sends the keys that it sent then."""
+    key = idempotency_key("0f3a", "fca_1", "refresh", ("balance", "ownership"), 2)
+    text = b"0f3a|fca_1|refresh|balance,ownership|2"
+    assert key == "fca1-" + b32encode(sha256(text).digest()[:25]).decode()
+    for number in range(100):
+        data = sha256(str(number).encode()).digest()[:25]
+        assert base32(data) == b32encode(data).decode()
+    assert base32(bytes(25)) == "A" * 40
+    assert base32(b"\xff" * 25) == "7" * 40
 
 
 @pytest.mark.parametrize(
