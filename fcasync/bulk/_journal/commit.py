@@ -39,7 +39,8 @@ class GroupCommit:
         self._batch: list[_Write] = []
         self._news = asyncio.Event()
         self._enough = asyncio.Event()
-        self._has_failed = False
+        self.has_failed = False
+        """Whether the disk has refused a batch; nothing more is written then."""
         self.acknowledged = 0
         """Number of the last outcome that the caller has certainly seen."""
         self.finished_at: int | None = None
@@ -80,16 +81,20 @@ class GroupCommit:
 
         A batch that was on its way is written again: that changes nothing.
         """
-        if self._has_failed:
+        if self.has_failed:
             return
         loop = asyncio.get_running_loop()
         while self._batch or self._queue:
             self._batch = self._batch or self._next_batch()
             await loop.run_in_executor(self._thread, self._commit, self._batch)
             batch, self._batch = self._batch, []
-            for write in batch:
-                if not write.is_admission:
-                    write.then(None)
+            self._call_back(batch)
+
+    def _call_back(self, batch: list[_Write]) -> None:
+        """Say what is on disk; nothing is begun any more for whom it has just admitted."""
+        for write in batch:
+            if not write.is_admission:
+                write.then(None)
 
     def _next_batch(self) -> list[_Write]:
         return [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST))]
@@ -114,7 +119,7 @@ class GroupCommit:
         try:
             return self._journal.commit(admitted, rows, self.acknowledged)
         except BaseException:
-            self._has_failed = True
+            self.has_failed = True
             raise
 
     def close(self) -> None:
@@ -125,11 +130,12 @@ class GroupCommit:
         self._thread.shutdown(wait=True)
         rest = [*self._batch, *self._queue]
         try:
-            if rest and not self._has_failed:
+            if rest and not self.has_failed:
                 self._commit(rest)
+                self._call_back(rest)
         finally:
             self._journal.close(
-                is_complete=not self._has_failed,
+                is_complete=not self.has_failed,
                 acknowledged=self.acknowledged,
                 finished_at=self.finished_at,
             )

@@ -19,6 +19,10 @@ class Journal(Protocol):
     finished_at: int | None
     """The server's Unix time at which an earlier run found nothing left to do."""
 
+    @property
+    def rows(self) -> int:
+        """Accounts in it."""
+
     def commit(
         self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
     ) -> dict[tuple[str, str], Row]:

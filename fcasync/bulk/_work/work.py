@@ -129,6 +129,8 @@ class Work:
         if acknowledge:
             self._outbox.acknowledge()
         self._commit.close()
+        if not self._commit.has_failed:
+            self._tally.close(self._journal.rows)
 
     async def next_outcome(self) -> Outcome | None:
         """Return the next outcome, or None when there are no more."""
