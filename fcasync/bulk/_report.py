@@ -69,7 +69,9 @@ class Report:
     earlier_by_status: dict[str, int]
     """How many of them an earlier run had finished."""
     unfinished: int
-    """Accounts that were read from the source and have no outcome: the same call resumes them."""
+    """Accounts that were read from the source, by this run or an earlier one, and have no outcome:
+    the same call resumes them. Until the block was left, an upper bound: what was read in the last
+    moment may turn out to be finished already."""
     requests: int
     """Requests of the operation, without those that only looked."""
     retries: int

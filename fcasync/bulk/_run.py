@@ -33,6 +33,10 @@ class BulkRun:
     acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
     cancellation, is handed out again by the next run, with ``outcome.again`` set.
 
+    An outage ends the run with the last error: when nothing was answered, or with nothing but 5xx,
+    for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
+    room for.
+
     Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
     The same call with the same journal then goes on where it stopped.
     """

@@ -35,7 +35,7 @@ class GroupCommit:
         self._batch: list[Write] = []
         self._news = asyncio.Event()
         self._enough = asyncio.Event()
-        self._has_failed = False
+        self._has_failed = False  # the disk has refused a batch; nothing more is written then
         self.acknowledged = 0
         self.finished_at: int | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
@@ -84,9 +84,13 @@ class GroupCommit:
             self._batch = self._batch or self._next_batch()
             await loop.run_in_executor(self._thread, self._commit, self._batch)
             batch, self._batch = self._batch, []
-            for _, is_admission, then in batch:
-                if not is_admission and then is not None:
-                    then()
+            self._call_back(batch)
+
+    def _call_back(self, batch: list[Write]) -> None:
+        """Say what is on disk; nothing is begun any more for whom it has just admitted."""
+        for _, is_admission, then in batch:
+            if not is_admission and then is not None:
+                then()
 
     def _next_batch(self) -> list[Write]:
         return [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST))]
@@ -113,19 +117,24 @@ class GroupCommit:
             self._has_failed = True
             raise
 
-    def close(self) -> None:
+    def close(self) -> int | None:
         """Write what is left, end the thread and close the journal; the loop waits for it.
 
         Safe after :meth:`run` was cancelled: a batch that was on its way is written again.
+
+        Returns:
+            How many accounts are in the journal; None if the disk has failed.
         """
         self._thread.shutdown(wait=True)
         rest = [*self._batch, *self._queue]
         try:
             if rest and not self._has_failed:
                 self._commit(rest)
+                self._call_back(rest)
         finally:
             self._journal.close(
                 is_complete=not self._has_failed,
                 acknowledged=self.acknowledged,
                 finished_at=self.finished_at,
             )
+        return None if self._has_failed else self._journal.rows

@@ -9,6 +9,10 @@ from fcasync.bulk._plan.task import Row
 class Journal(Protocol):
     """Where a run keeps what it must not forget. Called from one thread at a time."""
 
+    @property
+    def rows(self) -> int:
+        """Accounts in it."""
+
     def commit(
         self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
     ) -> dict[tuple[str, str], Row]:

@@ -57,5 +57,5 @@ class Memory:
         """Do the same."""
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; everybody was told of it at once."""
         self._database.close()

@@ -36,5 +36,9 @@ class Record(Protocol):
     async def flush(self) -> None:
         """Write what is left, after :meth:`run` has ended or was cancelled."""
 
-    def close(self) -> None:
-        """Write what is left, and end."""
+    def close(self) -> int | None:
+        """Write what is left, and end.
+
+        Returns:
+            How many accounts are written down, if some were of which nobody was told.
+        """

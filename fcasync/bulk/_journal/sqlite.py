@@ -45,6 +45,11 @@ class FileJournal:
         # Into the file itself: if the log beside it were lost, its loss must be noticed.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
+    @property
+    def rows(self) -> int:
+        """Accounts in it."""
+        return self._standing.rows
+
     @classmethod
     def open(cls, path: Path, header: Header) -> "FileJournal":
         """Open the journal at *path*, or create it for *header*.

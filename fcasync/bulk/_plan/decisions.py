@@ -205,7 +205,7 @@ def judged(job: Job, task: Task, event: Seen, now: Now) -> Command:
 
 
 def unjudged(job: Job, task: Task, event: Unseen, now: Now) -> Command:
-    task.strikes += 1
+    task.strikes += not event.is_outage
     return _fail_as_refused(task) if task.strikes >= MAX_STRIKES else _backed_off(task, now)
 
 
@@ -247,7 +247,7 @@ def _renew(task: Task, now: Now) -> Command:
 
 
 def unseen(job: Job, task: Task, event: Unseen, now: Now) -> Command:
-    return _again(task, event.error, now)
+    return _again(task, event.error, now, is_outage=event.is_outage)
 
 
 def not_there(job: Job, task: Task, event: Refused, now: Now) -> Command:

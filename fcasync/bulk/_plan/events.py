@@ -80,6 +80,8 @@ class Unseen:
     """The account could not be fetched."""
 
     error: FCError
+    is_outage: bool = False
+    """Whether no account at all could be fetched for some time."""
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from fcasync._rules.limits import Limits
 from fcasync._rules.pace import Pace
 from fcasync.bulk._plan import classify
 from fcasync.bulk._plan.commands import Command, EnqueueAfter, Send
-from fcasync.bulk._plan.events import Accepted, Broken, Due, Event, Limited, Lost, Seen
+from fcasync.bulk._plan.events import Accepted, Broken, Due, Event, Limited, Lost, Seen, Unseen
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import log
 from fcasync.bulk._work.network import Network
@@ -22,7 +22,8 @@ from fcasync.errors import APIStatusError, FCError
 OUTAGE_ATTEMPTS = 100
 OUTAGE_SECONDS = 60.0
 """After this many requests in a row, over this many seconds, without a response or with a 5xx,
-assume an outage and end the run."""
+assume an outage and end the run. Requests that change accounts and those that only look are
+counted apart: one kind may fail while the other does not."""
 ROOM_WAIT = 0.05
 """Seconds between two looks for room among the requests in flight."""
 BAD_ATTEMPTS = 20
@@ -62,7 +63,9 @@ class Dispatcher:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._queue: deque[Task] = deque()
         self._is_queued = asyncio.Event()
-        self._silence = _Silence(self._clock.monotonic())
+        self._silence = _Silence(self._clock.monotonic())  # of requests that change accounts
+        self._darkness = _Silence(self._clock.monotonic())  # of those that look
+        self._remedy = "; the same call resumes it" if settings.journal else ""
         self._logged = 0.0  # the rate limit that the log has last named
 
     def enqueue(self, task: Task) -> None:
@@ -154,18 +157,23 @@ class Dispatcher:
             self._tally.replays += error.idempotent_replayed
         else:
             self._network.pace.lost()
-        is_answer = isinstance(error, APIStatusError) and error.status < 500
-        if is_answer or _is_stored(event):
+        if _is_answer(error) or _is_stored(event):
             self._silence.ends(self._clock.monotonic())
             return event
-        if self._silence.goes_on(self._clock.monotonic()):
-            raise error
-        return self._marked(event)
+        return self._endured(self._silence, event, error)
 
-    def _marked(self, event: Event) -> Event:
-        """Return *event* with what it has to do with an outage."""
-        is_outage = self._silence.is_bad(self._clock.monotonic())
-        if is_outage and isinstance(event, Lost | Broken):
+    def _endured(self, silence: "_Silence", event: Event, error: FCError) -> Event:
+        """Return *event*, which has no response of use, with what it has to do with an outage.
+
+        Raises:
+            FCError: *error*, if the outage has taken too long.
+        """
+        now = self._clock.monotonic()
+        if silence.goes_on(now):
+            how_long = f"nothing was answered for {silence.seconds(now):.0f} s"
+            error.not_retried = f"{how_long}, so the run ends{self._remedy}"
+            raise error
+        if silence.is_bad(now) and isinstance(event, Lost | Broken | Unseen):
             return attrs.evolve(event, is_outage=True)
         return event
 
@@ -185,9 +193,19 @@ class Dispatcher:
         try:
             response = await self._network.retrieve(task.account_id)
         except FCError as error:
-            return classify.after_looking(error)
+            event = classify.after_looking(error)
+            if _is_answer(error):
+                self._darkness.ends(self._clock.monotonic())
+                return event
+            return self._endured(self._darkness, event, error)
+        self._darkness.ends(self._clock.monotonic())
         self._observe(response.headers)
         return Seen(response.value)
+
+
+def _is_answer(error: FCError) -> bool:
+    """Return whether *error* shows that the server is at work."""
+    return isinstance(error, APIStatusError) and error.status < 500
 
 
 def _is_stored(event: Event) -> bool:
@@ -210,6 +228,10 @@ class _Silence:
         """Take note of a request without such a response; return whether to end the run."""
         self._unanswered += 1
         return self._unanswered >= OUTAGE_ATTEMPTS and now - self._since >= OUTAGE_SECONDS
+
+    def seconds(self, now: float) -> float:
+        """Return for how long."""
+        return now - self._since
 
     def is_bad(self, now: float) -> bool:
         """Return whether no account can be blamed for its failure."""

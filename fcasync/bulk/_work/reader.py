@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -81,13 +82,20 @@ class Reader:
 
     async def _read(self) -> None:
         turns = Turns()
-        async for item in sources.read(self._source):
-            # A source that is not asynchronous may name for ever what is in work already.
-            await turns.step()
-            place = await self._window.enter()
-            while len(self._settler) >= CAPACITY:
-                await self._clock.sleep(1.0)
-            self._take(item, place)
+        async with aclosing(sources.read(self._source)) as items:
+            # Room first: an account that was read and has no place would be known to nobody.
+            place = await self._room()
+            async for item in items:
+                self._take(item, place)
+                # A source that is not asynchronous may name for ever what is in work already.
+                await turns.step()
+                place = await self._room()
+
+    async def _room(self) -> Place:
+        place = await self._window.enter()
+        while len(self._settler) >= CAPACITY:
+            await self._clock.sleep(1.0)
+        return place
 
     def _take(self, item: object, place: Place) -> None:
         try:
@@ -105,7 +113,7 @@ class Reader:
         self._record.admit(task, partial(self._admitted, task))
 
     def _reject(self, item: object, error: InvalidArgumentError, place: Place) -> None:
-        self._tally.admit()
+        self._tally.unfinished += 1
         outcome = Outcome(
             account_id=printable(item, 80),
             status=OutcomeStatus.FAILED,
@@ -116,7 +124,5 @@ class Reader:
         self._outbox.put(outcome, place=place)
 
     def _admitted(self, task: Task, row: Row | None) -> None:
-        self._tally.arriving -= 1
-        if row is None:
-            self._tally.admit()
+        self._tally.look_up(is_new=row is None)
         self._step(task, Admitted(row))

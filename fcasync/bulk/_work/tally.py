@@ -41,6 +41,7 @@ class Tally:
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
         self.arriving = 0
         """Accounts that were read, and that the journal has not looked up yet."""
+        self._known = sum(found.values())  # accounts in the journal, as far as it has said so
         self.finished_at: int | None = None
         """The server's Unix time at which nothing was left to do."""
         self.found_finished = False
@@ -66,9 +67,17 @@ class Tally:
         self._source_is_read = True
         self._set_aside.clear()
 
-    def admit(self) -> None:
-        """Count an account that is new to the job."""
-        self.unfinished += 1
+    def look_up(self, *, is_new: bool) -> None:
+        """Take note that the journal has looked an account up, and whether it is new to the job."""
+        self.arriving -= 1
+        self.unfinished += is_new
+        self._known += is_new
+
+    def close(self, rows: int) -> None:
+        """Take note that the journal was closed with so many accounts in it."""
+        # It has admitted the last that were read, though nobody was there any more to be told.
+        self.unfinished += rows - self._known
+        self._known, self.arriving = rows, 0
 
     def reopen(self, status: str, reason: str | None) -> None:
         """Take an outcome of an earlier run back, if it is one: its account is worked on again."""
@@ -148,7 +157,7 @@ class Tally:
             past_tense=verb.past_tense,
             counts={key: n for key, n in self.counts.items() if n},
             earlier_by_status=dict(+self.earlier),
-            unfinished=self.unfinished,
+            unfinished=self.unfinished + self.arriving,
             requests=self.requests,
             retries=self.retries,
             rate_limited=self.rate_limited,

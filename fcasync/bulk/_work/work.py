@@ -127,7 +127,9 @@ class Work:
         """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
         if acknowledge:
             self._outbox.acknowledge()
-        self._record.close()
+        rows = self._record.close()
+        if rows is not None:
+            self._tally.close(rows)
 
     async def next_outcome(self) -> Outcome | None:
         """Return the next outcome, or None when there are no more."""
