@@ -28,7 +28,7 @@ def run(size: lab.Size) -> lab.Result:
     with lab.serving() as url:
         for name in NAMES:
             _faults(name, url, 1)  # compiles what was not compiled yet
-        for job, unit, scale in (("refresh", "refresh", 1), ("walk", "account of a walk", 25)):
+        for job, unit, scale in (("refresh", "refresh", 5), ("walk", "account of a walk", 25)):
             costs = {}
             for name in NAMES:
                 if valgrind is not None:
