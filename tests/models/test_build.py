@@ -45,7 +45,9 @@ def test_a_known_name_in_the_place_of_an_unknown_one_is_no_extra() -> None:
 def test_a_function_learns_a_few_shapes_and_no_more(cls: Any) -> None:
     """Answers that differ without end cost no compilation without end."""
     taught = fresh(cls)
-    base: dict[str, Any] = {} if cls is AccountHolder else {"object": "list", "data": [], "has_more": None}
+    base: dict[str, Any] = (
+        {} if cls is AccountHolder else {"object": "list", "data": [], "has_more": None}
+    )
     seen = set()
     for number in range(20):
         taught({**base, **{f"x_{other}": 1 for other in range(number)}}, None)
