@@ -15,7 +15,7 @@ from benchmarks import lab, peers
 
 CONCURRENCY = 32
 NAMES = ("fcasync", "raw", "plain", "minimal")
-JOBS = (("refresh", "refresh", 1), ("walk", "account of a walk", 25))
+JOBS = (("refresh", "refresh", 5), ("walk", "account of a walk", 25))
 BULK = {
     "bulk": "fcasync's bulk refresh, without a journal",
     "bulk_journal": "the same with a journal",
