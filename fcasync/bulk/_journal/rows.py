@@ -17,7 +17,13 @@ def row_of(task: Task, seq: int = 0) -> Row:
     verdict = task.verdict
     if verdict is None:
         status = "settling" if task.state is State.SETTLING else "open"
-        return Row(task.account_id, status, task.generation, task.sent_at)
+        return Row(
+            task.account_id,
+            status,
+            task.generation,
+            task.sent_at,
+            stripe_account=task.stripe_account,
+        )
     available_at = verdict.available_at
     return Row(
         task.account_id,
@@ -31,6 +37,7 @@ def row_of(task: Task, seq: int = 0) -> Row:
         error=stored_errors.dump(task.error),
         available_at=None if available_at is None else int(available_at.timestamp()),
         seq=seq,
+        stripe_account=task.stripe_account,
     )
 
 
@@ -47,6 +54,7 @@ def outcome_of(task: Task) -> Outcome:
         attempts=task.attempts,
         replayed=task.replayed,
         available_at=verdict.available_at,
+        stripe_account=task.stripe_account or None,
     )
 
 

@@ -22,6 +22,7 @@ from fcasync.bulk._plan.commands import (
 from fcasync.bulk._plan.events import (
     Accepted,
     Admitted,
+    Barred,
     Broken,
     Denied,
     Due,
@@ -126,7 +127,14 @@ def due(job: Job, task: Task, event: Due, now: Now) -> Command:
         return EnqueueAfter(max(KEY_LIFETIME - age, 1.0))
     task.state = State.SENDING
     return Send(
-        idempotency_key(job.id, task.account_id, job.verb.name, job.features, task.generation)
+        idempotency_key(
+            job.id,
+            task.account_id,
+            job.verb.name,
+            job.features,
+            task.generation,
+            task.stripe_account,
+        )
     )
 
 
@@ -209,13 +217,18 @@ def unjudged(job: Job, task: Task, event: Unseen, now: Now) -> Command:
     return _fail_as_refused(task) if task.strikes >= MAX_STRIKES else _backed_off(task, now)
 
 
-def not_judged(job: Job, task: Task, event: Refused, now: Now) -> Command:
+def not_judged(job: Job, task: Task, event: Refused | Barred, now: Now) -> Command:
     return _fail_as_refused(task)
 
 
 def denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
     task.state = State.OPEN
     return Abort(event.error)
+
+
+def barred(job: Job, task: Task, event: Barred, now: Now) -> Command:
+    # It may have been sent before the door was closed.
+    return _fail(task, event.error, "denied", is_certain=False)
 
 
 def seen(job: Job, task: Task, event: Seen, now: Now) -> Command:

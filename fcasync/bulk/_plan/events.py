@@ -63,7 +63,14 @@ class Refused:
 
 @attrs.frozen
 class Denied:
-    """401 or 403: the API key is bad."""
+    """401 or 403: the API key is bad, or the connected account has taken its access away."""
+
+    error: FCError
+
+
+@attrs.frozen
+class Barred:
+    """The connected account of this task has taken its access away: it is told no more."""
 
     error: FCError
 
@@ -98,6 +105,7 @@ Event = (
     | Broken
     | Refused
     | Denied
+    | Barred
     | Seen
     | Unseen
     | TimedOut

@@ -8,15 +8,22 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".ljust(256)
 
 
 def idempotency_key(
-    job_id: str, account_id: str, operation: str, features: Iterable[str], generation: int
+    job_id: str,
+    account_id: str,
+    operation: str,
+    features: Iterable[str],
+    generation: int,
+    stripe_account: str = "",
 ) -> str:
     """Return the key of one account in one job: ``fca1-`` and 40 characters.
 
     The same arguments give the same key in every process, so a repeat is recognized by Stripe
     for the 24 hours that it remembers keys (how long one may be used, `decisions.py` says).
-    *generation* counts up when a key is spent.
+    *generation* counts up when a key is spent. *stripe_account* is the tenant of a job over many,
+    and no part of the text in a job for one account.
     """
-    text = "|".join((job_id, account_id, operation, ",".join(features), str(generation)))
+    parts = (job_id, account_id, operation, ",".join(features), str(generation))
+    text = "|".join((stripe_account, *parts) if stripe_account else parts)
     # 25 bytes are exactly 40 characters of base32, and more than enough to never collide.
     return "fca1-" + base32(sha256(text.encode()).digest()[:25])
 

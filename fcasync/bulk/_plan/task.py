@@ -71,6 +71,8 @@ class Task:
     replayed: bool = False
     is_certain: bool = True
     """Whether, if it failed, nothing of it can have been carried out."""
+    stripe_account: str = ""
+    """The connected account that it belongs to; empty for the job's own."""
 
 
 @attrs.define  # not frozen, which would triple what making one costs
