@@ -44,6 +44,7 @@ OUTCOME_COLUMNS = (
     Column("reason", lambda row: row["reason"] or ""),
     Column("attempts", lambda row: str(row["attempts"])),
     Column("error", lambda row: row["error"] or ""),
+    Column("stripe_account", lambda row: row["stripe_account"] or ""),
 )
 
 
@@ -75,7 +76,7 @@ class Source:
             failed = [
                 row.account_id for row in read_journal(self.journal) if row.status == "failed"
             ]
-            return failed + list(read_unfinished(self.journal))
+            return failed + [row.account_id for row in read_unfinished(self.journal)]
         return client.accounts.list() if self.everything else self.ids
 
 
@@ -208,6 +209,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """Return *outcome* as it is printed."""
     return {
         "account_id": outcome.account_id,
+        "stripe_account": outcome.stripe_account,
         "status": str(outcome.status),
         "reason": outcome.reason,
         "attempts": outcome.attempts,

@@ -76,15 +76,15 @@ def read_journal(path: str | PathLike[str]) -> Iterator[Outcome]:
             yield outcome_of_row(row, str(path))
 
 
-def read_unfinished(path: str | PathLike[str]) -> Iterator[str]:
-    """Yield the ids of the accounts in a journal that have no outcome yet.
+def read_unfinished(path: str | PathLike[str]) -> Iterator[Row]:
+    """Yield the rows of the accounts in a journal that have no outcome yet.
 
     Raises:
         JournalError: There is none at *path*, or it is in use, damaged or not ours.
     """
     for row in read_rows(Path(path)):
         if row.status in ("open", "settling"):
-            yield row.account_id
+            yield row
 
 
 def outcome_of_row(row: Row, path: str = "", *, again: bool = False) -> Outcome:

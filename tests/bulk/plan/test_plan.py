@@ -74,6 +74,7 @@ EVENTS: dict[type, e.Event] = {
     e.Broken: e.Broken(BROKEN, False),
     e.Refused: e.Refused(REFUSED),
     e.Denied: e.Denied(REFUSED),
+    e.Barred: e.Barred(REFUSED),
     e.Seen: e.Seen(account()),
     e.Unseen: e.Unseen(LOST),
     e.TimedOut: e.TimedOut(),
