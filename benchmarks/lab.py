@@ -82,8 +82,11 @@ QUICK = Size(
 class Competitor:
     """A process that runs jobs on request."""
 
-    def __init__(self, module: str, url: str = "", loop: str = "asyncio") -> None:
-        self._process = _start("benchmarks.worker", f"benchmarks.{module}", url, loop)
+    def __init__(
+        self, module: str, url: str = "", loop: str = "asyncio", **environment: str
+    ) -> None:
+        arguments = (f"benchmarks.{module}", url, loop)
+        self._process = _start("benchmarks.worker", *arguments, **environment)
 
     @cached_property
     def missing(self) -> str | None:
@@ -113,14 +116,14 @@ class Competitor:
         _stop(self._process)
 
 
-def _start(module: str, *arguments: str) -> "subprocess.Popen[str]":
+def _start(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONHASHSEED": "0", **environment},
     )
 
 
@@ -133,9 +136,13 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Run the server of canned answers and yield its URL."""
-    process = _start("benchmarks.server")
+def serving(certificate: str | None = None) -> Iterator[str]:
+    """Run the server of canned answers and yield its URL.
+
+    Args:
+        certificate: File of a private key and its certificates, for TLS.
+    """
+    process = _start("benchmarks.server", *([] if certificate is None else [certificate]))
     assert process.stdout is not None
     try:
         yield process.stdout.readline().strip()
@@ -158,8 +165,8 @@ class Line(NamedTuple):
 
 
 def figure(value: float) -> str:
-    """Return *value* as text with four significant digits."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    """Return *value* as text with three significant digits."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 class Result(NamedTuple):

@@ -14,6 +14,7 @@ from benchmarks.measures import (
     loops,
     refresh,
     scale,
+    tls,
     walk,
 )
 
@@ -27,6 +28,7 @@ MEASURES: dict[str, Callable[[Size], Result]] = {
     "layers": layers.run,
     "scale": scale.run,
     "loops": loops.run,
+    "tls": tls.run,
 }
 BY_NAME: dict[str, Callable[[Size], Result]] = {
     "instructions": instructions.run,
