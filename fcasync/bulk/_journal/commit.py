@@ -51,8 +51,10 @@ class GroupCommit:
 
     def _put(self, write: Write) -> None:
         self._queue.append(write)
-        self._news.set()
-        if len(self._queue) >= BATCH:
+        waiting = len(self._queue)
+        if waiting == 1:
+            self._news.set()
+        elif waiting == BATCH:
             self._enough.set()
 
     async def run(self) -> None:
