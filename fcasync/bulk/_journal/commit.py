@@ -37,6 +37,7 @@ class GroupCommit:
         self._enough = asyncio.Event()
         self._has_failed = False  # the disk has refused a batch; nothing more is written then
         self.acknowledged = 0
+        self.over: frozenset[str] = frozenset()
         self.finished_at: int | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
 
@@ -50,8 +51,10 @@ class GroupCommit:
 
     def _put(self, write: Write) -> None:
         self._queue.append(write)
-        self._news.set()
-        if len(self._queue) >= BATCH:
+        waiting = len(self._queue)
+        if waiting == 1:
+            self._news.set()
+        elif waiting == BATCH:
             self._enough.set()
 
     async def run(self) -> None:
@@ -112,7 +115,7 @@ class GroupCommit:
         admitted = [row for row, is_admission, _ in batch if is_admission]
         rows = [row for row, is_admission, _ in batch if not is_admission]
         try:
-            return self._journal.commit(admitted, rows, self.acknowledged)
+            return self._journal.commit(admitted, rows, self.acknowledged, self.over)
         except BaseException:
             self._has_failed = True
             raise

@@ -14,9 +14,16 @@ class Journal(Protocol):
         """Accounts in it."""
 
     def commit(
-        self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
+        self,
+        admitted: Sequence[Row],
+        rows: Sequence[Row],
+        acknowledged: int = 0,
+        over: frozenset[str] = frozenset(),
     ) -> dict[tuple[str, str], Row]:
-        """Write *rows*, and those of *admitted* that are new; return the rest as they are known."""
+        """Write *rows*, and those of *admitted* that are new; return the rest as they are known.
+
+        OVER stands for those whose status is in *over*.
+        """
 
     def close(
         self, *, is_complete: bool, acknowledged: int = 0, finished_at: int | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fcasync.bulk._journal.connections import CACHE_KIB, OPTIONS, as_journal_errors, unusable
-from fcasync.bulk._plan.task import Row, Task
+from fcasync.bulk._plan.task import OVER, Row, Task
 
 _ADD = "INSERT OR IGNORE INTO account VALUES (?)"
 _NAME = Path("the memory of a run without a journal")
@@ -28,6 +28,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.acknowledged = 0
+        self.over: frozenset[str] = frozenset()
         self.finished_at: int | None = None
         with as_journal_errors(_NAME):
             self._database = sqlite3.connect("", **OPTIONS)
@@ -37,13 +38,13 @@ class Memory:
             self._database.execute("BEGIN")
 
     def admit(self, task: Task, then: Callable[[Row | None], None]) -> None:
-        """Call *then* with None if the account is new, and else with a finished row."""
+        """Call *then* with None if the account is new, and else with OVER."""
         try:
             added = self._database.execute(_ADD, (task.account_id,))
         except sqlite3.Error as error:
             raise unusable(_NAME, error) from error
         # What is in work is known to the reader: this one was finished, by this very run.
-        then(None if added.rowcount else Row(task.account_id, "", 0, 0, seq=1))
+        then(None if added.rowcount else OVER)
 
     def store(self, task: Task, then: Callable[[], None] | None = None, seq: int = 0) -> None:
         """Call *then*: whoever wants to know what became of *task* keeps a journal."""

@@ -11,11 +11,16 @@ class Record(Protocol):
 
     acknowledged: int
     """Number of the last outcome that the caller has certainly seen."""
+    over: frozenset[str]
+    """Statuses of rows that this run has nothing to do with any more."""
     finished_at: int | None
     """The server's Unix time, once nothing is left to do."""
 
     def admit(self, task: Task, then: Callable[[Row | None], None]) -> None:
-        """Write *task* down if its account is new; call *then* with what was known before."""
+        """Write *task* down if its account is new; call *then* with what was known before.
+
+        That is OVER if its status is in *over*.
+        """
 
     def store(self, task: Task, then: Callable[[], None] | None = None, seq: int = 0) -> None:
         """Write *task* down as it is now.

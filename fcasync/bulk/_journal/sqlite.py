@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 import attrs
@@ -21,8 +22,10 @@ from fcasync.bulk._journal.connections import (
     open_for_writing,
 )
 from fcasync.bulk._journal.header import Header, Standing, compare
-from fcasync.bulk._plan.task import Row
+from fcasync.bulk._plan.task import OVER, Row
 from fcasync.errors import JournalError
+
+_by_account = attrgetter("account_id")
 
 BATCH = 1000
 """Rows that are rewritten at a time when a journal is brought to the present format."""
@@ -39,6 +42,7 @@ class FileJournal:
             self._upgrade()
         self.header, self._standing = contents.read_job(database)
         self.finished_at = self._standing.finished_at
+        self._was_empty = self._standing.rows == 0  # and no row of it can be over
         (self.last_seq,) = database.execute(statements.LAST_OUTCOME).fetchone()
         with self._transaction():
             self._mark(is_whole=False)
@@ -72,7 +76,11 @@ class FileJournal:
                 raise
 
     def commit(
-        self, admitted: Sequence[Row], rows: Sequence[Row], acknowledged: int = 0
+        self,
+        admitted: Sequence[Row],
+        rows: Sequence[Row],
+        acknowledged: int = 0,
+        over: frozenset[str] = frozenset(),
     ) -> dict[tuple[str, str], Row]:
         """Write *rows*, and those of *admitted* that are new; return the rest as they are known.
 
@@ -80,12 +88,13 @@ class FileJournal:
             admitted: Accounts that were read from the source.
             rows: What became of accounts.
             acknowledged: Number of the last outcome that the caller has certainly seen.
+            over: Statuses whose rows are of no interest: OVER is returned in their place.
 
         Raises:
             JournalError: The disk is full, or failed; nothing of it was written.
         """
         with as_journal_errors(self.path), self._transaction():
-            known = self._find([row.key for row in admitted]) if admitted else {}
+            known = self._find([row.key for row in admitted], over) if admitted else {}
             new = {row.key: row for row in admitted if row.key not in known}
             self._write([*new.values(), *rows])
             self._note(len(new), acknowledged)
@@ -104,16 +113,33 @@ class FileJournal:
                 self._standing = before
             raise
 
-    def _find(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Row]:
-        asked = orjson.dumps(keys).decode()
-        (found,) = self._database.execute(statements.FIND_TASKS, (asked,)).fetchone()
-        rows = [cells.to_row(values) for values in orjson.loads(found)]
-        return {row.key: row for row in rows}
+    def _find(
+        self, keys: list[tuple[str, str]], over: frozenset[str]
+    ) -> dict[tuple[str, str], Row]:
+        known: dict[tuple[str, str], Row] = {}
+        if over and not self._was_empty:
+            known = dict.fromkeys(self._find_over(keys, over), OVER)
+            keys = [key for key in keys if key not in known]
+        if keys:
+            asked = orjson.dumps(keys).decode()
+            (found,) = self._database.execute(statements.FIND_TASKS, (asked,)).fetchone()
+            for values in orjson.loads(found):
+                row = cells.to_row(values)
+                known[row.key] = row
+        return known
+
+    def _find_over(
+        self, keys: list[tuple[str, str]], over: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        asked = orjson.dumps(keys).decode(), orjson.dumps(list(over)).decode()
+        (found,) = self._database.execute(statements.FIND_OVER, asked).fetchone()
+        return map(tuple, orjson.loads(found))
 
     def _write(self, rows: Iterable[Row]) -> None:
-        values = [cells.of_row(row) for row in rows]
-        if values:
-            self._database.execute(statements.WRITE_TASKS, (orjson.dumps(values).decode(),))
+        # In the order of their keys, neighbours in the file are written together.
+        texts = [cells.of_row(row) for row in sorted(rows, key=_by_account)]
+        if texts:
+            self._database.execute(statements.WRITE_TASKS, (f"[{b','.join(texts).decode()}]",))
 
     def _note(self, added: int, acknowledged: int) -> None:
         before = self._standing

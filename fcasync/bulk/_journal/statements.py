@@ -65,6 +65,15 @@ AND task.account_id = json_extract(wanted.value, '$[1]')
 """
 """Finds the tasks whose keys are in a JSON list; one JSON list of their cells comes back."""
 
+FIND_OVER = """
+SELECT json_group_array(json_array(task.stripe_account, task.account_id))
+FROM json_each(?) AS wanted CROSS JOIN task
+ON task.stripe_account = json_extract(wanted.value, '$[0]')
+AND task.account_id = json_extract(wanted.value, '$[1]')
+WHERE task.status IN (SELECT value FROM json_each(?))
+"""
+"""Finds those whose status is in a second JSON list; a JSON list of their keys comes back."""
+
 WRITE_TASKS = f"INSERT OR REPLACE INTO task ({_TASK_NAMES}) SELECT {_TASK_VALUES} FROM json_each(?)"
 """Writes the tasks whose cells are in a JSON list of lists."""
 

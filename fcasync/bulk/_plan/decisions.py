@@ -61,6 +61,16 @@ def admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
     return _resume(job, task, event.row, now)
 
 
+def over(job: Job) -> frozenset[str]:
+    """Return the statuses of rows that this run has nothing to do with any more."""
+    again = {"deferred"}
+    if job.wait:
+        again |= {"accepted", "pending"}
+    if job.retry_failed:
+        again.add("failed")
+    return frozenset(status.value for status in OutcomeStatus) - again
+
+
 def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
     match row.status:
         case "open":

@@ -102,6 +102,11 @@ class Row:
         return self.stripe_account, self.account_id
 
 
+OVER = Row("", "over", 0, 0)
+"""Stands for the row of an account that this run has nothing to do with any more: most accounts of
+a job that is resumed are like that, and their rows need not be read."""
+
+
 @attrs.define
 class Now:
     """The server's time (see :class:`ServerTime`) and a random number, as one step sees them."""

@@ -63,6 +63,7 @@ class Dispatcher:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._queue: deque[Task] = deque()
         self._is_queued = asyncio.Event()
+        self._is_pausing = False  # a slot is being waited for, and the next task goes there
         self._silence = _Silence(self._clock.monotonic())  # of requests that change accounts
         self._darkness = _Silence(self._clock.monotonic())  # of those that look
         self._remedy = "; the same call resumes it" if settings.journal else ""
@@ -89,14 +90,16 @@ class Dispatcher:
     async def run(self) -> None:
         """Serve the queue, until cancelled."""
         while True:
-            if not self._queue:
+            await self._slots.acquire()
+            while not self._queue:
                 self._is_queued.clear()
                 await self._is_queued.wait()
-            await self._slots.acquire()
+            self._is_pausing = True
             while not self._network.pace.has_room:
                 # Stripe limits the requests in flight, and others may hold all of them.
                 await self._clock.sleep(ROOM_WAIT)
             await self._slot_in_time()
+            self._is_pausing = False
             # Chosen last, so that what was refused with a 429 meanwhile goes first.
             self._start(self._serve, self._queue.popleft())
 
@@ -112,15 +115,30 @@ class Dispatcher:
             raise
 
     async def _serve(self, task: Task) -> None:
-        """Give *task* its turn on the network."""
+        """Give *task* its turn on the network, and then others whose turn has come at once."""
         self._tally.in_flight += 1
         try:
-            event = await self._exchange(task)
+            following: Task | None = task
+            while following is not None:
+                task = following
+                if (event := await self._exchange(task)) is not None:
+                    self._step(task, event)
+                following = self._next_at_once()
         finally:
             self._tally.in_flight -= 1
             self._slots.release()
-        if event is not None:
-            self._step(task, event)
+
+    def _next_at_once(self) -> Task | None:
+        """Return whose turn it is now, so that one asyncio task serves many accounts; or None."""
+        pace, ceiling = self._network.pace, self._ceiling
+        if self._is_pausing or not self._queue or not pace.has_room:
+            return None
+        now = self._clock.monotonic()
+        if pace.wait_for(now) or ceiling.wait_for(now):
+            return None
+        pace.reserve(now)
+        ceiling.reserve(now)
+        return self._queue.popleft()
 
     async def _exchange(self, task: Task) -> Event | None:
         match self._decide(task, Due()):

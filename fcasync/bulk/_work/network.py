@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
-from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._rules.request import Operation, Options, Response, Template, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE
@@ -47,8 +47,7 @@ class EngineNetwork:
     ) -> None:
         self._engine = engine
         self._options = options
-        self._operation = operation
-        self._params = params
+        self._template = Template(operation, options, params)
         self._closings: int | None = None  # of the client, at the first request
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
@@ -59,14 +58,7 @@ class EngineNetwork:
     async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
         """Send the operation once: no retry, no limiter."""
         self._check()
-        request = build(
-            self._operation,
-            self._options,
-            object_id=account_id,
-            params=self._params,
-            idempotency_key=idempotency_key,
-        )
-        return await self._engine.attempt(request)
+        return await self._engine.attempt(self._template.build(account_id, idempotency_key))
 
     async def retrieve(self, account_id: str) -> Response[Account]:
         """Fetch one account, with the client's retries."""

@@ -12,7 +12,7 @@ from fcasync._rules import checks
 from fcasync.bulk._journal.record import Record
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._plan.events import Admitted, Event
-from fcasync.bulk._plan.task import Row, Task
+from fcasync.bulk._plan.task import OVER, Row, Task
 from fcasync.bulk._work import sources
 from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.settler import CAPACITY, Settler
@@ -125,4 +125,7 @@ class Reader:
 
     def _admitted(self, task: Task, row: Row | None) -> None:
         self._tally.look_up(is_new=row is None)
-        self._step(task, Admitted(row))
+        if row is OVER:
+            self._live.remove(task).leave()
+        else:
+            self._step(task, Admitted(row))

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
+from fcasync.bulk._plan.decisions import over
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
@@ -61,6 +62,7 @@ class Work:
         self._crew = Crew()
         self._live = Live()
         self._record = opened.record
+        self._record.over = over(self._job)
         self._outbox = Outbox(self._record, opened.last_seq)
         self.settler = Settler(network, settings.wait_timeout, self._step)
         self._dispatcher = Dispatcher(

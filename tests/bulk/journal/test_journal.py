@@ -24,7 +24,7 @@ from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._journal.connections import OPTIONS
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal
-from fcasync.bulk._plan.task import Row
+from fcasync.bulk._plan.task import OVER, Row
 from fcasync.errors import APITimeoutError, InvalidRequestError, JournalError, ServerError
 from tests._paths import ROOT
 
@@ -96,6 +96,17 @@ def test_what_is_committed_is_known_again(path: Path) -> None:
     assert known == {full.key: full, row(2).key: row(2)}
     assert journal.counts() == {("failed", "unconfirmed"): 1, ("open", None): 2}
     assert not journal.was_cut_short
+    journal.close(is_complete=True)
+
+
+def test_rows_of_no_interest_are_not_read(path: Path) -> None:
+    """Of accounts that are over, a journal says just that; of the others, all that it knows."""
+    make(path, 3)
+    journal = FileJournal.open(path, HEADER)
+    journal.commit([row(7, "failed")], [])
+    asked = [row(number) for number in (0, 2, 5, 7)]
+    known = journal.commit(asked, [], 0, frozenset({"succeeded", "skipped"}))
+    assert known == {row(0).key: OVER, row(2).key: OVER, row(7).key: row(7, "failed")}
     journal.close(is_complete=True)
 
 

@@ -5,14 +5,16 @@ from base64 import b32encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
 from fcasync.bulk._plan import verbs
-from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER
+from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER, over
 from fcasync.bulk._plan.keys import base32, idempotency_key
 from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
@@ -127,6 +129,20 @@ def test_the_text_of_keys_never_changes() -> None:
         assert base32(data) == b32encode(data).decode()
     assert base32(bytes(25)) == "A" * 40
     assert base32(b"\xff" * 25) == "7" * 40
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("retry_failed", [True, False])
+def test_a_status_that_is_over_is_one_that_nothing_follows(wait: bool, retry_failed: bool) -> None:
+    """What the journal need not even read is what the plan would forget at once."""
+    job = attrs.evolve(JOB, wait=wait, retry_failed=retry_failed)
+    statuses = {"open", "settling", *(status.value for status in OutcomeStatus)}
+    forgotten = {
+        status
+        for status in statuses
+        if step(job, task(), e.Admitted(Row("fca_1", status, 0, NOW)), at()) == c.Forget()
+    }
+    assert over(job) == forgotten
 
 
 @pytest.mark.parametrize(
