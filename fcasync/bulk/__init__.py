@@ -6,7 +6,7 @@ from fcasync.bulk._journal.rows import read_journal
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._run import BulkRun
-from fcasync.bulk._tenants import Tenants
+from fcasync.bulk._work.tenants import Tenants
 
 __all__ = [
     "Bulk",

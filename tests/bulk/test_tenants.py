@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fcasync.bulk import Tenants
 from fcasync.bulk._naming import named
 from fcasync.bulk._plan.keys import idempotency_key
-from fcasync.bulk._tenants import check_shard
+from fcasync.bulk._work.tenants import check_shard
 from fcasync.errors import InvalidArgumentError
 
 NAMES = [f"acct_{number:016d}" for number in range(40)]

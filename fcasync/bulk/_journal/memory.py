@@ -40,7 +40,7 @@ class Memory:
     def admit(self, task: Task, then: Callable[[Row | None], None]) -> None:
         """Call *then* with None if the account is new, and else with OVER."""
         try:
-            added = self._database.execute(_ADD, (task.account_id,))
+            added = self._database.execute(_ADD, (task.stripe_account + task.account_id,))
         except sqlite3.Error as error:
             raise unusable(_NAME, error) from error
         # What is in work is known to the reader: this one was finished, by this very run.

@@ -55,19 +55,24 @@ class FileJournal:
         return self._standing.rows
 
     @classmethod
-    def open(cls, path: Path, header: Header) -> "FileJournal":
+    def open(cls, path: Path, header: Header, *, is_named: bool = False) -> "FileJournal":
         """Open the journal at *path*, or create it for *header*.
+
+        Args:
+            path: The file.
+            header: The job at hand.
+            is_named: Whether the job has a name, so that a journal of it may have been lost.
 
         Raises:
             JournalError: It is for another job, in use, damaged or not ours; it is unchanged.
         """
         with as_journal_errors(path):
             if not files.check(path):
-                _publish(path, header)
+                _publish(path, header, Standing(is_whole=not is_named))
             with closing(open_for_reading(path)) as database:
                 contents.verify(database)
                 found, standing = contents.read_job(database)
-            compare(path, found, header)
+            compare(path, found, header, is_named=is_named)
             database = open_for_writing(path)
             try:
                 return cls(path, database, was_cut_short=not standing.is_whole)
@@ -175,6 +180,11 @@ class FileJournal:
         found = self._database.execute(statements.COUNT_TASKS)
         return Counter({(status, reason): count for status, reason, count in found})
 
+    def tenants(self) -> Counter[tuple[str, str]]:
+        """Return how many accounts there are of each connected account and status."""
+        found = self._database.execute(statements.COUNT_TENANTS)
+        return Counter({(tenant, status): count for tenant, status, count in found})
+
     def unacknowledged(self) -> list[Row]:
         """Return the outcomes that the caller has perhaps not seen, in their order."""
         after = (self._standing.acknowledged,)
@@ -235,18 +245,18 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
 
 
-def _publish(path: Path, header: Header) -> None:
+def _publish(path: Path, header: Header, standing: Standing) -> None:
     built = files.new(path)
     try:
         with closing(sqlite3.connect(built, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = FULL")
-            _create(database, header)
+            _create(database, header, standing)
         files.publish(built, path)
     finally:
         built.unlink(missing_ok=True)
 
 
-def _create(database: sqlite3.Connection, header: Header) -> None:
+def _create(database: sqlite3.Connection, header: Header, standing: Standing) -> None:
     for statement in statements.CREATE:
         database.execute(statement)
-    database.execute(statements.BEGIN_JOB, cells.of_job(header, Standing()))
+    database.execute(statements.BEGIN_JOB, cells.of_job(header, standing))

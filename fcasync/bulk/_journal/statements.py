@@ -86,5 +86,11 @@ READ_OUTCOMES_AFTER = f"SELECT {_TASK_NAMES} FROM task WHERE seq > ? ORDER BY se
 LAST_OUTCOME = "SELECT COALESCE(MAX(seq), 0) FROM task"
 """Finds the number of the last outcome."""
 
+COUNT_TENANTS = """
+SELECT stripe_account, status, COUNT(*) FROM task WHERE stripe_account <> ''
+GROUP BY stripe_account, status
+"""
+"""Counts the tasks of each connected account and status."""
+
 COUNT_TASKS = "SELECT status, reason, COUNT(*) FROM task GROUP BY status, reason"
 """Counts the tasks of each status and reason."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import attrs
 
@@ -10,7 +11,7 @@ from fcasync._facts.clock import Clock
 from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.connections import as_journal_errors
-from fcasync.bulk._journal.header import Header
+from fcasync.bulk._journal.header import MANY, Header
 from fcasync.bulk._journal.memory import Memory
 from fcasync.bulk._journal.record import Record
 from fcasync.bulk._journal.sqlite import FileJournal
@@ -23,6 +24,7 @@ from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
     AuthenticationError,
+    InvalidArgumentError,
     JournalError,
     ProtocolError,
     ServerError,
@@ -80,6 +82,8 @@ class Opened:
     """The server's Unix time at which an earlier run found nothing left to do."""
     counts: Counter[tuple[str, str | None]] = attrs.field(factory=Counter)
     """Accounts by status and reason."""
+    tenants: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    """Accounts by connected account and status."""
     unacknowledged: list[Row] = attrs.field(factory=list)
     """Outcomes that the caller has perhaps not seen, in their order."""
 
@@ -92,7 +96,7 @@ def tally(opened: Opened, settings: Settings, now: float) -> Tally:
         reopens.add("failed")
     if settings.wait:
         reopens |= {"accepted", "pending"}
-    tally = Tally(counts, now, frozenset(reopens))
+    tally = Tally(counts, now, frozenset(reopens), opened.tenants)
     is_left = any(n for (status, _), n in counts.items() if status in reopens)
     tally.found_finished = opened.finished_at is not None and not is_left
     if tally.found_finished:
@@ -100,27 +104,37 @@ def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     return tally
 
 
-async def open_journal(network: Network, settings: Settings, created: int) -> Opened:
-    """Open the journal of the job, or make one that says it was *created* then (Unix time).
+async def open_journal(network: Network, settings: Settings, time: ServerTime) -> Opened:
+    """Open the journal of the job, or make one that says it was created now.
+
+    A job with a name began when it says so. Whatever its journal does not know may have been sent
+    since then by a process that lost its own.
 
     Raises:
         JournalError: It cannot be used.
+        InvalidArgumentError: The job's ``since`` lies in the future.
     """
+    if settings.since is not None and settings.since > time.latest():
+        raise InvalidArgumentError(
+            f"since={settings.since} lies {settings.since - time.latest():.0f} s in the future"
+        )
+    is_named = settings.job_id is not None
     header = Header(
+        id=settings.job_id or uuid4().hex,
         operation=settings.verb.name,
         features=",".join(settings.features),
         api_key=network.api_key,
-        stripe_account=network.stripe_account,
+        stripe_account=MANY if settings.is_for_many else network.stripe_account,
         stripe_version=network.stripe_version,
-        created=created,
+        created=time.earliest() if settings.since is None else settings.since,
     )
     if settings.journal is None:
-        return Opened(header=header, record=Memory())
-    return await _open_file(settings.journal, header, network.clock, resume=settings.resume)
+        return Opened(header=header, record=Memory(), was_cut_short=is_named)
+    return await _open_file(settings.journal, header, settings, network.clock)
 
 
-async def _open_file(path: Path, header: Header, clock: Clock, *, resume: bool) -> Opened:
-    opening = asyncio.create_task(asyncio.to_thread(_read, path, header, clock, resume=resume))
+async def _open_file(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:
+    opening = asyncio.create_task(asyncio.to_thread(_read, path, header, settings, clock))
     try:
         await until_done([opening])
     except asyncio.CancelledError:
@@ -133,11 +147,11 @@ async def _open_file(path: Path, header: Header, clock: Clock, *, resume: bool) 
     return opening.result()
 
 
-def _read(path: Path, header: Header, clock: Clock, *, resume: bool) -> Opened:
+def _read(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:
     with as_journal_errors(path):
-        if not resume and path.exists():
+        if not settings.resume and path.exists():
             raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
-    journal = FileJournal.open(path, header)
+    journal = FileJournal.open(path, header, is_named=settings.job_id is not None)
     try:
         return Opened(
             header=journal.header,
@@ -146,6 +160,7 @@ def _read(path: Path, header: Header, clock: Clock, *, resume: bool) -> Opened:
             was_cut_short=journal.was_cut_short,
             finished_at=journal.finished_at,
             counts=journal.counts(),
+            tenants=journal.tenants() if settings.is_for_many else Counter(),
             unacknowledged=journal.unacknowledged(),
         )
     except BaseException:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.task import Row
 from fcasync.bulk._report import Progress
 from fcasync.bulk._work.tally import Tally
 from tests._virtual import run as virtually
@@ -85,7 +86,7 @@ def test_done_only_grows(deferred: int, succeeded: int, named: int) -> None:
     tally = Tally(found, 0.0, frozenset({"deferred"}))
     done = [tally.done]
     for _ in range(min(named, deferred)):
-        tally.reopen("deferred", "too_early")
+        tally.reopen(Row("fca_1", "deferred", 0, 0, reason="too_early"))
         done.append(tally.done)
         tally.finish(Outcome(account_id="fca_1", status=OutcomeStatus.SUCCEEDED))
         done.append(tally.done)

@@ -12,6 +12,7 @@ from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import settler
 from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.turns import SLICE
+from fcasync.errors import FCError
 from fcasync.models import Account, BalanceRefresh, EventData
 from fcasync.models import Event as Webhook
 from tests._virtual import run as virtually
@@ -132,9 +133,12 @@ class Counting:
         self.network = FakeNetwork(ids(count), latency=0.0, settle_seconds=1e9)
         self.steps = 0
         self.worst = 0
-        self.settler = Settler(self.network, 900.0, self.step)
+        self.settler = Settler(self.network, 900.0, self.step, self.denied)
         for name in self.network.ids:
             self.settler.add(Task(name, 0))
+
+    def denied(self, error: FCError) -> None:
+        raise error
 
     def step(self, task: Task, event: Event) -> None:
         self.steps += 1

@@ -1,7 +1,7 @@
 """Many connected accounts as the source of one job."""
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 from zlib import crc32
@@ -9,6 +9,7 @@ from zlib import crc32
 from fcasync._rules import checks
 from fcasync.bulk._work import sources
 from fcasync.bulk._work.sources import Source
+from fcasync.bulk._work.turns import Turns
 from fcasync.errors import InvalidArgumentError, describe
 
 TenantSource: TypeAlias = str | tuple[str, Source]
@@ -62,7 +63,7 @@ class Tenants:
     def __repr__(self) -> str:
         return f"<Tenants, {self.at_once} at once>"
 
-    async def read(self, shard: tuple[int, int] = (0, 1)) -> AsyncIterator[tuple[str, Any]]:
+    async def read(self, shard: tuple[int, int] = (0, 1)) -> AsyncGenerator[tuple[str, Any], None]:
         """Yield the tenants of a shard, each with its source or None.
 
         Args:
@@ -70,8 +71,10 @@ class Tenants:
         """
         number, count = shard
         known = set[str]()
+        turns = Turns()
         async with aclosing(sources.read(self._items)) as items:
             async for item in items:
+                await turns.step()
                 tenant, source = _checked(item, known)
                 if crc32(tenant.encode()) % count == number:
                     yield tenant, source
