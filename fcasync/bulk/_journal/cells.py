@@ -5,15 +5,15 @@ from operator import attrgetter
 from typing import Any
 from zlib import crc32
 
-import attrs
 import orjson
 
 from fcasync.bulk._journal.header import Header, Standing
-from fcasync.bulk._journal.statements import HEADER, JOB, TASK
+from fcasync.bulk._journal.statements import HEADER, JOB, STANDING, TASK
 from fcasync.bulk._plan.task import Row
 
 _IS_CERTAIN, _REPLAYED = TASK.index("is_certain"), TASK.index("replayed")
-_read = attrgetter(*TASK)
+_IS_WHOLE = STANDING.index("is_whole")
+_read, _header, _standing = attrgetter(*TASK), attrgetter(*HEADER), attrgetter(*STANDING)
 
 
 def checksum(values: Sequence[Any]) -> int:
@@ -39,9 +39,14 @@ def to_row(values: Sequence[Any]) -> Row:
 
 def of_job(header: Header, standing: Standing) -> list[Any]:
     """Return the cells of the job's row."""
-    facts = {**attrs.asdict(header), **attrs.asdict(standing)}
-    values = [int(facts[name]) if name == "is_whole" else facts[name] for name in JOB]
-    values.append(checksum(values))
+    return [*_header(header), *of_standing(header, standing)]
+
+
+def of_standing(header: Header, standing: Standing) -> list[Any]:
+    """Return those cells of the job's row that change: the checksum is that of all."""
+    values = list(_standing(standing))
+    values[_IS_WHOLE] = int(standing.is_whole)
+    values.append(checksum([*_header(header), *values]))
     return values
 
 

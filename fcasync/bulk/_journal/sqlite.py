@@ -45,7 +45,7 @@ class FileJournal:
         self._was_empty = self._standing.rows == 0  # and no row of it can be over
         (self.last_seq,) = database.execute(statements.LAST_OUTCOME).fetchone()
         with self._transaction():
-            self._mark(is_whole=False)
+            self._mark(attrs.evolve(self._standing, is_whole=False))
         # Into the file itself: if the log beside it were lost, its loss must be noticed.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
@@ -143,19 +143,17 @@ class FileJournal:
 
     def _note(self, added: int, acknowledged: int) -> None:
         before = self._standing
-        after = attrs.evolve(
-            before,
+        after = Standing(
+            is_whole=before.is_whole,
             rows=before.rows + added,
             acknowledged=max(acknowledged, before.acknowledged),
-            finished_at=None,
         )
         if after != before:
-            self._mark(**attrs.asdict(after))
+            self._mark(after)
 
-    def _mark(self, **changes: int | bool | None) -> None:
-        self._standing = attrs.evolve(self._standing, **changes)  # type: ignore[arg-type]
-        marks = cells.of_job(self.header, self._standing)[len(statements.HEADER) :]
-        self._database.execute(statements.MARK_JOB, marks)
+    def _mark(self, standing: Standing) -> None:
+        self._standing = standing
+        self._database.execute(statements.MARK_JOB, cells.of_standing(self.header, standing))
 
     def _upgrade(self) -> None:
         """Bring a journal of the first format to the present one, all or nothing."""
@@ -195,11 +193,13 @@ class FileJournal:
             try:
                 if is_complete:
                     with self._transaction():
-                        self._mark(
+                        standing = Standing(
                             is_whole=not self.was_cut_short,
+                            rows=self._standing.rows,
                             acknowledged=max(acknowledged, self._standing.acknowledged),
                             finished_at=finished_at,
                         )
+                        self._mark(standing)
             finally:
                 self._database.close()
                 files.tidy(self.path)
