@@ -8,10 +8,12 @@ from zlib import crc32
 import orjson
 
 from fcasync.bulk._journal.header import Header, Standing
-from fcasync.bulk._journal.statements import HEADER, JOB, STANDING, TASK
+from fcasync.bulk._journal.statements import HEADER, INTENT, JOB, SAME, STANDING, TASK
 from fcasync.bulk._plan.task import Row
 
 _IS_CERTAIN, _REPLAYED = TASK.index("is_certain"), TASK.index("replayed")
+_same, _SAME = attrgetter(*SAME), tuple(SAME.values())
+_intent = attrgetter(*(TASK[index] for index in INTENT))
 _IS_WHOLE = STANDING.index("is_whole")
 _read, _header, _standing = attrgetter(*TASK), attrgetter(*HEADER), attrgetter(*STANDING)
 
@@ -23,11 +25,22 @@ def checksum(values: Sequence[Any]) -> int:
 
 def of_row(row: Row) -> bytes:
     """Return the cells of *row* as JSON, the checksum of the others last."""
-    # On the way of every account, twice: made once for the checksum and for SQLite.
+    # On the way of every account: made once, for the checksum and for SQLite.
+    text = orjson.dumps(_values(row))
+    return b"%b,%d]" % (text[:-1], crc32(text))
+
+
+def of_intent(row: Row) -> bytes | None:
+    """Return those cells of a new intent that are not the same in all, as JSON; None of others."""
+    if _same(row) != _SAME:
+        return None
+    return orjson.dumps((*_intent(row), checksum(_values(row))))
+
+
+def _values(row: Row) -> list[Any]:
     values = list(_read(row))
     values[_IS_CERTAIN], values[_REPLAYED] = int(row.is_certain), int(row.replayed)
-    text = orjson.dumps(values)
-    return b"%b,%d]" % (text[:-1], crc32(text))
+    return values
 
 
 def to_row(values: Sequence[Any]) -> Row:
