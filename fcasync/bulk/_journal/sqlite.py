@@ -6,14 +6,12 @@ number of the others, because SQLite itself does not notice a byte that was over
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 
 import attrs
-import orjson
 
 from fcasync.bulk._journal import cells, contents, files, format_1, statements
 from fcasync.bulk._journal.connections import (
@@ -22,10 +20,9 @@ from fcasync.bulk._journal.connections import (
     open_for_writing,
 )
 from fcasync.bulk._journal.header import Header, Standing, compare
-from fcasync.bulk._plan.task import OVER, Row
+from fcasync.bulk._journal.tasks import Tasks
+from fcasync.bulk._plan.task import Row
 from fcasync.errors import JournalError
-
-_by_account = attrgetter("account_id")
 
 BATCH = 1000
 """Rows that are rewritten at a time when a journal is brought to the present format."""
@@ -38,14 +35,15 @@ class FileJournal:
         self.path = path
         self.was_cut_short = was_cut_short
         self._database = database
+        self._tasks = Tasks(database)
         if contents.version(database) == format_1.FORMAT:
             self._upgrade()
         self.header, self._standing = contents.read_job(database)
         self.finished_at = self._standing.finished_at
-        self._was_empty = self._standing.rows == 0  # and no row of it can be over
+        self._had_rows = self._standing.rows > 0  # of earlier runs: only they can be over
         (self.last_seq,) = database.execute(statements.LAST_OUTCOME).fetchone()
         with self._transaction():
-            self._mark(is_whole=False)
+            self._mark(attrs.evolve(self._standing, is_whole=False))
         # Into the file itself: if the log beside it were lost, its loss must be noticed.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
@@ -99,9 +97,11 @@ class FileJournal:
             JournalError: The disk is full, or failed; nothing of it was written.
         """
         with as_journal_errors(self.path), self._transaction():
-            known = self._find([row.key for row in admitted], over) if admitted else {}
+            keys = [row.key for row in admitted]
+            known = self._tasks.find(keys, over if self._had_rows else frozenset())
             new = {row.key: row for row in admitted if row.key not in known}
-            self._write([*new.values(), *rows])
+            self._tasks.write_new(new.values())
+            self._tasks.write(rows)
             self._note(len(new), acknowledged)
         return known
 
@@ -118,49 +118,19 @@ class FileJournal:
                 self._standing = before
             raise
 
-    def _find(
-        self, keys: list[tuple[str, str]], over: frozenset[str]
-    ) -> dict[tuple[str, str], Row]:
-        known: dict[tuple[str, str], Row] = {}
-        if over and not self._was_empty:
-            known = dict.fromkeys(self._find_over(keys, over), OVER)
-            keys = [key for key in keys if key not in known]
-        if keys:
-            asked = orjson.dumps(keys).decode()
-            (found,) = self._database.execute(statements.FIND_TASKS, (asked,)).fetchone()
-            for values in orjson.loads(found):
-                row = cells.to_row(values)
-                known[row.key] = row
-        return known
-
-    def _find_over(
-        self, keys: list[tuple[str, str]], over: frozenset[str]
-    ) -> Iterator[tuple[str, str]]:
-        asked = orjson.dumps(keys).decode(), orjson.dumps(list(over)).decode()
-        (found,) = self._database.execute(statements.FIND_OVER, asked).fetchone()
-        return map(tuple, orjson.loads(found))
-
-    def _write(self, rows: Iterable[Row]) -> None:
-        # In the order of their keys, neighbours in the file are written together.
-        texts = [cells.of_row(row) for row in sorted(rows, key=_by_account)]
-        if texts:
-            self._database.execute(statements.WRITE_TASKS, (f"[{b','.join(texts).decode()}]",))
-
     def _note(self, added: int, acknowledged: int) -> None:
         before = self._standing
-        after = attrs.evolve(
-            before,
+        after = Standing(
+            is_whole=before.is_whole,
             rows=before.rows + added,
             acknowledged=max(acknowledged, before.acknowledged),
-            finished_at=None,
         )
         if after != before:
-            self._mark(**attrs.asdict(after))
+            self._mark(after)
 
-    def _mark(self, **changes: int | bool | None) -> None:
-        self._standing = attrs.evolve(self._standing, **changes)  # type: ignore[arg-type]
-        marks = cells.of_job(self.header, self._standing)[len(statements.HEADER) :]
-        self._database.execute(statements.MARK_JOB, marks)
+    def _mark(self, standing: Standing) -> None:
+        self._standing = standing
+        self._database.execute(statements.MARK_JOB, cells.of_standing(self.header, standing))
 
     def _upgrade(self) -> None:
         """Bring a journal of the first format to the present one, all or nothing."""
@@ -171,7 +141,7 @@ class FileJournal:
             self._database.execute(statements.BEGIN_JOB, cells.of_job(header, standing))
             rows = map(format_1.to_row, self._database.execute(format_1.READ_SET_ASIDE))
             while batch := list(islice(rows, BATCH)):
-                self._write(batch)
+                self._tasks.write(batch)
             for statement in format_1.DROP:
                 self._database.execute(statement)
 
@@ -205,11 +175,13 @@ class FileJournal:
             try:
                 if is_complete:
                     with self._transaction():
-                        self._mark(
+                        standing = Standing(
                             is_whole=not self.was_cut_short,
+                            rows=self._standing.rows,
                             acknowledged=max(acknowledged, self._standing.acknowledged),
                             finished_at=finished_at,
                         )
+                        self._mark(standing)
             finally:
                 self._database.close()
                 files.tidy(self.path)

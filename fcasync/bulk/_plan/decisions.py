@@ -35,7 +35,7 @@ from fcasync.bulk._plan.events import (
 )
 from fcasync.bulk._plan.keys import idempotency_key
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
-from fcasync.bulk._plan.verdicts import CLOCK_SLACK, Verdict
+from fcasync.bulk._plan.verdicts import ACCEPTED, CLOCK_SLACK, Verdict
 from fcasync.errors import APIStatusError, FCError, IdempotencyError, NotFoundError
 
 KEY_LIFETIME = 23 * 3600
@@ -79,7 +79,7 @@ def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
             task.state = State.SETTLING
             return Settle()
         case "settling":
-            return _finish(task, Verdict(OutcomeStatus.ACCEPTED))
+            return _finish(task, ACCEPTED)
         case "deferred":
             return _judge(job, task, now) or _still_deferred(task, row, now) or _renew(task, now)
         case "failed" if job.retry_failed:
@@ -166,7 +166,7 @@ def _accept(job: Job, task: Task, reason: str | None = None) -> Finish | Settle:
     if verdict is None and job.wait:
         task.state = State.SETTLING
         return Settle()
-    verdict = verdict or Verdict(OutcomeStatus.ACCEPTED)
+    verdict = verdict or ACCEPTED
     if reason and not verdict.reason:
         verdict = attrs.evolve(verdict, reason=reason)
     return _finish(task, verdict)

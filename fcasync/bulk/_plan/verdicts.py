@@ -30,6 +30,10 @@ class Verdict:
         return cls(OutcomeStatus.DEFERRED, "too_early", opens)
 
 
+SUCCEEDED = Verdict(OutcomeStatus.SUCCEEDED)
+ACCEPTED = Verdict(OutcomeStatus.ACCEPTED)
+
+
 def disconnected(features: Sequence[str], account: Account, now: float) -> Verdict | None:
     """Skip an account that was disconnected, and no other."""
     if account.status == "disconnected":
@@ -86,12 +90,12 @@ def refresh_settled(features: Sequence[str], account: Account, since: float) -> 
     failed = [name for name in known if _refresh_status(account, name) == "failed"]
     if failed:
         return Verdict(OutcomeStatus.FAILED, f"{'_and_'.join(failed)}_refresh_failed")
-    return Verdict(OutcomeStatus.SUCCEEDED)
+    return SUCCEEDED
 
 
 def at_once(features: Sequence[str], account: Account, since: float) -> Verdict | None:
     """Return that the operation has succeeded: no bank takes part in it."""
-    return Verdict(OutcomeStatus.SUCCEEDED)
+    return SUCCEEDED
 
 
 def _known(features: Sequence[str]) -> list[str]:
