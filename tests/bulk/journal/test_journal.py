@@ -23,8 +23,9 @@ from fcasync.bulk import read_journal
 from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._journal.connections import OPTIONS
 from fcasync.bulk._journal.header import Header
-from fcasync.bulk._journal.sqlite import FileJournal
+from fcasync.bulk._journal.sqlite import FileJournal, read_rows
 from fcasync.bulk._plan.task import OVER, Row
+from fcasync.bulk._plan.verdicts import CLOCK_SLACK
 from fcasync.errors import APITimeoutError, InvalidRequestError, JournalError, ServerError
 from tests._paths import ROOT
 
@@ -398,6 +399,7 @@ def test_a_journal_of_the_first_format_can_be_read(old: Path) -> None:
 
 def test_a_journal_of_the_first_format_is_resumed_in_the_present_one(old: Path) -> None:
     """Every row is kept, and what waited for its bank waits for it still."""
+    before = list(read_rows(old))
     journal = FileJournal.open(old, OLD_HEADER)
     assert journal.header.id == "0123456789abcdef" * 2
     assert journal.unacknowledged() == []
@@ -408,6 +410,8 @@ def test_a_journal_of_the_first_format_is_resumed_in_the_present_one(old: Path) 
         ("settling", None): 1,
         ("deferred", "too_early"): 1,
     }
+    (waiting,) = [row for row in before if row.status == "settling"]
+    assert waiting.sent_at == 1_760_000_002 - CLOCK_SLACK
     journal.commit([row(9)], [attrs.evolve(row(9), seq=1, status="succeeded")])
     journal.close(is_complete=True)
     again = FileJournal.open(old, OLD_HEADER)

@@ -446,10 +446,18 @@ def test_only_our_own_refresh_ends_a_wait(attempted: float, command: type) -> No
     assert isinstance(step(WAITING, subject, e.Seen(seen), at()), command)
 
 
-def test_an_outage_is_not_held_against_an_account() -> None:
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (State.SENDING, e.Lost(LOST, is_outage=True)),
+        (State.LOOKING, e.Unseen(LOST, is_outage=True)),
+        (State.JUDGING, e.Unseen(LOST, is_outage=True)),
+    ],
+)
+def test_an_outage_is_not_held_against_an_account(state: State, event: e.Event) -> None:
     """While nobody gets an answer, failing counts for nothing."""
     subject = task()
     for _ in range(3 * MAX_STRIKES):
-        subject.state = State.SENDING
-        assert isinstance(step(JOB, subject, e.Lost(LOST, True), at()), c.EnqueueAfter)
+        subject.state = state
+        assert isinstance(step(JOB, subject, event, at()), c.EnqueueAfter)
     assert subject.strikes == 0

@@ -164,3 +164,28 @@ def test_an_outage_costs_no_account_that_is_looked_at(tmp_path: Path, error: FCE
     network.retrieve = outage.unseen  # type: ignore[method-assign]
     outage.check(outage.last())
     assert network.gets >= 64
+
+
+def test_looks_that_fail_now_and_then_end_no_run(tmp_path: Path) -> None:
+    """Hundreds of failures in minutes are no outage as long as others are answered in between."""
+    path = tmp_path / "job.sqlite"
+    network = FakeNetwork(ids(300), pace=fast(), fault=lambda *_: copy(LOST))
+    seen: set[str] = set()
+
+    async def begin() -> None:
+        async with network.run(journal=path):
+            await network.clock.sleep(2.0)
+
+    async def flaky(account_id: str) -> Any:
+        if account_id in seen or account_id in network.ids[::2]:
+            return await FakeNetwork.retrieve(network, account_id)
+        seen.add(account_id)
+        raise copy(LOST)
+
+    virtually(begin())
+    network.clock.shift(30 * 3600)
+    network.fault = lambda *_: None
+    network.retrieve = flaky  # type: ignore[method-assign]
+    _, report = work_off(network, journal=path, max_rate=5.0)
+    assert (report.total, report.failed, len(seen)) == (300, 0, 150)
+    assert report.elapsed > 60

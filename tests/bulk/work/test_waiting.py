@@ -160,9 +160,9 @@ def test_many_that_time_out_together_do_not_block_the_loop() -> None:
     """A hundred thousand accounts are given up in slices."""
 
     async def main() -> None:
-        counting = Counting(20_000)
+        counting = Counting(100_000)
         await counting.watch(counting.settler._give_up(1000.0))
-        assert (counting.steps, len(counting.settler)) == (20_000, 0)
+        assert (counting.steps, len(counting.settler)) == (100_000, 0)
         assert counting.worst <= SLICE
 
     virtually(main())
@@ -174,7 +174,7 @@ def test_waiting_accounts_cost_nothing_until_they_are_due(monkeypatch: pytest.Mo
 
     async def main() -> None:
         nonlocal touched
-        counting = Counting(20_000)
+        counting = Counting(100_000)
 
         def count(self: Any, name: str) -> Any:
             nonlocal touched
@@ -193,13 +193,13 @@ def test_whoever_is_due_is_taken_in_slices() -> None:
     """Even if all polls fall due at once, others get their turns in between."""
 
     async def main() -> None:
-        counting = Counting(20_000)
+        counting = Counting(100_000)
         turns = 0
         taking = asyncio.create_task(counting.settler._due(10.0))
         while not taking.done():
             await asyncio.sleep(0)
             turns += 1
-        assert len(taking.result()) == 20_000
-        assert turns >= 20_000 // SLICE
+        assert len(taking.result()) == 100_000
+        assert turns >= 100_000 // SLICE
 
     virtually(main())
