@@ -508,3 +508,27 @@ def test_the_pace_never_stands_still() -> None:
         pace.answered(now, now + 0.05, limited=True)
         now += 0.05
     assert pace.rate == 0.5
+
+
+def test_threads_that_share_a_pace_lose_no_count() -> None:
+    """Whatever was begun has ended, however often the threads took turns in the middle."""
+    pace, before = Pace(), sys.getswitchinterval()
+
+    def work() -> None:
+        for number in range(20_000):
+            pace.reserve(0.0)
+            if number % 2:
+                pace.lost()
+            else:
+                pace.answered(0.0, 0.0, limited=False)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert (pace.operation.in_flight.count, pace.tenant.in_flight.count) == (0, 0)
