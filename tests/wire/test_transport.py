@@ -9,6 +9,7 @@ import ssl
 import threading
 import traceback
 import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -226,6 +227,58 @@ async def test_a_gzip_bomb_is_cut_off(transport: AiohttpTransport) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 16 * 1024 * 1024
+
+
+PIECES = {
+    "plain": (b'{"a": 1}', {}),
+    "gzip": (gzip.compress(b'{"a": 1}'), {"Content_Encoding": "gzip"}),
+    "deflate": (zlib.compress(b'{"a": 1}'), {"Content_Encoding": "deflate"}),
+}
+
+
+@pytest.mark.parametrize("kind", PIECES)
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+async def test_a_body_may_come_in_pieces(
+    transport: AiohttpTransport, kind: str, is_chunked: bool
+) -> None:
+    """One byte at a time, each in a packet of its own, is the same body."""
+    body, headers = PIECES[kind]
+    head = http(body, **headers)[: -len(body)]
+    if is_chunked:
+        length = b"Content-Length: %d\r\n" % len(body)
+        head = head.replace(length, b"Transfer-Encoding: chunked\r\n")
+
+    async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        for byte in body:
+            await asyncio.sleep(0.001)
+            writer.write(b"1\r\n%c\r\n" % byte if is_chunked else b"%c" % byte)
+        writer.write(b"0\r\n\r\n" if is_chunked else b"")
+        await reader.read()  # until the client goes
+
+    async with serving(dribble) as server:
+        assert (await send(transport, server)).value == {"a": 1}
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "chunked"])
+async def test_the_largest_body_is_just_as_large_as_allowed(path: str, kind: str) -> None:
+    """`max_response_bytes` itself is allowed, one byte more is not."""
+    for size, is_allowed in ((4096, True), (4097, False)):
+        body = b'"' + b"x" * (size - 2) + b'"'
+        response = http(body)
+        if kind == "gzip":
+            response = http(gzip.compress(body), Content_Encoding="gzip")
+        if kind == "chunked":
+            response = http(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+            response += b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+        transport = calls.real_transport(max_response_bytes=4096)
+        async with serving(response) as server:
+            if is_allowed:
+                assert len((await send(transport, server)).value) == size - 2
+            else:
+                with pytest.raises(ProtocolError, match="larger than 4096 bytes"):
+                    await send(transport, server)
+            await transport.aclose()
 
 
 async def test_an_endless_body_is_cut_off(transport: AiohttpTransport) -> None:
