@@ -26,7 +26,7 @@ from fcasync.errors import (
     RateLimitError,
     ServerError,
 )
-from fcasync.hooks import AttemptFinished, CallFinished, CallStarted
+from fcasync.hooks import AttemptFinished, CallFinished, CallStarted, RetryScheduled
 from fcasync.testing import FakeClock, RecordingHook, ScriptedTransport, answer
 from tests._calls import GET, POST
 
@@ -429,6 +429,21 @@ async def test_hooks_hear_everything_in_order() -> None:
         "CallFinished",
     ]
     assert len({id(event.call) for event in hook.events}) == 1
+
+
+async def test_nothing_is_sent_when_the_deadline_has_just_passed() -> None:
+    """A retry that begins at the deadline itself could not be answered within it."""
+    clock, transport = FakeClock(), ScriptedTransport([failure(500), OK])
+
+    def slow(event: object) -> None:
+        if isinstance(event, RetryScheduled):
+            clock.advance(8.0 - event.wait - clock.monotonic())
+
+    eng = calls.engine(transport, clock, hooks=(slow,))
+    with pytest.raises(DeadlineExceededError) as caught:
+        await calls.call(eng, POST, calls.options(deadline=8.0))
+    assert clock.monotonic() == 8.0
+    assert (caught.value.attempts, len(transport.requests)) == (1, 1)
 
 
 async def test_hooks_are_told_which_request_each_attempt_was() -> None:

@@ -505,6 +505,20 @@ def test_one_transport_serves_several_loops_at_once() -> None:
     assert failures == []
 
 
+async def test_who_cancels_and_closes_at_once_sees_the_cancellation() -> None:
+    """A call that was itself cancelled is no call whose session somebody closed."""
+    transport = calls.real_transport(max_connections=1)
+    async with serving(stall) as server:
+        tasks = [asyncio.create_task(send(transport, server)) for _ in range(3)]
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        for task in tasks:
+            task.cancel()
+        await transport.aclose()
+        await asyncio.wait(tasks)
+    assert [task.cancelled() for task in tasks] == [True] * 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 async def test_a_forked_child_opens_connections_of_its_own(transport: AiohttpTransport) -> None:

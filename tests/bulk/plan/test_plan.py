@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
-from fcasync.bulk._plan import verbs
+from fcasync.bulk._plan import server_time, verbs
 from fcasync.bulk._plan.decisions import (
     EDGE,
     KEY_LIFETIME,
@@ -434,3 +434,4 @@ def test_the_numbers_of_the_rules() -> None:
     """Stripe keeps keys for a day at least; a minute is left at the edge, and for a stored 5xx."""
     assert (KEY_LIFETIME, EDGE, STORED_AFTER) == (23 * 60 * 60, 60, 60)
     assert (MAX_RENEWALS, MAX_STRIKES) == (3, 12)
+    assert server_time.NOISE == 60.0
