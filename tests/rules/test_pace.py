@@ -510,6 +510,19 @@ def test_the_pace_never_stands_still() -> None:
     assert pace.rate == 0.5
 
 
+def test_the_first_429_and_its_companions_are_one() -> None:
+    """What was sent before the pace began says nothing about it: no probe, no second cut."""
+    pace = Pace()
+    for _ in range(10):
+        pace.reserve(0.0)
+    pace.answered(0.0, 0.1, limited=True)
+    began = pace.rate
+    for _ in range(9):
+        pace.answered(0.0, 0.2, limited=True)
+    assert pace.operation.rate._learner.probe is None
+    assert pace.rate == began
+
+
 def test_threads_that_share_a_pace_lose_no_count() -> None:
     """Whatever was begun has ended, however often the threads took turns in the middle."""
     pace, before = Pace(), sys.getswitchinterval()

@@ -6,9 +6,12 @@ import gzip
 import multiprocessing
 import os
 import ssl
+import sys
 import threading
 import traceback
 import tracemalloc
+import warnings
+import weakref
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,6 +42,7 @@ pytestmark = pytest.mark.usefixtures("path")
 
 TWICE = RetryPolicy(attempts=2, base=0.0)
 ONCE = RetryPolicy(attempts=1)
+FCA_1 = b'{"id": "fca_1", "object": "financial_connections.account"}'
 FAST = RetryPolicy(base=0.001, rate_limit_base=0.001)
 
 
@@ -550,6 +554,56 @@ async def test_a_child_that_lets_go_of_its_client_disturbs_nobody() -> None:
         await send(transport, server, timeout=5.0)
         assert server.connections == 1
     await transport.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+async def test_what_a_child_collects_is_not_closed_in_the_parent() -> None:
+    """The child calls, lets go of its client and collects: no warning, nothing shut down."""
+    reader, writer = os.pipe()
+    async with serving(http(FCA_1)) as server:
+        clients = [fcasync.Client(calls.KEY, base_url=server.url)]
+        await clients[0].accounts.retrieve("fca_1")
+        engine: Any = clients[0]._engine
+        inherited = weakref.ref(engine.transport._sessions.get().session)
+        del engine
+        child = os.fork()
+        if child == 0:
+            os.write(writer, _use_and_collect(clients, inherited).encode())
+            os._exit(0)
+        os.close(writer)
+        said = await asyncio.to_thread(os.read, reader, 10_000)
+        os.waitpid(child, 0)
+        os.close(reader)
+        assert said.decode() == "nothing to say"
+        assert server.connections == 2
+        await clients[0].accounts.retrieve("fca_1")
+        assert server.connections == 2
+        await clients[0].aclose()
+
+
+def _use_and_collect(clients: list[fcasync.Client], inherited: "weakref.ref[Any]") -> str:
+    """Return what went wrong in a child that calls, lets go of its client, and collects."""
+    asyncio.events._set_running_loop(None)  # inherited from its parent's thread
+    noticed: list[str] = []
+    sys.unraisablehook = lambda facts: noticed.append(f"unraisable: {facts.exc_value!r}")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, facts: noticed.append(f"{facts}"))
+        await clients.pop().accounts.retrieve("fca_1")
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            noticed.append(repr(error))
+        gc.collect()
+    noticed += [str(each.message) for each in warned]
+    if inherited() is None:
+        noticed.append("the parent's session was collected")
+    return "; ".join(noticed) or "nothing to say"
 
 
 def _child(transport: AiohttpTransport, url: str) -> None:
