@@ -189,11 +189,22 @@ async def test_a_checksum_that_does_not_fit_is_a_lost_answer() -> None:
 
 @pytest.mark.usefixtures("path")
 async def test_switching_protocols_is_not_an_answer() -> None:
-    """A 101 ends in an error, and its connection is closed."""
+    """A 101 ends in an error, and its connection is closed: what follows is not HTTP."""
     upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-    async with serving(upgrade) as server:
+    ended: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(upgrade)
+        ended.put_nowait(await reader.read())
+
+    async with serving(switch) as server:
+        transport = calls.real_transport()
         with pytest.raises(ProtocolError, match="unexpected status 101"):
-            await send(server.url)
+            await calls.call(calls.engine(transport), calls.POST, calls.options(server.url))
+        opened: Any = transport._sessions.get()
+        assert (opened.session.connector._acquired, opened.session.connector._conns) == (set(), {})
+        assert await asyncio.wait_for(ended.get(), 10) == b""
+        await transport.aclose()
 
 
 async def test_an_ipv6_host_is_written_with_brackets() -> None:
