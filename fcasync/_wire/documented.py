@@ -59,6 +59,8 @@ class DocumentedExchange:
         except BaseException:
             response.close()
             raise
+        if response.status == 101:
+            response.close()  # there is no end of the answer that would release it
         return Answer(response.status, response.headers, content, _closing(response))
 
     def _request(self, request: Request[Any]) -> Awaitable[aiohttp.ClientResponse]:

@@ -192,6 +192,7 @@ async def test_switching_protocols_is_not_an_answer() -> None:
     """A 101 ends in an error, and its connection is closed: what follows is not HTTP."""
     upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
     ended: asyncio.Queue[bytes] = asyncio.Queue()
+    asyncio.get_running_loop().set_debug(True)  # or aiohttp would not say that it was left open
 
     async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(upgrade)
