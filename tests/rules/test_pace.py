@@ -510,6 +510,18 @@ def test_the_pace_never_stands_still() -> None:
     assert pace.rate == 0.5
 
 
+def test_a_slot_that_is_given_back_was_not_sent() -> None:
+    """Else a share of what was sent would seem to be refused; and a new window begins at none."""
+    pace = Pace(Limits(max_rate=10.0))
+    rate = pace.operation.rate
+    for slot in (0.0, 0.1):
+        pace.reserve(0.0)
+        pace.release(slot)
+    assert rate._sent == 0
+    pace.release(0.2)
+    assert rate._sent == 0
+
+
 def test_the_first_429_and_its_companions_are_one() -> None:
     """What was sent before the pace began says nothing about it: no probe, no second cut."""
     pace = Pace()
