@@ -9,6 +9,7 @@ import attrs
 
 from fcasync.bulk._plan.events import Event, Seen, TimedOut
 from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.turns import Turns
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
@@ -149,9 +150,13 @@ class Settler:
         if len(due) >= WORTH_A_WALK and self._pages <= len(due) // 2:
             await self._walk(due, budget=len(due) // 2)
         left = (waiter for waiter in due if waiter.poll_at <= asked_at)
-        async with asyncio.TaskGroup() as group:
+        crew = Crew()
+
+        async def ask() -> None:
             for _ in range(min(SINGLES, len(due))):
-                group.create_task(self._retrieve(left))
+                crew.start(self._retrieve, left)
+
+        await crew.run([], ask)
         turns = Turns()
         for waiter in due:
             heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))

@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
-from fcasync.bulk._plan import verbs
-from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER, over
+from fcasync.bulk._plan import server_time, verbs
+from fcasync.bulk._plan.decisions import (
+    EDGE,
+    KEY_LIFETIME,
+    MAX_RENEWALS,
+    MAX_STRIKES,
+    STORED_AFTER,
+    over,
+)
 from fcasync.bulk._plan.keys import base32, idempotency_key
 from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
@@ -461,3 +468,10 @@ def test_an_outage_is_not_held_against_an_account(state: State, event: e.Event) 
         subject.state = state
         assert isinstance(step(JOB, subject, event, at()), c.EnqueueAfter)
     assert subject.strikes == 0
+
+
+def test_the_numbers_of_the_rules() -> None:
+    """Stripe keeps keys for a day at least; a minute is left at the edge, and for a stored 5xx."""
+    assert (KEY_LIFETIME, EDGE, STORED_AFTER) == (23 * 60 * 60, 60, 60)
+    assert (MAX_RENEWALS, MAX_STRIKES) == (3, 12)
+    assert server_time.NOISE == 60.0
