@@ -4,6 +4,9 @@ from pathlib import Path
 
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.sqlite import FileJournal, read_rows
+from fcasync.bulk._outcome import OutcomeStatus
+from fcasync.bulk._plan.task import Task
+from fcasync.bulk._plan.verdicts import Verdict
 from fcasync.testing import FakeClock
 from tests.bulk.journal.test_journal import HEADER, row
 
@@ -13,9 +16,11 @@ def test_closing_reports_what_it_writes(tmp_path: Path) -> None:
     journal = FileJournal.open(tmp_path / "job.sqlite", HEADER)
     commit = GroupCommit(journal, FakeClock())
     said: list[str] = []
-    commit.admit(row(1), lambda _: said.append("admitted"))
-    commit.store(row(1, "succeeded"), lambda _: said.append("stored"))
-    commit.admit(row(2), lambda _: said.append("admitted"))
+    tasks = [Task(row(number).account_id, row(number).sent_at) for number in (1, 2)]
+    commit.admit(tasks[0], lambda _: said.append("admitted"))
+    tasks[0].verdict = Verdict(OutcomeStatus.SUCCEEDED)
+    commit.store(tasks[0], lambda: said.append("stored"))
+    commit.admit(tasks[1], lambda _: said.append("admitted"))
     commit.close()
     assert said == ["stored"]
     assert journal.rows == 2
