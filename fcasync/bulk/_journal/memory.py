@@ -21,9 +21,9 @@ class Memory:
     """Knows the accounts of this run by their ids, so that one that is named twice is done once.
 
     Nobody resumes such a run, so there is nothing to wait for: it calls back at once, from the
-    event loop's own thread. A set of a million ids would take 130 MB. So they are kept by SQLite,
+    event loop's own thread. A set of a million ids would take 110 MB. So they are kept by SQLite,
     which has no more than its cache in memory, and the rest in a temporary file without a name;
-    asking it takes two microseconds, and never waits for the disk.
+    asking it takes a few microseconds, and nothing is synchronized with the disk.
     """
 
     def __init__(self) -> None:
