@@ -29,7 +29,7 @@ class JobOptions(TypedDict, total=False):
     journal: str | PathLike[str] | None
     """The file that makes the job resumable; None (the default): a killed job starts again."""
     concurrency: int
-    """Most requests in flight (256)."""
+    """Most requests in flight (256), and no more than the client's ``max_connections``."""
     max_rate: float | None
     """Most requests a second; None (the default) finds the rate limit by itself. Of
     :class:`Tenants`, it applies to each."""
@@ -71,7 +71,8 @@ class Bulk:
 
     * ``journal``: the file that remembers what was done, so that the same call, after whatever
       happened, goes on where it stopped. None: a job that is killed starts again.
-    * ``concurrency``: most requests in flight (256).
+    * ``concurrency``: most requests in flight (256), and no more than the client's
+      ``max_connections``: a request that waited for a connection would use up its time.
     * ``max_rate``: most requests a second; None finds the rate limit by itself.
     * ``total_rate``: most requests a second of all tenants, where ``max_rate`` is for each.
     * ``shard``: ``(i, n)`` works only on every tenant whose CRC-32, modulo n, is i, so that n
@@ -137,6 +138,8 @@ class Bulk:
             raise InvalidArgumentError(
                 f"Tenants need the client of the platform, not one for {self._options.acting_for}"
             )
+        if connections := getattr(self._engine.transport, "max_connections", None):
+            settings = attrs.evolve(settings, concurrency=min(settings.concurrency, connections))
         params: dict[str, Any] = {"features": words} if words else {}
         network = EngineNetwork(self._engine, self._options, verb.operation, params)
         return BulkRun(network, source, settings, progress=progress)
