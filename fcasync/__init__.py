@@ -14,7 +14,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #   6  engines    otel  testing/
 #   5  client     client
 #   4  verbs      resources/  webhooks/
-#                 bulk/: _plan/ (table; decisions: when a key is too old, and the like)
+#                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...)
 #                        -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)

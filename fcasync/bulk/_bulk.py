@@ -74,6 +74,10 @@ class Bulk:
     Accounts save requests: one that cannot take the operation is skipped or deferred without
     asking Stripe.
 
+    An outage ends a run with the last error: when nothing was answered, or with nothing but 5xx,
+    for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
+    room for.
+
     Options of every method, all of them optional:
 
     * ``journal``: the file that remembers what was done, so that the same call, after whatever

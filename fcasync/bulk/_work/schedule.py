@@ -143,6 +143,13 @@ class Schedule:
         """Accounts that wait for their banks."""
         return sum(len(lane.settler) for lane in self.lanes.values())
 
+    @property
+    def limit(self) -> float | None:
+        """The rate limit as learnt, of all lanes together; None unless it is known of each."""
+        limits = [lane.network.pace.limit for lane in self.lanes.values()]
+        known = [limit for limit in limits if limit is not None]
+        return sum(known) if limits and len(known) == len(limits) else None
+
     def taken(self, lane: Lane) -> None:
         """Take note that the task was taken: the next one of *lane* stands in line."""
         lane.is_in_line = False

@@ -16,7 +16,7 @@ from fcasync.bulk._journal.memory import Memory
 from fcasync.bulk._journal.record import Record
 from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._plan.task import Row
+from fcasync.bulk._plan.task import Job, Row
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
@@ -86,6 +86,20 @@ class Opened:
     """Accounts by connected account and status."""
     unacknowledged: list[Row] = attrs.field(factory=list)
     """Outcomes that the caller has perhaps not seen, in their order."""
+
+
+def job(opened: Opened, settings: Settings) -> Job:
+    """Return what is to be done to every account."""
+    return Job(
+        id=opened.header.id,
+        verb=settings.verb,
+        features=settings.features,
+        seq=opened.last_seq,
+        wait=settings.wait and not settings.dry_run,
+        retry_failed=settings.retry_failed,
+        max_age=settings.max_age,
+        dry_run=settings.dry_run,
+    )
 
 
 def tally(opened: Opened, settings: Settings, now: float) -> Tally:

@@ -18,11 +18,12 @@ from typing import Any, assert_never
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
-from fcasync.bulk._plan.decisions import over
+from fcasync.bulk._plan.admission import over
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
-from fcasync.bulk._plan.task import Job, Now, State, Task
+from fcasync.bulk._plan.task import Now, State, Task
+from fcasync.bulk._work import start
 from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.dispatcher import Dispatcher, Spent
 from fcasync.bulk._work.lanes import Lanes
@@ -53,25 +54,16 @@ class Work:
         self._network, self._clock = network, network.clock
         self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
         self._was_finished = opened.finished_at is not None  # by an earlier run
-        self._job = Job(
-            id=opened.header.id,
-            verb=settings.verb,
-            features=settings.features,
-            seq=opened.last_seq,
-            wait=settings.wait and not settings.dry_run,
-            retry_failed=settings.retry_failed,
-            max_age=settings.max_age,
-            dry_run=settings.dry_run,
-        )
+        self._job = start.job(opened, settings)
         self._source = source
         self._crew = Crew()
         self._record = opened.record
         self._record.over = over(self._job)
         self._outbox = Outbox(self._record, opened.last_seq)
         is_alone = not isinstance(source, Tenants)
-        self._schedule = Schedule(self._clock, settings, is_alone=is_alone)
+        self.schedule = Schedule(self._clock, settings, is_alone=is_alone)
         self._dispatcher = Dispatcher(
-            self._schedule,
+            self.schedule,
             self._clock,
             settings,
             decide=self._decide,
@@ -84,7 +76,7 @@ class Work:
         self._lanes = Lanes(
             network=network,
             settings=settings,
-            schedule=self._schedule,
+            schedule=self.schedule,
             record=self._record,
             outbox=self._outbox,
             tally=tally,
@@ -139,21 +131,9 @@ class Work:
 
     def see(self, account: Account, tenant: str) -> bool:
         """Take note of an account as it is now; return whether a task was waiting for it."""
-        lanes = self._schedule.lanes
+        lanes = self.schedule.lanes
         lane = lanes.get("") or lanes.get(tenant)
         return lane is not None and lane.settler.see(account)
-
-    @property
-    def settling(self) -> int:
-        """Accounts that wait for their banks."""
-        return self._schedule.settling
-
-    @property
-    def limit(self) -> float | None:
-        """The rate limit as learnt, of all lanes together; None unless it is known of each."""
-        limits = [lane.network.pace.limit for lane in self._schedule.lanes.values()]
-        known = [limit for limit in limits if limit is not None]
-        return sum(known) if limits and len(known) == len(limits) else None
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
@@ -168,14 +148,14 @@ class Work:
     def _observe(self, headers: Mapping[str, str]) -> None:
         if not (back := self._time.observe(headers)):
             return
-        for lane in self._schedule.lanes.values():
+        for lane in self.schedule.lanes.values():
             for task in lane.live.tasks():
                 date_back(task, back)
                 if task.state not in (State.NEW, State.DONE):
                     self._record.store(task)
 
     def _carry_out(self, task: Task, command: commands.Command) -> None:  # noqa: C901 - one row per command
-        lane = self._schedule.lanes[task.stripe_account]
+        lane = self.schedule.lanes[task.stripe_account]
         match command:
             case commands.Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
@@ -210,5 +190,5 @@ class Work:
     def _finished(self, task: Task, seq: int) -> None:
         outcome = outcome_of(task)
         self._tally.finish(outcome)
-        place = self._schedule.lanes[task.stripe_account].live.remove(task)
+        place = self.schedule.lanes[task.stripe_account].live.remove(task)
         self._outbox.put(outcome, seq, place)

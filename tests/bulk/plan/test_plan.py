@@ -14,13 +14,13 @@ from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
 from fcasync.bulk._plan import server_time, verbs
+from fcasync.bulk._plan.admission import over
 from fcasync.bulk._plan.decisions import (
     EDGE,
     KEY_LIFETIME,
     MAX_RENEWALS,
     MAX_STRIKES,
     STORED_AFTER,
-    over,
 )
 from fcasync.bulk._plan.keys import base32, idempotency_key
 from fcasync.bulk._plan.table import TABLE, step

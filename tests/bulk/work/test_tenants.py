@@ -99,7 +99,7 @@ def test_no_more_tenants_are_at_work_than_asked_for() -> None:
         async with own.run(source) as run:
             async for _ in run:
                 assert run._work is not None
-                most = max(most, len(run._work._schedule.lanes))
+                most = max(most, len(run._work.schedule.lanes))
 
     virtually(main())
     assert most == 2

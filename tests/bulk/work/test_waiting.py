@@ -9,7 +9,7 @@ import pytest
 from fcasync.bulk import Outcome
 from fcasync.bulk._plan.events import Event, TimedOut
 from fcasync.bulk._plan.task import Task
-from fcasync.bulk._work import settler
+from fcasync.bulk._work import waiters
 from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.turns import SLICE
 from fcasync.errors import FCError
@@ -181,8 +181,8 @@ def test_waiting_accounts_cost_nothing_until_they_are_due(monkeypatch: pytest.Mo
             touched += 1
             return object.__getattribute__(self, name)
 
-        monkeypatch.setattr(settler._Waiter, "__getattribute__", count)
-        assert await counting.settler._due(0.5) == []
+        monkeypatch.setattr(waiters.Waiter, "__getattribute__", count)
+        assert await counting.settler._waiters.due(0.5) == []
         await counting.settler._give_up(0.5)
         assert touched == 0
 
@@ -195,7 +195,7 @@ def test_whoever_is_due_is_taken_in_slices() -> None:
     async def main() -> None:
         counting = Counting(100_000)
         turns = 0
-        taking = asyncio.create_task(counting.settler._due(10.0))
+        taking = asyncio.create_task(counting.settler._waiters.due(10.0))
         while not taking.done():
             await asyncio.sleep(0)
             turns += 1
