@@ -6,6 +6,7 @@ It is a second witness beside the sandbox, whose histories follow from a seed.
 import itertools
 import random
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,7 +17,11 @@ from fcasync.testing import _samples as samples
 
 Json = dict[str, Any]
 START = 1_760_000_000
-_ROOT = "/v1/financial_connections"
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Date": formatdate(START, usegmt=True),
+    "Request-Id": "req_bank",
+}
 
 
 class BankAccount:
@@ -29,6 +34,8 @@ class BankAccount:
         self.transactions: dict[str, Json] = {}
         self.balance = 10_000
         self.owners: list[Json] = []
+        self.permissions = ["balances", "ownership", "transactions"]
+        self.extra: Json = {}
         self._changed: dict[str, int] = {}  # the number of the refresh that last changed each
         self._clock = clock
         self._planned: list[Json] = []  # what the pending refresh brings if it succeeds
@@ -100,8 +107,10 @@ class BankAccount:
         at = latest["last_attempted_at"] if latest else START
         balance = {"as_of": at, "type": "cash", "current": {"usd": self.balance}}
         balance["cash"] = {"available": {"usd": self.balance - 500}}
-        fields = {"id": self.id, "status": self.status, "transaction_refresh": refresh}
-        return {**samples.account(), **fields, "balance": balance}
+        fields: Json = {"id": self.id, "status": self.status, "transaction_refresh": refresh}
+        fields |= {"permissions": self.permissions, "balance": balance}
+        read = {"status": "succeeded", "last_attempted_at": at, "next_refresh_available_at": None}
+        return {**samples.account(), **fields, "balance_refresh": read, **self.extra}
 
 
 class Bank:
@@ -119,6 +128,10 @@ class Bank:
         return fcasync.Client("sk_test_bank", transport=InstantTransport(self.respond), **options)
 
     def respond(self, request: Request[Any]) -> Any:
+        response = self._answer(request)
+        return answer(response, headers=_HEADERS) if isinstance(response, dict) else response
+
+    def _answer(self, request: Request[Any]) -> Any:
         self.requests.append(request.operation.name)
         failure = self.meanwhile(request)
         if failure is not None:
@@ -148,11 +161,18 @@ class Bank:
 
     def _page(self, rows: list[Json], query: Mapping[str, str]) -> Json:
         ids = [row["id"] for row in rows]
-        start = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0
-        end = start + int(query.get("limit", 10))
-        return {"object": "list", "data": rows[start:end], "has_more": end < len(rows), "url": "/"}
+        limit = int(query.get("limit", 10))
+        if "ending_before" in query:
+            end = ids.index(query["ending_before"])
+            start = max(0, end - limit)
+            has_more = start > 0
+        else:
+            start = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+            end = start + limit
+            has_more = end < len(rows)
+        return {"object": "list", "data": rows[start:end], "has_more": has_more, "url": "/"}
 
 
 def _error(status: int, message: str, param: str, code: str = "resource_missing") -> Answer:
     body = {"type": "invalid_request_error", "code": code, "message": message, "param": param}
-    return answer({"error": body}, status=status)
+    return answer({"error": body}, status=status, headers=_HEADERS)

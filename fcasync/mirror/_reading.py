@@ -26,6 +26,9 @@ from fcasync.models._convert import decoder, to_dict
 from fcasync.resources._sync import TransactionSync
 from fcasync.resources.transactions import LIST_TRANSACTIONS
 
+PAGE: Final = 100
+"""Transactions per page: the most that Stripe sends."""
+
 _SETTLED: Final = ("succeeded", "failed")
 _decode_page = decoder(Page[Transaction])
 
@@ -177,6 +180,8 @@ class Reading:
         sync = self._sync(account, state.cursor)
         pages: Any = sync.pages()
         async for page in pages:
+            if not isinstance(page, _ListedPage):
+                continue  # there has been no successful refresh yet
             # Twice in a page, a row would make PostgreSQL refuse the statement.
             found = {
                 item["id"]: rows.transaction_row(self._tenant, item, self._at)
@@ -206,13 +211,13 @@ class Reading:
             self.requests += 1
             return await transactions._call(_LIST, None, {"account": account.id, **params})
 
-        return TransactionSync(account.id, read, fetch, after=cursor, account=account)
+        return TransactionSync(account.id, read, fetch, after=cursor, limit=PAGE, account=account)
 
     async def _owner_rows(self, account: Account, ownership: str) -> list[Row]:
         self.requests += 1
         owners = self._client.accounts.list_owners(account.id, ownership=ownership)
         return [
-            rows.owner_row(self._tenant, account.id, to_dict(owner), self._at)
+            rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)
             async for owner in owners
         ]
 

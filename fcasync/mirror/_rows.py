@@ -93,18 +93,19 @@ def balance_rows(stripe_account: str, item: Json, at: At) -> list[Row]:
     ]
 
 
-def owner_row(stripe_account: str, account_id: str, item: Json, at: At) -> Row:
-    """Return the row of an owner."""
+def owner_row(stripe_account: str, account_id: str, ownership: str, item: Json, at: At) -> Row:
+    """Return the row of an owner, as listed in *ownership*."""
     details = (_text(item, name) for name in ("name", "email", "phone", "raw_address"))
     refreshed = at(item.get("refreshed_at"))
-    return (stripe_account, account_id, item["id"], item.get("ownership"), *details, refreshed)
+    return (stripe_account, account_id, item["id"], ownership, *details, refreshed)
 
 
 def raw(item: Json) -> str:
     """Return *item* as the JSON text to store, without what must not be stored."""
     text = orjson.dumps(item)
+    lower = text.lower()
     for hint in _HINTS:
-        if hint in text:
+        if hint in lower:
             return orjson.dumps(_harmless(item)).decode()
     return text.decode()
 
