@@ -10,6 +10,7 @@ from benchmarks.measures import (
     keep,
     layers,
     loops,
+    mirror,
     refresh,
     scale,
     walk,
@@ -24,6 +25,7 @@ MEASURES: dict[str, Callable[[Size], Result]] = {
     "layers": layers.run,
     "scale": scale.run,
     "loops": loops.run,
+    "mirror": mirror.run,
 }
 BY_NAME: dict[str, Callable[[Size], Result]] = {"instructions": instructions.run}
 """Measures that take minutes, and run only when they are named."""
