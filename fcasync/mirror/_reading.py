@@ -180,14 +180,11 @@ class Reading:
         sync = self._sync(account, state.cursor)
         pages: Any = sync.pages()
         async for page in pages:
-            if not isinstance(page, _ListedPage):
-                continue  # there has been no successful refresh yet
-            # Twice in a page, a row would make PostgreSQL refuse the statement.
-            found = {
-                item["id"]: rows.transaction_row(self._tenant, item, self._at)
-                for item in page.items
-            }
-            await writing.add(list(found.values()))
+            if isinstance(page, _ListedPage):  # else there has been no successful refresh yet
+                found = rows.transaction_rows(
+                    self._tenant, account.id, page.data, page.items, self._at
+                )
+                await writing.add(found)
         return self._advanced(account, state, sync.cursor)
 
     def _advanced(self, account: Account, state: State, cursor: str | None) -> State:

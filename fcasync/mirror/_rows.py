@@ -4,17 +4,19 @@ Account numbers and secrets never reach the database. Neither do the contact det
 a customer that ``expand`` put in place of its id: of expanded objects only the id is stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from fcasync.mirror._upserts import Row
+from fcasync.models import Transaction
 
 Json = dict[str, Any]
 At = Callable[[float | None], Any]
 """Returns a Unix time as the driver takes it."""
 
+_NOTHING: Final[Json] = {}
 _NEVER: Final = frozenset(
     {"account_number", "account_numbers", "client_secret", "iban", "routing_number", "secret"}
 )
@@ -22,28 +24,45 @@ _HINTS: Final = (b"account_number", b"routing_number", b"iban", b"secret", b"\\u
 """One of these is in the text of every object that has to be looked at closely."""
 
 
-def transaction_row(stripe_account: str, item: Json, at: At) -> Row:
-    """Return the row of a transaction."""
-    moments = item.get("status_transitions") or {}
-    transacted_at = item.get("transacted_at")
-    updated = item.get("updated")
-    text = item.get("description")
-    return (
-        stripe_account,
-        item["id"],
-        item.get("account"),
-        item.get("amount"),
-        item.get("currency"),
-        text.replace("\0", "\ufffd") if text and "\0" in text else text,
-        item.get("status"),
-        at(transacted_at),
-        at(moments.get("posted_at")),
-        at(moments.get("void_at")),
-        item.get("transaction_refresh"),
-        at(transacted_at or 0 if updated is None else updated),
-        1,
-        raw(item),
-    )
+def transaction_rows(
+    stripe_account: str, account: str, page: Sequence[Transaction], items: list[Json], at: At
+) -> list[Row]:
+    """Return the rows of a page of transactions; one that stands there twice has one row.
+
+    Args:
+        stripe_account: The connected account; '' for the key's own.
+        account: The id of the account.
+        page: The transactions.
+        items: The same as Stripe's JSON.
+        at: Returns a Unix time as the driver takes it.
+    """
+    texts = list(map(orjson.dumps, items))
+    # What must not be stored can only be in a field that fcasync does not know.
+    if any(each._extra for each in page) or b"\\u0000" in b"".join(texts):
+        items = [_harmless(item) for item in items]
+        texts = list(map(orjson.dumps, items))
+    found = {}
+    for item, text in zip(items, texts, strict=True):
+        get = item.get
+        moments = get("status_transitions") or _NOTHING
+        transacted_at, updated = get("transacted_at"), get("updated")
+        found[item["id"]] = (
+            stripe_account,
+            account,
+            item["id"],
+            get("amount"),
+            get("currency"),
+            get("description"),
+            get("status"),
+            at(transacted_at),
+            at(moments.get("posted_at")),
+            at(moments.get("void_at")),
+            get("transaction_refresh"),
+            at(transacted_at or 0 if updated is None else updated),
+            1,
+            text.decode(),
+        )
+    return list(found.values())
 
 
 def account_row(stripe_account: str, item: Json, at: At, read_at: float) -> Row:
@@ -64,7 +83,7 @@ def account_row(stripe_account: str, item: Json, at: At, read_at: float) -> Row:
         at(transaction.get("last_attempted_at")),
         at(refreshed_at(item)),
         at(read_at),
-        raw({**item, **_ids_only(item, holder)}),
+        raw(_stripped(item, holder)),
     )
 
 
@@ -103,11 +122,13 @@ def owner_row(stripe_account: str, account_id: str, ownership: str, item: Json, 
 def raw(item: Json) -> str:
     """Return *item* as the JSON text to store, without what must not be stored."""
     text = orjson.dumps(item)
+    return (orjson.dumps(_harmless(item)) if _is_suspect(text) else text).decode()
+
+
+def _is_suspect(text: bytes) -> bool:
+    """Return whether something in *text* may have to be left out."""
     lower = text.lower()
-    for hint in _HINTS:
-        if hint in lower:
-            return orjson.dumps(_harmless(item)).decode()
-    return text.decode()
+    return any(hint in lower for hint in _HINTS)
 
 
 def _harmless(value: Any) -> Any:
@@ -134,9 +155,11 @@ def _id(value: Any) -> str | None:
     return value.get("id") if isinstance(value, Mapping) else value
 
 
-def _ids_only(item: Json, holder: Mapping[str, Any]) -> Json:
-    """Return the fields of an account that may be expanded, as ids."""
-    ids: Json = {"account_holder": {name: _id(value) for name, value in holder.items()}}
-    if "ownership" in item:
-        ids["ownership"] = _id(item["ownership"])
-    return ids if holder else {name: ids[name] for name in ids if name != "account_holder"}
+def _stripped(item: Json, holder: Mapping[str, Any]) -> Json:
+    """Return an account without its account numbers, and with ids for what may be expanded."""
+    kept = {name: value for name, value in item.items() if name != "account_numbers"}
+    if holder:
+        kept["account_holder"] = {name: _id(value) for name, value in holder.items()}
+    if "ownership" in kept:
+        kept["ownership"] = _id(kept["ownership"])
+    return kept

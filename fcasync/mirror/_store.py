@@ -220,15 +220,16 @@ def _by_tenant(keys: Iterable[Key]) -> dict[str, list[str]]:
 
 
 def _counted(changed: Iterable[Row]) -> dict[Key, Written]:
-    new: Counter[Key] = Counter()
-    updated: Counter[Key] = Counter()
-    void: Counter[Key] = Counter()
-    for tenant, account, status, revision in changed:
-        (new if revision == 1 else updated)[tenant, account] += 1
-        void[tenant, account] += status == "void"
-    return {
-        key: Written(new=new[key], updated=updated[key], void=void[key]) for key in new | updated
-    }
+    """Return how many rows of each account were added, changed, and are void now."""
+    found: dict[Key, Written] = {}
+    for (tenant, account, status, is_new), count in Counter(changed).items():
+        so_far = found.get((tenant, account), Written())
+        found[tenant, account] = Written(
+            new=so_far.new + (count if is_new else 0),
+            updated=so_far.updated + (0 if is_new else count),
+            void=so_far.void + (count if status == "void" else 0),
+        )
+    return found
 
 
 async def _within(seconds: float, step: Coroutine[Any, Any, Any]) -> None:
