@@ -141,12 +141,17 @@ def _is_of_driver(error: Exception) -> bool:
 
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin with _begin, and no other way
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA page_size = 8192")  # of a new file; a row has about 700 bytes
-    cursor.execute("PRAGMA cache_size = -16384")  # KiB
-    # A power cut may lose the latest commits, rows and cursors alike: the next run repeats them.
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA page_size = 8192")  # of a new file; a row has about 700 bytes
+        cursor.execute("PRAGMA cache_size = -16384")  # KiB
+        # A power cut may lose the latest commits, rows and cursors alike: the next run repeats
+        # them.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.close()
+    except BaseException:
+        connection.close()  # nobody else will: the pool does not know it yet
+        raise
 
 
 def _begin(connection: Connection) -> None:

@@ -69,7 +69,7 @@ class Inbox:
         Raises:
             MirrorError: The database cannot be used.
         """
-        account = event.data.object
+        account = getattr(getattr(event, "data", None), "object", None)
         if not isinstance(account, Account):
             return False
         values = {

@@ -1,6 +1,7 @@
 """The mirror: accounts, balances and transactions in your own database, kept true."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Self
 
 from sqlalchemy import URL
@@ -14,10 +15,11 @@ from fcasync.mirror._database import Database
 from fcasync.mirror._inbox import Inbox
 from fcasync.mirror._location import locate
 from fcasync.mirror._reading import Reading
-from fcasync.mirror._run import Settings, SyncRun
+from fcasync.mirror._run import SyncRun
 from fcasync.mirror._schema import prepare
 from fcasync.mirror._store import Store
 from fcasync.mirror._upserts import Instants
+from fcasync.mirror._work import Settings
 
 
 class Mirror:
@@ -90,7 +92,7 @@ class Mirror:
         *,
         refresh: Sequence[str] = (),
         concurrency: int = 64,
-        max_age: Any = None,
+        max_age: timedelta | None = None,
         wait_timeout: float = 900.0,
         progress: bool = False,
     ) -> SyncRun:
@@ -106,7 +108,8 @@ class Mirror:
             refresh: What to refresh first: ``balance``, ``ownership``, ``transactions``. Each
                 account is synced as soon as its bank has answered.
             concurrency: The most accounts that are read at a time.
-            max_age: With *refresh*: what was refreshed more recently is not refreshed again.
+            max_age: With *refresh*: an account whose refreshes have all succeeded within this time
+                is synced without another one. Of a bare id the account is read first.
             wait_timeout: With *refresh*: seconds to wait for each bank.
             progress: Whether to draw a bar, which needs ``pip install 'fcasync[cli]'``.
 
@@ -118,12 +121,14 @@ class Mirror:
         if not isinstance(client, Client):
             raise InvalidArgumentError(f"client must be a Client, not {describe(client)}")
         features = checks.features(refresh, "refresh") if refresh else []
-        if max_age is not None and not features:
-            raise InvalidArgumentError("max_age needs refresh: it decides what to refresh")
-        options = {"wait_timeout": wait_timeout, "max_age": max_age}
+        if max_age is not None and not (isinstance(max_age, timedelta) and features):
+            raise InvalidArgumentError(
+                f"max_age must be a timedelta, together with refresh, not {describe(max_age)}"
+            )
         settings = Settings(
             refresh=features,
-            refresh_options={name: each for name, each in options.items() if each is not None},
+            max_age=max_age,
+            wait_timeout=checks.seconds(wait_timeout, "wait_timeout"),
             concurrency=checks.count(concurrency, "concurrency"),
             progress=progress,
         )

@@ -91,6 +91,14 @@ class Reading:
         limiter = self._client._engine.limiter
         return limiter.pace(self._client._options.acting_for, LIST_TRANSACTIONS.name).limit
 
+    async def account(self, item: Item) -> Account | None:
+        """Return the account, or None if it cannot be read; what is wrong shows later."""
+        self.requests += 1
+        try:
+            return await self._client.accounts.retrieve(item.account_id)
+        except FCError:
+            return None
+
     def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
         """Return the outcome of an account that *error* kept from being synced."""
         return SyncOutcome(

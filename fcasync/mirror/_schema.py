@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Inspector, Table, insert, inspect, select, text
+from sqlalchemy import Connection, Inspector, Table, insert, inspect, select, text, update
 
 from fcasync.mirror._database import Database
 from fcasync.mirror._tables import SCHEMA_VERSION, metadata, schema_version
@@ -39,7 +39,11 @@ def _prepare(connection: Connection) -> str | None:
     inspector = inspect(connection)
     present = set(inspector.get_table_names())
     if schema_version.name in present:
-        return _wrong_version(connection) or _changed(inspector, present)
+        problem = _wrong_version(connection) or _changed(inspector, present)
+        if problem is None:
+            # Changes nothing, and shows before a sync whether the database can be written.
+            connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
+        return problem
     if foreign := sorted(present & set(metadata.tables)):
         return (
             f"it has a table {foreign[0]!r} that no mirror created; name another database, "
