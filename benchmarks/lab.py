@@ -18,7 +18,7 @@ Sample = dict[str, float]
 """The cost of one job: ``cpu`` and ``wall`` in seconds, ``peak_kib``, ``held`` in bytes."""
 
 
-WARM_UP = {"refresh": 40, "walk": data.PAGE, "decode": data.PAGE}
+WARM_UP = {"refresh": 40, "bulk": 40, "walk": data.PAGE, "decode": data.PAGE}
 
 
 class Size(NamedTuple):
@@ -40,6 +40,9 @@ class Size(NamedTuple):
     totals: tuple[int, ...]
     counted: tuple[int, int]
     """Refreshes, or pages, of the two runs whose difference is counted."""
+    bulk: int
+    recorded: int
+    resumed: int
 
 
 FULL = Size(
@@ -56,6 +59,9 @@ FULL = Size(
     loops=20_000,
     totals=(1_000, 10_000, 100_000, 1_000_000),
     counted=(100, 400),
+    bulk=2_000,
+    recorded=100_000,
+    resumed=1_000_000,
 )
 QUICK = Size(
     name="quick",
@@ -71,14 +77,20 @@ QUICK = Size(
     loops=200,
     totals=(100, 1_000),
     counted=(32, 40),
+    bulk=100,
+    recorded=1_000,
+    resumed=1_000,
 )
 
 
 class Competitor:
     """A process that runs jobs on request."""
 
-    def __init__(self, module: str, url: str = "", loop: str = "asyncio") -> None:
-        self._process = _start("benchmarks.worker", f"benchmarks.{module}", url, loop)
+    def __init__(
+        self, module: str, url: str = "", loop: str = "asyncio", **environment: str
+    ) -> None:
+        arguments = (f"benchmarks.{module}", url, loop)
+        self._process = _start("benchmarks.worker", *arguments, **environment)
 
     @cached_property
     def missing(self) -> str | None:
@@ -108,14 +120,14 @@ class Competitor:
         _stop(self._process)
 
 
-def _start(module: str, *arguments: str) -> "subprocess.Popen[str]":
+def _start(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONHASHSEED": "0", **environment},
     )
 
 
@@ -128,9 +140,13 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Run the server of canned answers and yield its URL."""
-    process = _start("benchmarks.server")
+def serving(certificate: str | None = None) -> Iterator[str]:
+    """Run the server of canned answers and yield its URL.
+
+    Args:
+        certificate: File of a private key and its certificates, for TLS.
+    """
+    process = _start("benchmarks.server", *([] if certificate is None else [certificate]))
     assert process.stdout is not None
     try:
         yield process.stdout.readline().strip()
@@ -153,8 +169,8 @@ class Line(NamedTuple):
 
 
 def figure(value: float) -> str:
-    """Return *value* as text with four significant digits."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    """Return *value* as text with three significant digits."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 class Result(NamedTuple):
@@ -201,12 +217,13 @@ def lines(
     *,
     scale: float = 1e6,
     group: str = "",
+    ours: str = "fcasync",
 ) -> list[Line]:
     """Return a line for each competitor, with its processor time per unit of work."""
-    ours = [sample["cpu"] for sample in samples["fcasync"]]
+    own_costs = [sample["cpu"] for sample in samples[ours]]
     lines = []
     for name, theirs in samples.items():
-        ratios = [own / sample["cpu"] for own, sample in zip(ours, theirs, strict=True)]
+        ratios = [own / sample["cpu"] for own, sample in zip(own_costs, theirs, strict=True)]
         lines.append(
             Line(
                 label=labels[name],

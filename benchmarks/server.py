@@ -7,6 +7,7 @@ last account, at which the next page starts.
 import asyncio
 import json
 import re
+import ssl
 import sys
 from typing import Any
 
@@ -92,23 +93,34 @@ class Connection(asyncio.Protocol):
         return end if len(self._buffer) >= end else None
 
 
-async def serve() -> None:
-    """Serve until standard input ends; the first line printed is the URL."""
+async def serve(certificate: str | None) -> None:
+    """Serve until standard input ends; the first line printed is the URL.
+
+    Args:
+        certificate: File of a private key and its certificates, for TLS.
+    """
     answers, loop = Answers(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", 0, backlog=1024)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    server = await loop.create_server(
+        lambda: Connection(answers), "127.0.0.1", 0, backlog=1024, ssl=context
+    )
+    scheme = "http" if context is None else "https"
+    print(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     async with server:
         await loop.run_in_executor(None, sys.stdin.read)
 
 
-def main() -> None:
+def main(certificate: str | None = None) -> None:
     try:
         import uvloop
     except ModuleNotFoundError:
-        asyncio.run(serve())
+        asyncio.run(serve(certificate))
     else:
-        uvloop.run(serve())
+        uvloop.run(serve(certificate))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

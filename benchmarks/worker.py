@@ -12,7 +12,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Coroutine
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +33,15 @@ async def refresh(peer: Any, *, times: int, concurrency: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
             group.create_task(work())
+
+
+async def bulk(peer: Any, *, times: int, concurrency: int) -> None:
+    """Refresh *times* accounts as one job; a peer that knows no jobs gets a pool of workers."""
+    if not hasattr(peer, "refresh_all"):
+        await refresh(peer, times=times, concurrency=concurrency)
+        return
+    accounts = (data.account_id(number) for number in range(times))
+    assert await peer.refresh_all(accounts, concurrency) == times
 
 
 async def walk(peer: Any, *, times: int) -> None:
@@ -63,10 +72,16 @@ async def keep(decoder: Any, *, times: int) -> float:
 
 JOBS: dict[str, Callable[..., Coroutine[Any, Any, float | None]]] = {
     "refresh": refresh,
+    "bulk": bulk,
     "walk": walk,
     "decode": decode,
     "keep": keep,
 }
+
+
+def _job(name: str, competitor: Any) -> Callable[..., Coroutine[Any, Any, float | None]]:
+    """Return a job; one that a single competitor knows is a method of it."""
+    return partial(JOBS[name], competitor) if name in JOBS else getattr(competitor, name)
 
 
 def _cost(runner: asyncio.Runner, job: Coroutine[Any, Any, float | None]) -> dict[str, Any]:
@@ -83,10 +98,10 @@ def _serve(module: Any, url: str, loop_factory: Any) -> None:
         print(json.dumps({"ready": True}), flush=True)
         for line in sys.stdin:
             order = json.loads(line)
-            job, warm_up = JOBS[order.pop("job")], order.pop("warm_up", 0)
+            job, warm_up = _job(order.pop("job"), competitor), order.pop("warm_up", 0)
             if warm_up:
-                runner.run(job(competitor, **{**order, "times": warm_up}))
-            print(json.dumps(_cost(runner, job(competitor, **order))), flush=True)
+                runner.run(job(**{**order, "times": warm_up}))
+            print(json.dumps(_cost(runner, job(**order))), flush=True)
         runner.run(competitor.aclose())
 
 

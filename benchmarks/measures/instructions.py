@@ -15,6 +15,14 @@ from benchmarks import lab, peers
 
 CONCURRENCY = 32
 NAMES = ("fcasync", "raw", "plain", "minimal")
+JOBS = (("refresh", "refresh", 5), ("walk", "account of a walk", 25))
+BULK = {
+    "bulk": "fcasync's bulk refresh, without a journal",
+    "bulk_journal": "the same with a journal",
+    "raw": f"{peers.LABELS['raw']}, by a pool of workers",
+}
+BULK_SCALE = 4
+"""A bulk job begins and ends as well, and its costs are spread over more refreshes."""
 _TOTAL = re.compile(r"Collected : (\d+)")
 
 
@@ -24,33 +32,57 @@ def run(size: lab.Size) -> lab.Result:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         notes.append("instructions are left out: valgrind is not installed")
-    few, many = size.counted
     with lab.serving() as url:
-        for name in NAMES:
+        for name in {*NAMES, *BULK}:
             _faults(name, url, 1)  # compiles what was not compiled yet
-        for job, unit, scale in (("refresh", "refresh", 1), ("walk", "account of a walk", 25)):
-            costs = {}
-            for name in NAMES:
-                if valgrind is not None:
-                    first, last = (
-                        _instructions(valgrind, name, url, job, times * scale)
-                        for times in (few, many)
-                    )
-                    costs[name] = (last - first) / ((many - few) * scale)
-            for name, cost in costs.items():
-                lines.append(
-                    lab.Line(
-                        label=peers.LABELS[name],
-                        value=cost / 1000,
-                        group=f"1000 instructions per {unit}",
-                        ratio=costs["fcasync"] / cost,
-                    )
+        if valgrind is not None:
+            counter = Counter(valgrind, url, size.counted)
+            for job, unit, scale in JOBS:
+                costs = {name: counter.count(name, job, scale) for name in NAMES}
+                group = f"1000 instructions per {unit}"
+                lines += [
+                    lab.Line(peers.LABELS[name], cost, group, ratio=costs["fcasync"] / cost)
+                    for name, cost in costs.items()
+                ]
+            costs = {name: counter.count(name, "bulk", BULK_SCALE) for name in BULK}
+            lines += [
+                lab.Line(
+                    BULK[name],
+                    cost,
+                    "1000 instructions per account in bulk",
+                    ratio=cost / costs["raw"],
                 )
+                for name, cost in costs.items()
+            ]
+            notes.append("in bulk, ratios are to the pool of workers")
         for name in NAMES:
             faults = _faults(name, url, size.calls[""])
             lines.append(lab.Line(peers.LABELS[name], faults, "page faults per refresh"))
     title = f"Counts: instructions and page faults, {CONCURRENCY} refreshes at a time"
     return lab.Result("instructions", title, "counts", lines, notes)
+
+
+class Counter:
+    """Counts instructions as the difference of two runs, so that what starts and ends is no part.
+
+    Args:
+        valgrind: Its path.
+        url: Of the server.
+        times: How much work the two runs do.
+    """
+
+    def __init__(self, valgrind: str, url: str, times: tuple[int, int]) -> None:
+        self._valgrind = valgrind
+        self._url = url
+        self._times = times
+
+    def count(self, name: str, job: str, scale: int) -> float:
+        """Return the thousands of instructions that one unit of *job* takes."""
+        few, many = (times * scale for times in self._times)
+        first, last = (
+            _instructions(self._valgrind, name, self._url, job, times) for times in (few, many)
+        )
+        return (last - first) / (many - few) / 1000
 
 
 def _arguments(name: str, url: str, job: str, times: int) -> list[str]:
@@ -93,14 +125,14 @@ def main(name: str, url: str, job: str, times: str) -> None:
     import asyncio
     from importlib import import_module
 
-    from benchmarks.worker import refresh, walk
+    from benchmarks.worker import bulk, walk
 
     async def work() -> None:
         peer = await import_module(f"benchmarks.peers.{name}").connect(url)
-        if job == "refresh":
-            await refresh(peer, times=int(times), concurrency=CONCURRENCY)
-        else:
+        if job == "walk":
             await walk(peer, times=int(times))
+        else:
+            await bulk(peer, times=int(times), concurrency=CONCURRENCY)
         await peer.aclose()
 
     asyncio.run(work())

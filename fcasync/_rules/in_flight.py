@@ -1,5 +1,6 @@
 """How many requests may be in flight at once, learnt from 429s about concurrency."""
 
+from collections import deque
 from typing import Final
 
 SHARE: Final = 0.8
@@ -10,29 +11,37 @@ class InFlight:
     """Counts requests in flight, and bounds them once Stripe has said that there are too many.
 
     The bound grows by one each time as many requests as it allows were answered: additive
-    increase, multiplicative decrease.
+    increase, multiplicative decrease. Safe to share between threads.
     """
 
-    __slots__ = ("_answered", "bound", "count")
+    __slots__ = ("_answered", "bound", "present")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.present: deque[None] = deque()
+        """One entry for each request in flight. Its append and pop are whole between threads,
+        which the += of a number is not: a count that is lost would take room away for ever."""
         self.bound: int | None = None
         """Most requests at once; None as long as Stripe has not complained."""
         self._answered = 0  # answers since the bound last changed
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.present)
+
+    @property
     def has_room(self) -> bool:
         """Whether one more may be sent."""
-        return self.bound is None or self.count < self.bound
+        return self.bound is None or len(self.present) < self.bound
 
     def begin(self) -> None:
         """Count a request that is about to be sent."""
-        self.count += 1
+        self.present.append(None)
 
     def end(self) -> None:
         """Count a request that was answered, or that never will be."""
-        self.count = max(self.count - 1, 0)
+        if self.present:
+            self.present.pop()
 
     def accepted(self) -> None:
         """Note an answer that is no complaint."""
@@ -43,6 +52,6 @@ class InFlight:
 
     def refused(self) -> None:
         """Note that there were too many at once."""
-        present = self.count + 1  # the one that was refused is no longer counted
-        if self.bound is None or present <= self.bound + 1:
-            self.bound, self._answered = max(int(present * SHARE), 1), 0
+        there_were = len(self.present) + 1  # the one that was refused is no longer counted
+        if self.bound is None or there_were <= self.bound + 1:
+            self.bound, self._answered = max(int(there_were * SHARE), 1), 0

@@ -87,8 +87,9 @@ class Pace:
     def reserve(self, now: float) -> float:
         """Take the next slot and return the seconds until it begins; 0.0 means now."""
         operation, tenant = self.operation, self.tenant
-        operation.in_flight.count += 1
-        tenant.in_flight.count += 1
+        # Written out here and below, because it is on the way of every call: see InFlight.
+        operation.in_flight.present.append(None)
+        tenant.in_flight.present.append(None)
         wait = operation.rate.take(now)
         return wait if tenant.is_free else max(wait, tenant.rate.take(now))
 
@@ -133,9 +134,10 @@ class Pace:
                 ``*-concurrency`` about the requests in flight.
         """
         operation, tenant = self.operation, self.tenant
-        # Written out, because this is on the way of every call: see lost().
-        operation.in_flight.count -= operation.in_flight.count > 0
-        tenant.in_flight.count -= tenant.in_flight.count > 0
+        if operation.in_flight.present:
+            operation.in_flight.present.pop()
+        if tenant.in_flight.present:
+            tenant.in_flight.present.pop()
         if not limited or reason == "resource-specific":
             operation.rate.accepted(sent_at, now)
             if not (operation.is_free and tenant.is_free):

@@ -193,6 +193,30 @@ def build(
     return Request(operation, options, path, "", encoded.encode(), idempotency_key, checked_id)
 
 
+class Template(Generic[T]):
+    """Requests that differ in the id and the key alone: what they share is checked and made once.
+
+    Raises:
+        InvalidArgumentError: A parameter is not what Stripe could accept.
+    """
+
+    __slots__ = ("_body", "_operation", "_options")
+
+    def __init__(
+        self, operation: Operation[T], options: Options, params: Mapping[str, Any] | None
+    ) -> None:
+        self._operation = operation
+        self._options = options
+        self._body = form.encode(params).encode() if params else b""
+
+    def build(self, object_id: str, idempotency_key: str) -> Request[T]:
+        """Return the request for *object_id*; it and the key were checked."""
+        path = self._operation.path(object_id)
+        return Request(
+            self._operation, self._options, path, "", self._body, idempotency_key, object_id
+        )
+
+
 def _keep() -> None:
     """Do nothing: there is no connection behind this answer."""
 

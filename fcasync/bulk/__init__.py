@@ -6,6 +6,7 @@ from fcasync.bulk._journal.rows import read_journal
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._run import BulkRun
+from fcasync.bulk._work.tenants import Tenants
 
 __all__ = [
     "Bulk",
@@ -14,6 +15,7 @@ __all__ = [
     "OutcomeStatus",
     "Progress",
     "Report",
+    "Tenants",
     "read_journal",
 ]
 

@@ -1,6 +1,7 @@
 """``client.bulk``: one operation on any number of accounts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -11,12 +12,14 @@ from fcasync._rules import checks
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import Options
 from fcasync._wire.engine import Engine
+from fcasync.bulk._naming import named
 from fcasync.bulk._plan import verbs
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._run import BulkRun
 from fcasync.bulk._work.network import EngineNetwork
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.sources import Source
+from fcasync.bulk._work.tenants import Tenants, check_shard
 from fcasync.errors import InvalidArgumentError, describe
 
 
@@ -28,7 +31,16 @@ class JobOptions(TypedDict, total=False):
     concurrency: int
     """Most requests in flight (256)."""
     max_rate: float | None
-    """Most requests a second; None (the default) finds the rate limit by itself."""
+    """Most requests a second; None (the default) finds the rate limit by itself. Of
+    :class:`Tenants`, it applies to each."""
+    total_rate: float | None
+    """Most requests a second of all :class:`Tenants` together (None)."""
+    shard: tuple[int, int] | None
+    """``(i, n)``: only every tenant whose CRC-32, modulo n, is i (None: all)."""
+    job: str | None
+    """The name of the job, from which its idempotency keys follow (None: it has none)."""
+    since: datetime | int | None
+    """A time before which nothing of the named job was sent: an aware datetime, or Unix seconds."""
     resume: bool
     """False refuses a journal that exists (True)."""
     retry_failed: bool
@@ -51,6 +63,7 @@ class Bulk:
 
     Each method takes a ``source``: any iterable or asynchronous iterable of account ids or
     Accounts, such as ``client.accounts.list()``. It is read only as fast as it is processed.
+    :class:`Tenants` stand for the accounts of many connected accounts.
     Accounts save requests: one that cannot take the operation is skipped or deferred without
     asking Stripe.
 
@@ -60,6 +73,12 @@ class Bulk:
       happened, goes on where it stopped. None: a job that is killed starts again.
     * ``concurrency``: most requests in flight (256).
     * ``max_rate``: most requests a second; None finds the rate limit by itself.
+    * ``total_rate``: most requests a second of all tenants, where ``max_rate`` is for each.
+    * ``shard``: ``(i, n)`` works only on every tenant whose CRC-32, modulo n, is i, so that n
+      processes share a list of tenants and nothing else.
+    * ``job`` and ``since``: a name, and a time before which nothing of it was sent. A process that
+      lost its journal then goes on by looking at each account, instead of repeating anything.
+      Without a journal, too; name each job anew, such as ``"nightly-2026-11-24"``.
     * ``resume``: False refuses a journal that exists.
     * ``retry_failed``: True takes up again accounts that the journal knows as failed.
     * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
@@ -72,7 +91,11 @@ class Bulk:
         self._options = options
 
     def refresh(
-        self, source: Source, *, features: Sequence[str], **options: Unpack[RefreshOptions]
+        self,
+        source: Source | Tenants,
+        *,
+        features: Sequence[str],
+        **options: Unpack[RefreshOptions],
     ) -> BulkRun:
         """Refresh every account of *source* exactly once.
 
@@ -86,33 +109,58 @@ class Bulk:
         return self._run(verbs.REFRESH, source, features, RefreshOptions, options)
 
     def subscribe(
-        self, source: Source, *, features: Sequence[str], **options: Unpack[JobOptions]
+        self, source: Source | Tenants, *, features: Sequence[str], **options: Unpack[JobOptions]
     ) -> BulkRun:
         """Subscribe every account of *source* to *features* (``transactions``)."""
         return self._run(verbs.SUBSCRIBE, source, features, JobOptions, options)
 
     def unsubscribe(
-        self, source: Source, *, features: Sequence[str], **options: Unpack[JobOptions]
+        self, source: Source | Tenants, *, features: Sequence[str], **options: Unpack[JobOptions]
     ) -> BulkRun:
         """End the subscription of every account of *source* to *features*."""
         return self._run(verbs.UNSUBSCRIBE, source, features, JobOptions, options)
 
-    def disconnect(self, source: Source, **options: Unpack[JobOptions]) -> BulkRun:
+    def disconnect(self, source: Source | Tenants, **options: Unpack[JobOptions]) -> BulkRun:
         """Disconnect every account of *source*, for good."""
         return self._run(verbs.DISCONNECT, source, None, JobOptions, options)
 
     def _run(
-        self, verb: Verb, source: Source, features: object, known: type, given: Any
+        self, verb: Verb, source: Source | Tenants, features: object, known: type, given: Any
     ) -> BulkRun:
         for name in given.keys() - known.__annotations__.keys():
             raise TypeError(f"{verb.name}() got an unexpected keyword argument {name!r}")
         options = dict(given)
         progress = options.pop("progress", False)
         words = [] if features is None else sorted(set(checks.features(features)))
-        settings = _checked(Settings(verb=verb, features=tuple(words), **options))
+        settings = _settings(verb, source, tuple(words), options)
+        if settings.is_for_many and self._options.acting_for is not None:
+            raise InvalidArgumentError(
+                f"Tenants need the client of the platform, not one for {self._options.acting_for}"
+            )
         params: dict[str, Any] = {"features": words} if words else {}
         network = EngineNetwork(self._engine, self._options, verb.operation, params)
         return BulkRun(network, source, settings, progress=progress)
+
+
+def _settings(
+    verb: Verb, source: object, features: tuple[str, ...], options: dict[str, Any]
+) -> Settings:
+    is_for_many = isinstance(source, Tenants)
+    job_id, since = named(options.pop("job", None), options.pop("since", None))
+    shard, total_rate = options.pop("shard", None), options.get("total_rate")
+    if not is_for_many and (shard is not None or total_rate is not None):
+        raise InvalidArgumentError("shard and total_rate are for Tenants")
+    return _checked(
+        Settings(
+            verb=verb,
+            features=features,
+            job_id=job_id,
+            since=since,
+            is_for_many=is_for_many,
+            shard=(0, 1) if shard is None else check_shard(shard),
+            **options,
+        )
+    )
 
 
 def _checked(settings: Settings) -> Settings:
@@ -120,6 +168,7 @@ def _checked(settings: Settings) -> Settings:
     checks.count(settings.concurrency, "concurrency")
     checks.seconds(settings.wait_timeout, "wait_timeout")
     Limits(max_rate=settings.max_rate)
+    Limits(max_rate=settings.total_rate)
     return attrs.evolve(settings, journal=_path(settings.journal))
 
 

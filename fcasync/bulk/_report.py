@@ -69,7 +69,9 @@ class Report:
     earlier_by_status: dict[str, int]
     """How many of them an earlier run had finished."""
     unfinished: int
-    """Accounts that were read from the source and have no outcome: the same call resumes them."""
+    """Accounts that were read from the source, by this run or an earlier one, and have no outcome:
+    the same call resumes them. Until the block was left, an upper bound: what was read in the last
+    moment may turn out to be finished already."""
     requests: int
     """Requests of the operation, without those that only looked."""
     retries: int
@@ -87,6 +89,10 @@ class Report:
     deferred accounts and, with ``wait=True``, pending ones."""
     found_finished: bool = False
     """Whether an earlier run had finished the job, so that this one sent nothing."""
+    tenants: dict[str, dict[str, int]] = attrs.field(factory=dict)
+    """Of a job over many connected accounts: the number of bank accounts of each, by status."""
+    barred: tuple[str, ...] = ()
+    """Connected accounts that have taken their access away, as this run has found."""
 
     @property
     def total(self) -> int:
@@ -194,12 +200,22 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     lines.append(("failed", f"{failed}{_why(report, 'failed')}"))
     if report.unfinished:
         lines.append(("unfinished", f"{report.unfinished} (repeat the same call to resume)"))
+    if report.tenants or report.barred:
+        lines.append(("tenants", _tenants(report)))
     return [
         *lines,
         ("requests", f"{report.requests} ({report.retries} retries, {report.replays} replays)"),
         ("elapsed", duration(report.elapsed, digits=1)),
         ("rate", f"{report.rate:.1f} accounts/s, {_limit(report)}"),
     ]
+
+
+def _tenants(report: Report) -> str:
+    count = len({*report.tenants, *report.barred})
+    if not report.barred:
+        return str(count)
+    more = f" and {len(report.barred) - 3} more" if len(report.barred) > 3 else ""
+    return f"{count} ({len(report.barred)} denied: {', '.join(report.barred[:3])}{more})"
 
 
 def _of(report: Report, status: str) -> str:
@@ -217,6 +233,8 @@ def _why(report: Report, status: str) -> str:
 def _limit(report: Report) -> str:
     if report.limit is None and not report.rate_limited:
         return "no 429s"
+    if report.tenants:
+        return f"{report.rate_limited} 429s"
     about = " unknown" if report.limit is None else f" about {report.limit:.0f} requests/s"
     return f"{report.rate_limited} 429s, rate limit{about}"
 

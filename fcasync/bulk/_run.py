@@ -13,6 +13,7 @@ from fcasync.bulk._work import bar, log, sources, start
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.work import Work
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
@@ -33,6 +34,10 @@ class BulkRun:
     acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
     cancellation, is handed out again by the next run, with ``outcome.again`` set.
 
+    An outage ends the run with the last error: when nothing was answered, or with nothing but 5xx,
+    for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
+    room for.
+
     Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
     The same call with the same journal then goes on where it stopped.
     """
@@ -40,7 +45,8 @@ class BulkRun:
     def __init__(
         self, network: Network, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
-        sources.check(source)
+        if not isinstance(source, Tenants):
+            sources.check(source)
         self._network, self._clock = network, network.clock
         self._source = source
         self._settings = settings
@@ -63,8 +69,7 @@ class BulkRun:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         self._was_entered = True
         server_time = await start.server_time(self._network)
-        created = server_time.earliest()
-        opened = await start.open_journal(self._network, self._settings, created)
+        opened = await start.open_journal(self._network, self._settings, server_time)
         self._tally = start.tally(opened, self._settings, self._clock.monotonic())
         log.started(self._settings, self._tally)
         self._work = Work(
@@ -159,24 +164,28 @@ class BulkRun:
         account = getattr(getattr(event, "data", None), "object", None)
         if self._work is None or not isinstance(account, Account):
             return False
-        return self._work.see(account)
+        return self._work.see(account, getattr(event, "account", None) or "")
 
     @property
     def progress(self) -> Progress:
         """How far the run has come; may be read at any time."""
         return self._tally.progress(
             self._ended_at or self._clock.monotonic(),
-            limit=self._network.pace.limit,
-            ceiling=self._settings.max_rate,
+            limit=self._limit,
+            ceiling=self._settings.total_rate or self._settings.max_rate,
             total=sources.length(self._source),
-            settling=0 if self._work is None else len(self._work.settler),
+            settling=0 if self._work is None else self._work.settling,
         )
 
     @property
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
-        return self._tally.report(now, self._settings.verb, self._network.pace.limit)
+        return self._tally.report(now, self._settings.verb, self._limit)
+
+    @property
+    def _limit(self) -> float | None:
+        return None if self._work is None else self._work.limit
 
 
 def _failure(main: "asyncio.Task[None]", *, is_stopping: bool) -> BaseException | None:

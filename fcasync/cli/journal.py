@@ -1,14 +1,17 @@
 """``fcasync journal``: what a bulk job has done, without running it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from fcasync.bulk import Outcome, read_journal
-from fcasync.bulk._journal.header import Header, Standing
+from fcasync.bulk._journal.header import MANY, Header, Standing
+from fcasync.bulk._journal.merge import merge as merge_journals
 from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.bulk._journal.sqlite import read_job
 from fcasync.cli._common import Failure
@@ -26,69 +29,118 @@ def journal() -> None:
 
 
 @journal.command()
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @output_option
-def show(file: str, output: str) -> None:
-    """Show what the job of a journal has done.
+def show(files: tuple[str, ...], output: str) -> None:
+    """Show what the job of a journal has done, or of the journals of all its shards.
 
     The table has counts and the first failures; --output json, jsonl and csv print the outcome of
     every account, and "unfinished" for those that have none. The job must not be running.
     """
     try:
         if output == "table":
-            _show_summary(Path(file))
+            _show_summary([Path(file) for file in files])
         else:
-            _show_accounts(file, output)
+            _show_accounts(files, output)
     except FCError as error:
         raise Failure(str(error)) from error
 
 
-def _show_summary(path: Path) -> None:
-    header, standing = read_job(path)
-    counts: Counter[str] = Counter()
-    reasons: Counter[tuple[str, str]] = Counter()
-    failures: list[Outcome] = []
-    for outcome in read_journal(path):
-        counts[outcome.status] += 1
-        if outcome.reason:
-            reasons[outcome.status, outcome.reason] += 1
-        if outcome.status == "failed" and len(failures) < SHOWN:
-            failures.append(outcome)
-    for name, text in _lines(header, standing, counts, reasons):
+@journal.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--into", required=True, metavar="FILE", help="The journal to make.")
+def merge(files: tuple[str, ...], into: str) -> None:
+    """Write the journals of a job's shards into one, which can be resumed like any other.
+
+    The shards must be of one job: with the same --job and --since.
+    """
+    try:
+        count = merge_journals([Path(file) for file in files], Path(into))
+    except FCError as error:
+        raise Failure(str(error)) from error
+    click.echo(f"fcasync: {into}: {count} accounts of {len(files)} journals", err=True)
+
+
+@attrs.define
+class _Summary:
+    """What the journals of a job have in them."""
+
+    header: Header
+    standings: list[Standing] = attrs.Factory(list)
+    counts: Counter[str] = attrs.Factory(Counter)
+    reasons: Counter[tuple[str, str]] = attrs.Factory(Counter)
+    tenants: set[str | None] = attrs.Factory(set)
+    failures: list[Outcome] = attrs.Factory(list)
+
+    def add(self, path: Path) -> None:
+        """Count what is in the journal at *path*."""
+        header, standing = read_job(path)
+        if (header.operation, header.features) != (self.header.operation, self.header.features):
+            raise Failure(f"{path} is of another job: {header.operation} {header.features}")
+        self.header = min(self.header, header, key=lambda job: job.created)
+        self.standings.append(standing)
+        for outcome in read_journal(path):
+            self.counts[outcome.status] += 1
+            self.tenants.add(outcome.stripe_account)
+            if outcome.reason:
+                self.reasons[outcome.status, outcome.reason] += 1
+            if outcome.status == "failed" and len(self.failures) < SHOWN:
+                self.failures.append(outcome)
+
+    @property
+    def finished_at(self) -> int | None:
+        """When the last of them was finished, if all are."""
+        ends = [standing.finished_at for standing in self.standings]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+
+def _show_summary(paths: list[Path]) -> None:
+    summary = _Summary(read_job(paths[0])[0])
+    for path in paths:
+        summary.add(path)
+    for name, text in _lines(summary):
         click.echo(f"{name:<13} {text}")
-    for outcome in failures:
+    for outcome in summary.failures:
         click.echo(f"fcasync: {outcome.account_id}: {outcome.error or outcome.reason}", err=True)
-    if more := counts["failed"] - len(failures):
+    if more := summary.counts["failed"] - len(summary.failures):
         click.echo(f"fcasync: {more} more failed; --output jsonl shows each account", err=True)
 
 
-def _lines(
-    header: Header,
-    standing: Standing,
-    counts: Counter[str],
-    reasons: Counter[tuple[str, str]],
-) -> list[tuple[str, str]]:
-    what = f"{header.operation} {header.features}".strip()
-    account = f" for {header.stripe_account}" if header.stripe_account else ""
-    finished = "no" if standing.finished_at is None else _when(standing.finished_at)
-    lines = [("job", what + account), ("began", _when(header.created)), ("finished", finished)]
+def _lines(summary: _Summary) -> list[tuple[str, str]]:
+    header, counts = summary.header, summary.counts
+    account = f" for {_whom(summary)}" if header.stripe_account else ""
+    shards = len(summary.standings)
+    lines = [
+        ("job", f"{header.operation} {header.features}".strip() + account),
+        ("began", _when(header.created)),
+        ("finished", "no" if summary.finished_at is None else _when(summary.finished_at)),
+    ]
     for status, count in counts.most_common():
-        why = [f"{n} {word}" for (of, word), n in reasons.most_common() if of == status]
+        why = [f"{n} {word}" for (of, word), n in summary.reasons.most_common() if of == status]
         lines.append((str(status), f"{count}{' (' + ', '.join(why) + ')' if why else ''}"))
-    lines.append(("unfinished", str(standing.rows - counts.total())))
-    return lines
+    rows = sum(standing.rows for standing in summary.standings)
+    lines.append(("unfinished", str(rows - counts.total())))
+    return [*lines, ("journals", str(shards))] if shards > 1 else lines
+
+
+def _whom(summary: _Summary) -> str | None:
+    if summary.header.stripe_account != MANY:
+        return summary.header.stripe_account
+    return f"{len(summary.tenants)} connected accounts"
 
 
 def _when(unix: int) -> str:
     return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _show_accounts(file: str, output: str) -> None:
+def _show_accounts(files: Iterable[str], output: str) -> None:
     out = writer(output, OUTCOME_COLUMNS)
-    for outcome in read_journal(file):
-        out.write(_without_account(outcome_row(outcome)))
-    for account_id in read_unfinished(file):
-        out.write({**_UNFINISHED, "account_id": account_id})
+    for file in files:
+        for outcome in read_journal(file):
+            out.write(_without_account(outcome_row(outcome)))
+        for row in read_unfinished(file):
+            known = {"account_id": row.account_id, "stripe_account": row.stripe_account or None}
+            out.write({**_UNFINISHED, **known})
     out.close()
 
 

@@ -5,15 +5,12 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-import attrs
 import click
 
-from fcasync.bulk import BulkRun, Outcome, Report, read_journal
-from fcasync.bulk._journal.rows import read_unfinished
+from fcasync.bulk import BulkRun, Outcome, Report
 from fcasync.cli._common import (
     INTERRUPTED,
     OK,
@@ -25,17 +22,16 @@ from fcasync.cli._common import (
     features_option,
     runs_async,
 )
-from fcasync.cli._ids import read_ids
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._progress import shown
+from fcasync.cli._source import Source, instant, shard
 from fcasync.cli._table import Column
-from fcasync.client import Client
-from fcasync.models import Account
 
 EXAMPLES = """\b
 Examples:
   fcasync refresh --all --features balance --journal refresh-$(date +%F).sqlite --wait
   fcasync refresh --from ids.txt --features balance,transactions --output jsonl
+  fcasync refresh --tenants tenants.txt --features balance --journal refresh-$(date +%F).sqlite
 """
 POSITIVE = click.FloatRange(min=0, min_open=True)
 OUTCOME_COLUMNS = (
@@ -44,39 +40,8 @@ OUTCOME_COLUMNS = (
     Column("reason", lambda row: row["reason"] or ""),
     Column("attempts", lambda row: str(row["attempts"])),
     Column("error", lambda row: row["error"] or ""),
+    Column("stripe_account", lambda row: row["stripe_account"] or ""),
 )
-
-
-@attrs.frozen(kw_only=True)
-class Source:
-    """Which accounts to refresh; exactly one of the ways to name them is used."""
-
-    ids: tuple[str, ...]
-    file: str | None
-    everything: bool
-    journal: str | None
-    failed_only: bool
-
-    def check(self) -> None:
-        """Check that there is exactly one source."""
-        if sum(map(bool, (self.ids, self.file, self.everything, self.failed_only))) != 1:
-            raise click.UsageError(
-                "choose exactly one of: account ids, --from FILE, --all, --failed-only"
-            )
-        if self.failed_only and not self.journal:
-            raise click.UsageError("--failed-only needs --journal, which holds the failures")
-
-    def accounts(self, client: Client) -> Iterable[str] | AsyncIterable[str | Account]:
-        """Return the accounts, consumed only as fast as they are processed."""
-        if self.file is not None:
-            return read_ids(self.file)
-        if self.failed_only and self.journal:
-            # Lists, because the job cannot open a journal that is still being read.
-            failed = [
-                row.account_id for row in read_journal(self.journal) if row.status == "failed"
-            ]
-            return failed + list(read_unfinished(self.journal))
-        return client.accounts.list() if self.everything else self.ids
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
@@ -88,6 +53,12 @@ class Source:
     help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
 )
 @click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
+@click.option(
+    "--tenants",
+    metavar="FILE",
+    help="File of connected accounts, or JSON lines with stripe_account and accounts (- for "
+    "stdin); all their accounts are refreshed, each at its own rate.",
+)
 @click.option(
     "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
 )
@@ -111,6 +82,24 @@ class Source:
     metavar="N",
     help="Most requests in flight.",
 )
+@click.option(
+    "--total-rate", type=POSITIVE, metavar="R", help="Most requests a second of all --tenants."
+)
+@click.option(
+    "--shard",
+    callback=shard,
+    metavar="I/N",
+    help="Only the tenants of shard I, from 0 to N-1; N processes share the list.",
+)
+@click.option(
+    "--job", metavar="NAME", help="Name of the job: whoever lost the journal repeats nothing."
+)
+@click.option(
+    "--since",
+    callback=instant,
+    metavar="INSTANT",
+    help="Time before which nothing of --job was sent, such as 2026-11-24T00:00Z.",
+)
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
     "--wait-timeout",
@@ -128,6 +117,7 @@ async def refresh(
     ids: tuple[str, ...],
     file: str | None,
     everything: bool,
+    tenants: str | None,
     failed_only: bool,
     journal: str | None,
     output: str,
@@ -140,23 +130,30 @@ async def refresh(
     and csv print the outcome of every account.
     """
     source = Source(
-        ids=ids, file=file, everything=everything, journal=journal, failed_only=failed_only
+        ids=ids,
+        file=file,
+        everything=everything,
+        tenants=tenants,
+        journal=journal,
+        failed_only=failed_only,
     )
     source.check()
     stopping = Stopping()
     async with connection.open() as client:
         job = client.bulk.refresh(
-            source.accounts(client), journal=journal, retry_failed=failed_only, **options
+            await source.accounts(client), journal=journal, retry_failed=failed_only, **options
         )
         stopping.job = job
         try:
             async with job as run, shown(run, "refresh"):
                 await _print_outcomes(run, output)
         except asyncio.CancelledError as stop:
-            raise Failure(_how_to_resume(job.report, journal, file), INTERRUPTED) from stop
+            raise Failure(
+                _how_to_resume(job.report, journal, file or tenants), INTERRUPTED
+            ) from stop
     report = job.report
     if stopping.was_asked and report.finished_at is None:
-        raise Failure(_how_to_resume(report, journal, file), INTERRUPTED)
+        raise Failure(_how_to_resume(report, journal, file or tenants), INTERRUPTED)
     if report.found_finished:
         click.echo(_nothing_to_do(report), err=True)
     # The results own stdout; where there are none to print, the summary is the result.
@@ -208,6 +205,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """Return *outcome* as it is printed."""
     return {
         "account_id": outcome.account_id,
+        "stripe_account": outcome.stripe_account,
         "status": str(outcome.status),
         "reason": outcome.reason,
         "attempts": outcome.attempts,

@@ -21,8 +21,9 @@ from fcasync.cli._common import (
 )
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._progress import shown
+from fcasync.cli._source import Source
 from fcasync.cli._table import Column
-from fcasync.cli.refresh import Source, Stopping, _Failures, _program, _without_key
+from fcasync.cli.refresh import Stopping, _Failures, _program, _without_key
 
 EXAMPLES = """\b
 Examples:
@@ -115,7 +116,9 @@ async def sync(
     Only what is new or changed is read, so run it as often as you like. It may be stopped or killed
     at any moment: the same command goes on from what is stored. Account numbers are never stored.
     """
-    source = Source(ids=ids, file=file, everything=everything, journal=None, failed_only=False)
+    source = Source(
+        ids=ids, file=file, everything=everything, tenants=None, journal=None, failed_only=False
+    )
     if sum(map(bool, (ids, file, everything))) != 1:
         raise click.UsageError("choose exactly one of: account ids, --from FILE, --all")
     if options["max_age"] is not None and not options["refresh"]:
@@ -123,7 +126,7 @@ async def sync(
     mirror = _mirror(url, owners=owners)
     stopping = Stopping()
     async with connection.open() as client, mirror:
-        job = mirror.sync(client, source.accounts(client), **options)
+        job = mirror.sync(client, await source.accounts(client), **options)
         stopping.job = job
         try:
             async with job as run, shown(run, "sync"):

@@ -1,7 +1,7 @@
 """One page of a list."""
 
-from collections.abc import Sequence
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import attrs
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Page(Model, Generic[T]):
-    """One page of a list, as Stripe sent it."""
+    """One page of a list, as Stripe sent it: iterable, sized and indexable by its items."""
 
     data: list[T]
     has_more: bool = False
@@ -29,6 +29,21 @@ class Page(Model, Generic[T]):
             return None
         last: str | None = getattr(self.data[-1], "id", None)
         return last
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.data[index]
 
     def __repr__(self) -> str:
         more = ", more follow" if self.has_more else ""

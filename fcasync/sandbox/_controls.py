@@ -5,26 +5,27 @@ from typing import Any, TypeVar
 
 from fcasync.sandbox._api.error_bodies import ApiError
 from fcasync.sandbox._api.faults import Fault, fault
+from fcasync.sandbox._api.rates import RateLimit, rate_limit
+from fcasync.sandbox._api.realm import is_connected_account
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._server.host import Host
-from fcasync.sandbox._server.thread import LoopThread
 
 T = TypeVar("T")
 
 
 class Controls:
-    """The part of a sandbox that acts on the world of its own API key."""
+    """What a test does to the world of an API key, or of one of its connected accounts."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, account: str = "") -> None:
         self._host = host
         """The server, and the desk that does what is asked for here."""
-        self._home: LoopThread | None = None
-        """The thread that the server runs on; None if that is the caller's."""
+        self._account = account
+        """The connected account; empty for the key's own."""
 
     @property
     def world(self) -> World:
         """The world of the sandbox's API key, without the wire."""
-        return self._host.desk.realm.world()
+        return self._host.desk.realm.world(account=self._account)
 
     @property
     def ledger(self) -> list[dict[str, Any]]:
@@ -34,6 +35,15 @@ class Controls:
     def executions(self, operation: str) -> dict[str, int]:
         """Return how often *operation* took effect on each account; this count never forgets."""
         return self._do(lambda: self.world.ledger.executions(operation))
+
+    def set_rate_limit(self, limit: RateLimit | str | float | None) -> None:
+        """Replace the limits: a preset, requests per second, a :class:`RateLimit`, or None.
+
+        Raises:
+            ValueError: The preset is unknown, or the rate is not above 0.
+        """
+        read = rate_limit(limit)
+        self._do(lambda: self._host.desk.set_rate_limit(self.world, read))
 
     @property
     def faults(self) -> list[Fault]:
@@ -125,9 +135,30 @@ class Controls:
     def _do(self, action: Callable[[], T]) -> T:
         """Run *action* where the server runs, so that nothing else runs meanwhile."""
         try:
-            return action() if self._home is None else self._home.run(_later(action))
+            home = self._host.home
+            return action() if home is None else home.run(_later(action))
         except ApiError as error:
             raise ValueError(error.message) from None
+
+
+class ConnectedAccount(Controls):
+    """A connected account (``Stripe-Account``) of the sandbox's API key."""
+
+    def __init__(self, host: Host, account: str) -> None:
+        if not is_connected_account(account):
+            raise ValueError(f"{account!r} is no connected account (acct_...)")
+        super().__init__(host, account)
+
+    def __repr__(self) -> str:
+        return f"<{self._account}, {self.world.store.total} accounts>"
+
+    def revoke(self) -> None:
+        """Take the platform's access away: its requests get a 403 until :meth:`restore`."""
+        self._do(lambda: self._host.desk.realm.revoked.add(self._account))
+
+    def restore(self) -> None:
+        """Give the access back."""
+        self._do(lambda: self._host.desk.realm.revoked.discard(self._account))
 
 
 async def _later(action: Callable[[], T]) -> T:

@@ -18,7 +18,7 @@ from fcasync.sandbox._api.world import Settings
 from fcasync.sandbox._bank.dice import Salt
 from fcasync.sandbox._bank.ids import MOST_ACCOUNTS, token
 from fcasync.sandbox._bank.states import Timing
-from fcasync.sandbox._controls import Controls
+from fcasync.sandbox._controls import ConnectedAccount, Controls
 from fcasync.sandbox._server.deliveries import Target
 from fcasync.sandbox._server.host import Host, Hosting
 from fcasync.sandbox._server.thread import LoopThread
@@ -138,6 +138,19 @@ class Sandbox(Controls):
             raise RuntimeError("the sandbox is not running; enter it with `async with` first")
         return self._host.url
 
+    def connected(self, stripe_account: str) -> "ConnectedAccount":
+        """Return the controls of a connected account; whichever is asked for exists.
+
+        Each has accounts, rate limits, faults and a ledger of its own.
+
+        Args:
+            stripe_account: ``acct_...``.
+
+        Raises:
+            ValueError: It is none.
+        """
+        return ConnectedAccount(self._host, stripe_account)
+
     async def __aenter__(self) -> "Sandbox":
         if self._threaded:
             return self.__enter__()
@@ -145,7 +158,7 @@ class Sandbox(Controls):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._home is None:
+        if self._host.home is None:
             await self._host.stop()
         else:
             await asyncio.to_thread(self.__exit__, None, None, None)
@@ -159,7 +172,7 @@ class Sandbox(Controls):
         except BaseException:
             home.close()
             raise
-        self._home = home
+        self._host.home = home
         return self
 
     def __exit__(
@@ -168,12 +181,12 @@ class Sandbox(Controls):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._home is not None:
+        if self._host.home is not None:
             try:
-                self._home.run(self._host.stop())
+                self._host.home.run(self._host.stop())
             finally:
-                self._home.close()
-                self._home = None
+                self._host.home.close()
+                self._host.home = None
 
 
 def _check_whole(most: int, **values: int) -> None:

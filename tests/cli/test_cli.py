@@ -208,6 +208,31 @@ def test_a_single_account_goes_through_all_its_verbs(sandbox: Sandbox) -> None:
     assert run("disconnect")["status"] == "disconnected"
 
 
+def test_transactions_are_listed(sandbox: Sandbox) -> None:
+    """Newest first, as many as are asked for, in every format."""
+    account = listed(sandbox)[-1]["id"]
+    where = ("--account", account, *connection(sandbox))
+    refresh = ("accounts", "refresh", "--features", "transactions", "--wait", account)
+    assert fcasync(*refresh, *connection(sandbox)).exit_code == 0
+    rows = fcasync("transactions", "list", *where, "--output", "jsonl")
+    assert (rows.exit_code, rows.stderr) == (0, "")
+    every = [json.loads(line) for line in rows.stdout.splitlines()]
+    assert {row["account"] for row in every} == {account}
+    times = [row["transacted_at"] for row in every]
+    assert times == sorted(times, reverse=True)
+    two = fcasync("transactions", "list", *where, "--max-items", "2", "--output", "csv")
+    assert len(two.stdout.splitlines()) == 1 + 2
+    table = fcasync("transactions", "list", *where, "--output", "table")
+    assert every[0]["id"] in table.stdout
+
+
+def test_transactions_need_an_account() -> None:
+    """There is no list of all of them."""
+    result = fcasync("transactions", "list", "--sandbox")
+    assert result.exit_code == 2
+    assert "--account" in result.stderr
+
+
 def test_an_unknown_account_is_a_failure(sandbox: Sandbox) -> None:
     """Exit 1, and one sentence that names the id."""
     result = fcasync("accounts", "retrieve", "fca_nobody", *connection(sandbox))

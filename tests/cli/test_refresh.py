@@ -200,10 +200,25 @@ def test_an_output_that_is_full_is_one_sentence(sandbox: Sandbox, command: tuple
     assert done.returncode == 1
 
 
-def test_an_input_that_cannot_be_read_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A folder can be opened, and not be read."""
-    result = fcasync("refresh", "--from", str(tmp_path), *BALANCE, *connection(sandbox))
-    assert one_sentence(result) == f"fcasync: cannot read {tmp_path}: Is a directory"
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        pytest.param("", "Is a directory", id="folder"),
+        pytest.param(
+            "/proc/self/mem",
+            "Input/output error",
+            id="disk",
+            marks=pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc"),
+        ),
+    ],
+)
+def test_an_input_that_cannot_be_read_is_one_sentence(
+    sandbox: Sandbox, tmp_path: Path, path: str, why: str
+) -> None:
+    """A folder, and a file that can be opened and then fails as a broken disk does."""
+    name = str(tmp_path / path)
+    result = fcasync("refresh", "--from", name, *BALANCE, *connection(sandbox))
+    assert one_sentence(result) == f"fcasync: cannot read {name}: {why}"
     assert result.exit_code == 1
 
 

@@ -251,3 +251,11 @@ def test_an_unknown_field_does_not_hide_behind_an_absent_one() -> None:
     """Unknown fields are recognised by their names, not by their number."""
     page = decoder(Page[Account])({"object": "list", "data": [], "url": "/", "x_new": 1})
     assert page.extra == {"x_new": 1}
+
+
+def test_a_page_is_its_items() -> None:
+    """It can be counted, iterated and indexed, and an empty one is false."""
+    page = decoder(Page[Account])(account_page({}))
+    assert list(page) == page.data
+    assert (len(page), page[0], page[:1]) == (len(page.data), page.data[0], page.data[:1])
+    assert not decoder(Page[Account])({"object": "list", "data": []})

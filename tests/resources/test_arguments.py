@@ -84,3 +84,19 @@ def test_the_shown_defaults_are_those_of_the_paginator() -> None:
     for name, parameter in inspect.signature(Paginator.__init__).parameters.items():
         if name in ListOptions.__annotations__:
             assert shown[name].default == parameter.default
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"session": ""},
+        {"session": "fcsess_1/../x"},
+        {"account_holder": {"customer": ""}},
+        {"account_holder": {"account": "acct_1?x"}},
+        {"account_holder": {"customer": None}},
+    ],
+)
+def test_a_filter_that_is_an_id_is_checked_as_one(filters: dict[str, Any]) -> None:
+    """An empty one would be sent as no filter at all, and list everybody's accounts."""
+    with pytest.raises(fcasync.InvalidArgumentError):
+        fcasync.Client("sk_test_1").accounts.list(**filters)

@@ -344,6 +344,15 @@ def test_seconds_are_finite_and_positive(bad: Any) -> None:
         checks.seconds(bad, "timeout")
 
 
+@pytest.mark.parametrize("bad", [5, "ownership", b"ownership", object()])
+def test_what_to_expand_is_a_list(bad: Any) -> None:
+    """A bare string would be sent letter by letter, and a number cannot be sent at all."""
+    with pytest.raises(InvalidArgumentError, match="expand must be a list"):
+        checks.expand(bad)
+    checks.expand(None)
+    checks.expand(["ownership"])
+
+
 @pytest.mark.parametrize("bad", [[], "balance", None, [""], [1], {}])
 def test_features_are_a_list_of_words(bad: Any) -> None:
     """A bare string would be sent letter by letter; an empty list asks for nothing."""

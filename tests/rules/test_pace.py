@@ -508,3 +508,52 @@ def test_the_pace_never_stands_still() -> None:
         pace.answered(now, now + 0.05, limited=True)
         now += 0.05
     assert pace.rate == 0.5
+
+
+def test_a_slot_that_is_given_back_was_not_sent() -> None:
+    """Else a share of what was sent would seem to be refused; and a new window begins at none."""
+    pace = Pace(Limits(max_rate=10.0))
+    rate = pace.operation.rate
+    for slot in (0.0, 0.1):
+        pace.reserve(0.0)
+        pace.release(slot)
+    assert rate._sent == 0
+    pace.release(0.2)
+    assert rate._sent == 0
+
+
+def test_the_first_429_and_its_companions_are_one() -> None:
+    """What was sent before the pace began says nothing about it: no probe, no second cut."""
+    pace = Pace()
+    for _ in range(10):
+        pace.reserve(0.0)
+    pace.answered(0.0, 0.1, limited=True)
+    began = pace.rate
+    for _ in range(9):
+        pace.answered(0.0, 0.2, limited=True)
+    assert pace.operation.rate._learner.probe is None
+    assert pace.rate == began
+
+
+def test_threads_that_share_a_pace_lose_no_count() -> None:
+    """Whatever was begun has ended, however often the threads took turns in the middle."""
+    pace, before = Pace(), sys.getswitchinterval()
+
+    def work() -> None:
+        for number in range(20_000):
+            pace.reserve(0.0)
+            if number % 2:
+                pace.lost()
+            else:
+                pace.answered(0.0, 0.0, limited=False)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert (pace.operation.in_flight.count, pace.tenant.in_flight.count) == (0, 0)

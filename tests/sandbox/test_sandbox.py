@@ -5,7 +5,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from fcasync.sandbox import Sandbox
+import fcasync
+from fcasync import RetryPolicy
+from fcasync.sandbox import RateLimit, Sandbox
 from tests.sandbox.conftest import Http, port_of
 from tests.sandbox.worlds import ACCOUNTS
 
@@ -97,3 +99,43 @@ async def test_a_repr_shows_where_it_is_and_no_key(sandbox: Sandbox) -> None:
     """A sandbox can be printed: URL and size, never the key."""
     assert repr(sandbox) == f"<Sandbox {sandbox.url}, 25 accounts>"
     assert repr(Sandbox(3)) == "<Sandbox not started, 3 accounts>"
+
+
+async def test_connected_accounts_have_worlds_limits_and_counts_of_their_own() -> None:
+    """What happens to one is not seen in another, nor in the platform's own account."""
+    async with (
+        Sandbox(accounts=3, varied=False, settle_seconds=0) as sandbox,
+        fcasync.Client(sandbox.api_key, base_url=sandbox.url, retry=RetryPolicy(attempts=1)) as own,
+    ):
+        first, second = (sandbox.connected(name) for name in ("acct_1", "acct_2"))
+        first.set_rate_limit(RateLimit(endpoint=1))
+        clients = [own.with_options(stripe_account=name) for name in ("acct_1", "acct_2")]
+        names = [[account.id for account in await client.accounts.list()] for client in clients]
+        assert not set(names[0]) & set(names[1])
+        for name in names[1]:
+            await clients[1].accounts.refresh(name, features=["ownership"])
+        assert second.executions("refresh") == dict.fromkeys(names[1], 1)
+        assert first.executions("refresh") == sandbox.executions("refresh") == {}
+        with pytest.raises(fcasync.RateLimitError):
+            for _ in range(2):
+                await clients[0].accounts.retrieve(names[0][0])
+
+
+async def test_a_connected_account_can_take_its_access_away() -> None:
+    """Stripe answers 403 then, and to nobody else."""
+    async with (
+        Sandbox(accounts=1) as sandbox,
+        fcasync.Client(sandbox.api_key, base_url=sandbox.url) as own,
+    ):
+        tenant = sandbox.connected("acct_1")
+        client = own.with_options(stripe_account="acct_1")
+        tenant.revoke()
+        with pytest.raises(fcasync.PermissionDeniedError, match="revoked") as caught:
+            await client.accounts.list()
+        assert caught.value.code == "account_invalid"
+        assert len(await own.accounts.list()) == 1
+        tenant.restore()
+        assert len(await client.accounts.list()) == 1
+        assert repr(tenant) == "<acct_1, 1 accounts>"
+        with pytest.raises(ValueError, match="acct_"):
+            sandbox.connected("fca_1")

@@ -378,3 +378,11 @@ def test_a_router_shows_what_it_handles() -> None:
     names = [f"financial_connections.account.{verb}" for verb in ("created", "disconnected")]
     events.on(*reversed(names))(print)
     assert repr(events) == f"EventRouter(seen=None, _handlers=[{', '.join(names)}])"
+
+
+def test_the_tolerance_is_five_minutes_unless_it_is_given() -> None:
+    """As in Stripe's own libraries."""
+    header = sign(BODY, SECRET, NOW)
+    assert construct_event(BODY, header, SECRET, clock=FakeClock(NOW + 300)).id == "evt_1"
+    with pytest.raises(SignatureVerificationError):
+        construct_event(BODY, header, SECRET, clock=FakeClock(NOW + 301))

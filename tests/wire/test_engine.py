@@ -26,7 +26,7 @@ from fcasync.errors import (
     RateLimitError,
     ServerError,
 )
-from fcasync.hooks import CallFinished, CallStarted
+from fcasync.hooks import AttemptFinished, CallFinished, CallStarted, RetryScheduled
 from fcasync.testing import FakeClock, RecordingHook, ScriptedTransport, answer
 from tests._calls import GET, POST
 
@@ -429,6 +429,35 @@ async def test_hooks_hear_everything_in_order() -> None:
         "CallFinished",
     ]
     assert len({id(event.call) for event in hook.events}) == 1
+
+
+async def test_nothing_is_sent_when_the_deadline_has_just_passed() -> None:
+    """A retry that begins at the deadline itself could not be answered within it."""
+    clock, transport = FakeClock(), ScriptedTransport([failure(500), OK])
+
+    def slow(event: object) -> None:
+        if isinstance(event, RetryScheduled):
+            clock.advance(8.0 - event.wait - clock.monotonic())
+
+    eng = calls.engine(transport, clock, hooks=(slow,))
+    with pytest.raises(DeadlineExceededError) as caught:
+        await calls.call(eng, POST, calls.options(deadline=8.0))
+    assert clock.monotonic() == 8.0
+    assert (caught.value.attempts, len(transport.requests)) == (1, 1)
+
+
+async def test_hooks_are_told_which_request_each_attempt_was() -> None:
+    """Its status and Request-Id, or neither where no answer came."""
+    hook = RecordingHook()
+    script = [failure(500, Request_Id="req_1"), lost(), answer(OK, headers={"Request-Id": "req_2"})]
+    eng = calls.engine(ScriptedTransport(script), FakeClock(), hooks=(hook,))
+    await calls.call(eng, POST)
+    attempts = [event for event in hook.events if isinstance(event, AttemptFinished)]
+    assert [(event.status, event.request_id) for event in attempts] == [
+        (500, "req_1"),
+        (None, None),
+        (200, "req_2"),
+    ]
 
 
 async def test_a_failing_hook_harms_neither_the_call_nor_the_other_hooks(

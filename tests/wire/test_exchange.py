@@ -5,6 +5,7 @@ import gzip
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import orjson
@@ -188,11 +189,23 @@ async def test_a_checksum_that_does_not_fit_is_a_lost_answer() -> None:
 
 @pytest.mark.usefixtures("path")
 async def test_switching_protocols_is_not_an_answer() -> None:
-    """A 101 ends in an error, and its connection is closed."""
+    """A 101 ends in an error, and its connection is closed: what follows is not HTTP."""
     upgrade = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-    async with serving(upgrade) as server:
+    ended: asyncio.Queue[bytes] = asyncio.Queue()
+    asyncio.get_running_loop().set_debug(True)  # or aiohttp would not say that it was left open
+
+    async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(upgrade)
+        ended.put_nowait(await reader.read())
+
+    async with serving(switch) as server:
+        transport = calls.real_transport()
         with pytest.raises(ProtocolError, match="unexpected status 101"):
-            await send(server.url)
+            await calls.call(calls.engine(transport), calls.POST, calls.options(server.url))
+        opened: Any = transport._sessions.get()
+        assert (opened.session.connector._acquired, opened.session.connector._conns) == (set(), {})
+        assert await asyncio.wait_for(ended.get(), 10) == b""
+        await transport.aclose()
 
 
 async def test_an_ipv6_host_is_written_with_brackets() -> None:
@@ -278,3 +291,39 @@ async def test_another_aiohttp_makes_it_slower_never_wrong(monkeypatch: pytest.M
 
 def _unsupported(protocol: object) -> None:
     raise exchange.UnsupportedError
+
+
+async def test_a_connection_receives_no_more_at_once_than_is_mapped_for_good() -> None:
+    """Asyncio's own buffers of 256 KiB are mapped and unmapped again for every answer."""
+    async with serving(http(BODY)) as server:
+        transport = calls.real_transport()
+        await calls.call(calls.engine(transport), calls.POST, calls.options(server.url))
+        opened: Any = transport._sessions.get()
+        (idle,) = opened.session.connector._conns.values()
+        assert idle[0][0].transport.max_size == 64 * 1024
+        await transport.aclose()
+
+
+class Bare:
+    """A transport without the limit, as those of other loops are."""
+
+    __slots__ = ("is_closing",)
+
+
+class Protocol:
+    """As much of aiohttp's protocol as is looked at before a connection is used."""
+
+    def __init__(self) -> None:
+        self.transport = Bare()
+        self.should_close, self.read, self.close = False, None, None
+
+    def set_response_params(self, *, read_until_eof: bool, auto_decompress: bool) -> None:
+        """Take what is used."""
+
+
+def test_a_loop_without_that_limit_will_do() -> None:
+    """The transports of uvloop have none, and no room for one."""
+    connection = Mock(protocol=Protocol())
+    lean = exchange.LeanExchange(Mock(), ssl=True, most=1)
+    lean._prepare(connection)
+    assert connection.close.call_count == 0

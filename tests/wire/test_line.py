@@ -160,3 +160,48 @@ def test_cancelled_waiters_cost_the_others_nothing(seed: int) -> None:
     assert served >= 40
     assert ended <= 60 / 20 + 0.5
     assert in_flight == 0
+
+
+def test_those_behind_a_full_house_leave_at_their_deadline() -> None:
+    """Nobody may be sent while as many are in flight as Stripe allows; that is not known ahead."""
+    pace, ended = Pace(), dict[float, tuple[float | None, float]]()
+    pace.operation.in_flight.bound = 1
+
+    async def main() -> None:
+        clock = virtual_clock()
+        line = Line(pace, clock)
+        pace.reserve(clock.monotonic())
+
+        async def wait(deadline: float) -> None:
+            ended[deadline] = (await line.wait(0.0, deadline), clock.monotonic())
+
+        tasks = [asyncio.create_task(wait(deadline)) for deadline in (30.0, 2.0, 1.0)]
+        await asyncio.sleep(10.0)
+        pace.answered(0.0, 10.0, limited=False)
+        await asyncio.gather(*tasks)
+
+    run(main())
+    assert [ended[deadline][0] for deadline in (1.0, 2.0)] == [None, None]
+    assert [ended[deadline][1] for deadline in (1.0, 2.0)] == pytest.approx([1.0, 2.0], abs=0.06)
+    assert ended[30.0][0] == pytest.approx(10.0, abs=0.06)
+
+
+def test_who_is_sent_away_is_told_how_long_it_would_have_been() -> None:
+    """`retry_after` is the wait from now on, whenever now is."""
+    server = Limited(1e9)
+
+    async def main() -> list[float | None]:
+        eng = engine_over(server, Limits(max_rate=1.0))
+        await asyncio.sleep(1000.0)
+        waits = []
+        for done in await asyncio.gather(
+            *[calls.call(eng, POST, calls.options(deadline=5.0)) for _ in range(20)],
+            return_exceptions=True,
+        ):
+            if isinstance(done, RateLimitError):
+                waits.append(done.retry_after)
+        return waits
+
+    waits = run(main())
+    assert len(waits) == 15
+    assert all(wait is not None and 0.0 < wait <= 20.0 for wait in waits)

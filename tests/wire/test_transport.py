@@ -6,9 +6,12 @@ import gzip
 import multiprocessing
 import os
 import ssl
+import sys
 import threading
 import traceback
 import tracemalloc
+import warnings
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.usefixtures("path")
 
 TWICE = RetryPolicy(attempts=2, base=0.0)
 ONCE = RetryPolicy(attempts=1)
+FCA_1 = b'{"id": "fca_1", "object": "financial_connections.account"}'
 FAST = RetryPolicy(base=0.001, rate_limit_base=0.001)
 
 
@@ -226,6 +230,58 @@ async def test_a_gzip_bomb_is_cut_off(transport: AiohttpTransport) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 16 * 1024 * 1024
+
+
+PIECES = {
+    "plain": (b'{"a": 1}', {}),
+    "gzip": (gzip.compress(b'{"a": 1}'), {"Content_Encoding": "gzip"}),
+    "deflate": (zlib.compress(b'{"a": 1}'), {"Content_Encoding": "deflate"}),
+}
+
+
+@pytest.mark.parametrize("kind", PIECES)
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+async def test_a_body_may_come_in_pieces(
+    transport: AiohttpTransport, kind: str, is_chunked: bool
+) -> None:
+    """One byte at a time, each in a packet of its own, is the same body."""
+    body, headers = PIECES[kind]
+    head = http(body, **headers)[: -len(body)]
+    if is_chunked:
+        length = b"Content-Length: %d\r\n" % len(body)
+        head = head.replace(length, b"Transfer-Encoding: chunked\r\n")
+
+    async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        for byte in body:
+            await asyncio.sleep(0.001)
+            writer.write(b"1\r\n%c\r\n" % byte if is_chunked else b"%c" % byte)
+        writer.write(b"0\r\n\r\n" if is_chunked else b"")
+        await reader.read()  # until the client goes
+
+    async with serving(dribble) as server:
+        assert (await send(transport, server)).value == {"a": 1}
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "chunked"])
+async def test_the_largest_body_is_just_as_large_as_allowed(path: str, kind: str) -> None:
+    """`max_response_bytes` itself is allowed, one byte more is not."""
+    for size, is_allowed in ((4096, True), (4097, False)):
+        body = b'"' + b"x" * (size - 2) + b'"'
+        response = http(body)
+        if kind == "gzip":
+            response = http(gzip.compress(body), Content_Encoding="gzip")
+        if kind == "chunked":
+            response = http(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+            response += b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+        transport = calls.real_transport(max_response_bytes=4096)
+        async with serving(response) as server:
+            if is_allowed:
+                assert len((await send(transport, server)).value) == size - 2
+            else:
+                with pytest.raises(ProtocolError, match="larger than 4096 bytes"):
+                    await send(transport, server)
+            await transport.aclose()
 
 
 async def test_an_endless_body_is_cut_off(transport: AiohttpTransport) -> None:
@@ -452,6 +508,20 @@ def test_one_transport_serves_several_loops_at_once() -> None:
     assert failures == []
 
 
+async def test_who_cancels_and_closes_at_once_sees_the_cancellation() -> None:
+    """A call that was itself cancelled is no call whose session somebody closed."""
+    transport = calls.real_transport(max_connections=1)
+    async with serving(stall) as server:
+        tasks = [asyncio.create_task(send(transport, server)) for _ in range(3)]
+        while not server.requests:
+            await asyncio.sleep(0.001)
+        for task in tasks:
+            task.cancel()
+        await transport.aclose()
+        await asyncio.wait(tasks)
+    assert [task.cancelled() for task in tasks] == [True] * 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 async def test_a_forked_child_opens_connections_of_its_own(transport: AiohttpTransport) -> None:
@@ -483,6 +553,59 @@ async def test_a_child_that_lets_go_of_its_client_disturbs_nobody() -> None:
         await send(transport, server, timeout=5.0)
         assert server.connections == 1
     await transport.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+async def test_what_a_child_collects_is_not_closed_in_the_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The child calls, lets go of its client and collects: no warning, nothing is to be closed."""
+    reader, writer = os.pipe()
+    scheduled: list[Any] = []
+    monkeypatch.setattr(  # by which a generator that holds a session is closed when it is collected
+        asyncio.get_running_loop(), "call_soon_threadsafe", lambda *args: scheduled.append(args)
+    )
+    async with serving(http(FCA_1)) as server:
+        clients = [fcasync.Client(calls.KEY, base_url=server.url)]
+        await clients[0].accounts.retrieve("fca_1")
+        child = os.fork()
+        if child == 0:
+            os.write(writer, _use_and_collect(clients, scheduled).encode())
+            os._exit(0)
+        os.close(writer)
+        monkeypatch.undo()
+        said = await asyncio.to_thread(os.read, reader, 10_000)
+        os.waitpid(child, 0)
+        os.close(reader)
+        assert said.decode() == "nothing to say"
+        assert server.connections == 2
+        await clients[0].accounts.retrieve("fca_1")
+        assert server.connections == 2
+        await clients[0].aclose()
+
+
+def _use_and_collect(clients: list[fcasync.Client], scheduled: list[Any]) -> str:
+    """Return what went wrong in a child that calls, lets go of its client, and collects."""
+    asyncio.events._set_running_loop(None)  # inherited from its parent's thread
+    noticed: list[str] = []
+    sys.unraisablehook = lambda facts: noticed.append(f"unraisable: {facts.exc_value!r}")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, facts: noticed.append(f"{facts}"))
+        await clients.pop().accounts.retrieve("fca_1")
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            noticed.append(repr(error))
+        gc.collect()
+    noticed += [str(each.message) for each in warned]
+    noticed += [f"left to the parent's loop: {args}" for args in scheduled]
+    return "; ".join(noticed) or "nothing to say"
 
 
 def _child(transport: AiohttpTransport, url: str) -> None:

@@ -1,7 +1,8 @@
 """What a journal's file holds, whichever version of fcasync wrote it; all of it is verified."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from fcasync.bulk._journal import cells, format_1, statements
 from fcasync.bulk._journal.header import Header, Standing
@@ -22,7 +23,7 @@ def verify(database: sqlite3.Connection) -> None:
     if verdict != "ok":
         raise ValueError(verdict)
     _, standing = read_job(database)
-    count = sum(1 for _ in read_rows(database))
+    count = sum(1 for _ in _verified(database))
     if count != standing.rows:
         raise ValueError(f"it has {count} rows where there should be {standing.rows}")
 
@@ -52,8 +53,13 @@ def read_job(database: sqlite3.Connection) -> tuple[Header, Standing]:
 def read_rows(database: sqlite3.Connection) -> Iterator[Row]:
     """Yield all rows, in the order of their keys."""
     is_old = version(database) == format_1.FORMAT
-    to_row = format_1.to_row if is_old else cells.to_row
+    return map(format_1.to_row if is_old else cells.to_row, _verified(database))
+
+
+def _verified(database: sqlite3.Connection) -> Iterator[Sequence[Any]]:
+    """Yield the cells of all rows; most are only verified, so no row is made of them."""
+    is_old = version(database) == format_1.FORMAT
     for values in database.execute(format_1.READ_TASKS if is_old else statements.READ_TASKS):
         if values[-1] != cells.checksum(values[:-1]):
             raise ValueError(f"the row of {values[0]!r} is not as it was written")
-        yield to_row(values)
+        yield values

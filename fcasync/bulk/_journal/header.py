@@ -47,12 +47,28 @@ _COMPARED = {
 }
 
 
-def compare(path: Path, found: Header, wanted: Header) -> None:
+MANY = "many"
+"""What stands for the connected account in the journal of a job over many."""
+
+
+def compare(path: Path, found: Header, wanted: Header, *, is_named: bool = False) -> None:
     """Make sure that the journal at *path* is for the job that is *wanted*.
+
+    Args:
+        path: For the message.
+        found: What the journal says.
+        wanted: The job at hand.
+        is_named: Whether its id follows from its name.
 
     Raises:
         JournalError: It is for another job.
     """
+    if is_named and found.id != wanted.id:
+        raise JournalError(
+            f"{path} is the journal of a job with another name, or none; name another file, or "
+            "repeat the call that made it",
+            path=str(path),
+        )
     for name, word in _COMPARED.items():
         ours, theirs = getattr(wanted, name), getattr(found, name)
         if ours != theirs:

@@ -17,7 +17,13 @@ def row_of(task: Task, seq: int = 0) -> Row:
     verdict = task.verdict
     if verdict is None:
         status = "settling" if task.state is State.SETTLING else "open"
-        return Row(task.account_id, status, task.generation, task.sent_at)
+        return Row(
+            task.account_id,
+            status,
+            task.generation,
+            task.sent_at,
+            stripe_account=task.stripe_account,
+        )
     available_at = verdict.available_at
     return Row(
         task.account_id,
@@ -31,6 +37,7 @@ def row_of(task: Task, seq: int = 0) -> Row:
         error=stored_errors.dump(task.error),
         available_at=None if available_at is None else int(available_at.timestamp()),
         seq=seq,
+        stripe_account=task.stripe_account,
     )
 
 
@@ -47,6 +54,7 @@ def outcome_of(task: Task) -> Outcome:
         attempts=task.attempts,
         replayed=task.replayed,
         available_at=verdict.available_at,
+        stripe_account=task.stripe_account or None,
     )
 
 
@@ -68,15 +76,15 @@ def read_journal(path: str | PathLike[str]) -> Iterator[Outcome]:
             yield outcome_of_row(row, str(path))
 
 
-def read_unfinished(path: str | PathLike[str]) -> Iterator[str]:
-    """Yield the ids of the accounts in a journal that have no outcome yet.
+def read_unfinished(path: str | PathLike[str]) -> Iterator[Row]:
+    """Yield the rows of the accounts in a journal that have no outcome yet.
 
     Raises:
         JournalError: There is none at *path*, or it is in use, damaged or not ours.
     """
     for row in read_rows(Path(path)):
         if row.status in ("open", "settling"):
-            yield row.account_id
+            yield row
 
 
 def outcome_of_row(row: Row, path: str = "", *, again: bool = False) -> Outcome:

@@ -65,8 +65,31 @@ AND task.account_id = json_extract(wanted.value, '$[1]')
 """
 """Finds the tasks whose keys are in a JSON list; one JSON list of their cells comes back."""
 
+FIND_OVER = """
+SELECT json_group_array(json_array(task.stripe_account, task.account_id))
+FROM json_each(?) AS wanted CROSS JOIN task
+ON task.stripe_account = json_extract(wanted.value, '$[0]')
+AND task.account_id = json_extract(wanted.value, '$[1]')
+WHERE task.status IN (SELECT value FROM json_each(?))
+"""
+"""Finds those whose status is in a second JSON list; a JSON list of their keys comes back."""
+
 WRITE_TASKS = f"INSERT OR REPLACE INTO task ({_TASK_NAMES}) SELECT {_TASK_VALUES} FROM json_each(?)"
 """Writes the tasks whose cells are in a JSON list of lists."""
+
+INTENT = TASK.index("account_id"), TASK.index("sent_at"), TASK.index("stripe_account")
+"""The cells in which a new intent differs from others; its checksum comes behind them."""
+_NEW = Row("", "open", 0, 0)
+SAME = {name: getattr(_NEW, name) for i, name in enumerate(TASK) if i not in INTENT}
+"""What the other cells of a new intent hold."""
+
+WRITE_INTENTS = f"""
+INSERT OR REPLACE INTO task ({", ".join((*(TASK[i] for i in INTENT), "checksum", *SAME))})
+SELECT {", ".join(f"json_extract(value, '$[{i}]')" for i in range(len(INTENT) + 1))}, {
+    ", ".join("NULL" if value is None else repr(value) for value in SAME.values())
+} FROM json_each(?)
+"""
+"""Writes new intents, given those cells in a JSON list of lists: half of what WRITE_TASKS costs."""
 
 READ_TASKS = f"SELECT {_TASK_NAMES} FROM task"
 """Reads all tasks, in the order of their keys."""
@@ -76,6 +99,12 @@ READ_OUTCOMES_AFTER = f"SELECT {_TASK_NAMES} FROM task WHERE seq > ? ORDER BY se
 
 LAST_OUTCOME = "SELECT COALESCE(MAX(seq), 0) FROM task"
 """Finds the number of the last outcome."""
+
+COUNT_TENANTS = """
+SELECT stripe_account, status, COUNT(*) FROM task WHERE stripe_account <> ''
+GROUP BY stripe_account, status
+"""
+"""Counts the tasks of each connected account and status."""
 
 COUNT_TASKS = "SELECT status, reason, COUNT(*) FROM task GROUP BY status, reason"
 """Counts the tasks of each status and reason."""

@@ -22,6 +22,7 @@ from fcasync.bulk._plan.commands import (
 from fcasync.bulk._plan.events import (
     Accepted,
     Admitted,
+    Barred,
     Broken,
     Denied,
     Due,
@@ -34,7 +35,7 @@ from fcasync.bulk._plan.events import (
 )
 from fcasync.bulk._plan.keys import idempotency_key
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
-from fcasync.bulk._plan.verdicts import CLOCK_SLACK, Verdict
+from fcasync.bulk._plan.verdicts import ACCEPTED, CLOCK_SLACK, Verdict
 from fcasync.errors import APIStatusError, FCError, IdempotencyError, NotFoundError
 
 KEY_LIFETIME = 23 * 3600
@@ -60,6 +61,16 @@ def admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
     return _resume(job, task, event.row, now)
 
 
+def over(job: Job) -> frozenset[str]:
+    """Return the statuses of rows that this run has nothing to do with any more."""
+    again = {"deferred"}
+    if job.wait:
+        again |= {"accepted", "pending"}
+    if job.retry_failed:
+        again.add("failed")
+    return frozenset(status.value for status in OutcomeStatus) - again
+
+
 def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
     match row.status:
         case "open":
@@ -68,7 +79,7 @@ def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
             task.state = State.SETTLING
             return Settle()
         case "settling":
-            return _finish(task, Verdict(OutcomeStatus.ACCEPTED))
+            return _finish(task, ACCEPTED)
         case "deferred":
             return _judge(job, task, now) or _still_deferred(task, row, now) or _renew(task, now)
         case "failed" if job.retry_failed:
@@ -126,7 +137,14 @@ def due(job: Job, task: Task, event: Due, now: Now) -> Command:
         return EnqueueAfter(max(KEY_LIFETIME - age, 1.0))
     task.state = State.SENDING
     return Send(
-        idempotency_key(job.id, task.account_id, job.verb.name, job.features, task.generation)
+        idempotency_key(
+            job.id,
+            task.account_id,
+            job.verb.name,
+            job.features,
+            task.generation,
+            task.stripe_account,
+        )
     )
 
 
@@ -148,8 +166,10 @@ def _accept(job: Job, task: Task, reason: str | None = None) -> Finish | Settle:
     if verdict is None and job.wait:
         task.state = State.SETTLING
         return Settle()
-    verdict = verdict or Verdict(OutcomeStatus.ACCEPTED)
-    return _finish(task, verdict if verdict.reason else attrs.evolve(verdict, reason=reason))
+    verdict = verdict or ACCEPTED
+    if reason and not verdict.reason:
+        verdict = attrs.evolve(verdict, reason=reason)
+    return _finish(task, verdict)
 
 
 def limited(job: Job, task: Task, event: Limited, now: Now) -> Command:
@@ -203,17 +223,22 @@ def judged(job: Job, task: Task, event: Seen, now: Now) -> Command:
 
 
 def unjudged(job: Job, task: Task, event: Unseen, now: Now) -> Command:
-    task.strikes += 1
+    task.strikes += not event.is_outage
     return _fail_as_refused(task) if task.strikes >= MAX_STRIKES else _backed_off(task, now)
 
 
-def not_judged(job: Job, task: Task, event: Refused, now: Now) -> Command:
+def not_judged(job: Job, task: Task, event: Refused | Barred, now: Now) -> Command:
     return _fail_as_refused(task)
 
 
 def denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
     task.state = State.OPEN
     return Abort(event.error)
+
+
+def barred(job: Job, task: Task, event: Barred, now: Now) -> Command:
+    # It may have been sent before the door was closed.
+    return _fail(task, event.error, "denied", is_certain=False)
 
 
 def seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
@@ -245,7 +270,7 @@ def _renew(task: Task, now: Now) -> Command:
 
 
 def unseen(job: Job, task: Task, event: Unseen, now: Now) -> Command:
-    return _again(task, event.error, now)
+    return _again(task, event.error, now, is_outage=event.is_outage)
 
 
 def not_there(job: Job, task: Task, event: Refused, now: Now) -> Command:

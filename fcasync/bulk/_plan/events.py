@@ -7,7 +7,7 @@ from fcasync.errors import FCError
 from fcasync.models import Account
 
 
-@attrs.frozen
+@attrs.define  # not frozen, which would triple what making one costs: every account has one
 class Admitted:
     """The journal has answered: *row* is what it knew; None means the account was added."""
 
@@ -19,7 +19,7 @@ class Due:
     """It is this task's turn to send a request."""
 
 
-@attrs.frozen
+@attrs.define
 class Accepted:
     """Stripe carried the request out, now or (*replayed*) earlier."""
 
@@ -63,7 +63,14 @@ class Refused:
 
 @attrs.frozen
 class Denied:
-    """401 or 403: the API key is bad."""
+    """401 or 403: the API key is bad, or the connected account has taken its access away."""
+
+    error: FCError
+
+
+@attrs.frozen
+class Barred:
+    """The connected account of this task has taken its access away: it is told no more."""
 
     error: FCError
 
@@ -80,6 +87,8 @@ class Unseen:
     """The account could not be fetched."""
 
     error: FCError
+    is_outage: bool = False
+    """Whether no account at all could be fetched for some time."""
 
 
 @attrs.frozen
@@ -96,6 +105,7 @@ Event = (
     | Broken
     | Refused
     | Denied
+    | Barred
     | Seen
     | Unseen
     | TimedOut

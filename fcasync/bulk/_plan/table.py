@@ -60,6 +60,7 @@ from fcasync.bulk._plan.commands import Command
 from fcasync.bulk._plan.events import (
     Accepted,
     Admitted,
+    Barred,
     Broken,
     Denied,
     Due,
@@ -78,7 +79,10 @@ NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
 TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
     # state: {event: (what decides, the states that it may lead to)}
     NEW: {Admitted: (decisions.admitted, {OPEN, SETTLING, DONE})},
-    OPEN: {Due: (decisions.due, {OPEN, SENDING, LOOKING})},
+    OPEN: {
+        Due: (decisions.due, {OPEN, SENDING, LOOKING}),
+        Barred: (decisions.barred, {DONE}),
+    },
     SENDING: {
         Accepted: (decisions.accepted, {SETTLING, DONE}),
         Limited: (decisions.limited, {OPEN}),
@@ -93,6 +97,7 @@ TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
         Unseen: (decisions.unseen, {LOOKING, DONE}),
         Refused: (decisions.not_there, {DONE}),
         Denied: (decisions.denied, {OPEN}),
+        Barred: (decisions.barred, {DONE}),
     },
     JUDGING: {
         Due: (decisions.look_again, {JUDGING}),
@@ -100,6 +105,7 @@ TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
         Unseen: (decisions.unjudged, {JUDGING, DONE}),
         Refused: (decisions.not_judged, {DONE}),
         Denied: (decisions.denied, {OPEN}),
+        Barred: (decisions.not_judged, {DONE}),
     },
     SETTLING: {
         Seen: (decisions.settling, {SETTLING, DONE}),

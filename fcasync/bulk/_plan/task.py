@@ -71,9 +71,11 @@ class Task:
     replayed: bool = False
     is_certain: bool = True
     """Whether, if it failed, nothing of it can have been carried out."""
+    stripe_account: str = ""
+    """The connected account that it belongs to; empty for the job's own."""
 
 
-@attrs.frozen
+@attrs.define  # not frozen, which would triple what making one costs
 class Row:
     """What the journal knows of an account."""
 
@@ -100,7 +102,12 @@ class Row:
         return self.stripe_account, self.account_id
 
 
-@attrs.frozen
+OVER = Row("", "over", 0, 0)
+"""Stands for the row of an account that this run has nothing to do with any more: most accounts of
+a job that is resumed are like that, and their rows need not be read."""
+
+
+@attrs.define
 class Now:
     """The server's time (see :class:`ServerTime`) and a random number, as one step sees them."""
 

@@ -11,6 +11,7 @@ from fcasync.resources._polling import attempted_at, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
+_REFRESHED = frozenset(str(feature) for feature in RefreshFeature)
 CLOCK_SLACK = 300
 """Dates of one server may differ by this much, in seconds."""
 
@@ -27,6 +28,10 @@ class Verdict:
     def too_early(cls, opens: datetime) -> "Verdict":
         """Return that a refresh is possible only when it *opens*."""
         return cls(OutcomeStatus.DEFERRED, "too_early", opens)
+
+
+SUCCEEDED = Verdict(OutcomeStatus.SUCCEEDED)
+ACCEPTED = Verdict(OutcomeStatus.ACCEPTED)
 
 
 def disconnected(features: Sequence[str], account: Account, now: float) -> Verdict | None:
@@ -85,17 +90,17 @@ def refresh_settled(features: Sequence[str], account: Account, since: float) -> 
     failed = [name for name in known if _refresh_status(account, name) == "failed"]
     if failed:
         return Verdict(OutcomeStatus.FAILED, f"{'_and_'.join(failed)}_refresh_failed")
-    return Verdict(OutcomeStatus.SUCCEEDED)
+    return SUCCEEDED
 
 
 def at_once(features: Sequence[str], account: Account, since: float) -> Verdict | None:
     """Return that the operation has succeeded: no bank takes part in it."""
-    return Verdict(OutcomeStatus.SUCCEEDED)
+    return SUCCEEDED
 
 
 def _known(features: Sequence[str]) -> list[str]:
     """Return those of *features* whose refresh an account shows; Stripe may add others."""
-    return [name for name in features if name in tuple(RefreshFeature)]
+    return [name for name in features if name in _REFRESHED]
 
 
 def _permitted(features: Sequence[str], account: Account) -> bool:

@@ -5,6 +5,7 @@ import logging
 from fcasync.bulk._report import Report
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
+from fcasync.errors import FCError
 
 logger = logging.getLogger("fcasync")
 
@@ -20,9 +21,15 @@ def started(settings: Settings, tally: Tally) -> None:
         logger.info("bulk %s starts (%s)", name, where)
 
 
-def learnt(limit: float) -> None:
-    """Log the rate limit, in requests a second."""
-    logger.info("bulk: the rate limit is about %.0f requests/s", limit)
+def learnt(limit: float, tenant: str) -> None:
+    """Log the rate limit, in requests a second, of a *tenant*; empty for the job's own account."""
+    of = f" of {tenant}" if tenant else ""
+    logger.info("bulk: the rate limit%s is about %.0f requests/s", of, limit)
+
+
+def barred(tenant: str, error: FCError) -> None:
+    """Log that a connected account ends because it has taken its access away."""
+    logger.warning("bulk: %s is left out: %s", tenant, error)
 
 
 def ended(report: Report) -> None:

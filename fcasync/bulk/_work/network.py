@@ -1,14 +1,17 @@
 """What a run needs of the network, and the client's engine as just that."""
 
 import hashlib
+from collections.abc import AsyncIterable
 from typing import Any, Protocol
+
+import attrs
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
-from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._rules.request import Operation, Options, Response, Template, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Account, Page
-from fcasync.resources.accounts import LIST, RETRIEVE
+from fcasync.resources.accounts import LIST, RETRIEVE, Accounts
 
 
 class Network(Protocol):
@@ -24,6 +27,12 @@ class Network(Protocol):
     """Mode and fingerprint of the API key, never the key."""
     stripe_account: str | None
     stripe_version: str
+
+    def of_tenant(self, stripe_account: str) -> "Network":
+        """Return the network as a connected account sees it."""
+
+    def accounts(self) -> AsyncIterable[Account]:
+        """List all accounts."""
 
     async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
         """Send the operation once: no retry, no limiter."""
@@ -47,8 +56,8 @@ class EngineNetwork:
     ) -> None:
         self._engine = engine
         self._options = options
-        self._operation = operation
-        self._params = params
+        self._operation, self._params = operation, params
+        self._template = Template(operation, options, params)
         self._closings: int | None = None  # of the client, at the first request
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
@@ -56,17 +65,21 @@ class EngineNetwork:
         self.stripe_account = options.stripe_account
         self.stripe_version = options.stripe_version
 
+    def of_tenant(self, stripe_account: str) -> "EngineNetwork":
+        """Return the network as a connected account sees it."""
+        options = attrs.evolve(self._options, stripe_account=stripe_account)
+        tenant = EngineNetwork(self._engine, options, self._operation, self._params)
+        tenant._closings = self._closings
+        return tenant
+
+    def accounts(self) -> AsyncIterable[Account]:
+        """List all accounts."""
+        return Accounts(self._engine, self._options).list()
+
     async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
         """Send the operation once: no retry, no limiter."""
         self._check()
-        request = build(
-            self._operation,
-            self._options,
-            object_id=account_id,
-            params=self._params,
-            idempotency_key=idempotency_key,
-        )
-        return await self._engine.attempt(request)
+        return await self._engine.attempt(self._template.build(account_id, idempotency_key))
 
     async def retrieve(self, account_id: str) -> Response[Account]:
         """Fetch one account, with the client's retries."""

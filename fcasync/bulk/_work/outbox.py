@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fcasync.bulk._journal.commit import GroupCommit
+from fcasync.bulk._journal.record import Record
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._work.window import Place
 
@@ -14,8 +14,8 @@ class Outbox:
     asking for the next one acknowledges all before it.
     """
 
-    def __init__(self, commit: GroupCommit, last_seq: int) -> None:
-        self._commit = commit
+    def __init__(self, record: Record, last_seq: int) -> None:
+        self._record = record
         self._queue: asyncio.Queue[tuple[Outcome, int, Place | None] | None] = asyncio.Queue()
         self._last_seq = last_seq  # the highest number given away
         self._shown = 0  # the number of the outcome that the caller has in its hands
@@ -41,7 +41,7 @@ class Outbox:
 
     def acknowledge(self) -> None:
         """Take note that the caller has done with what it was handed."""
-        self._commit.acknowledged = max(self._commit.acknowledged, self._shown)
+        self._record.acknowledged = max(self._record.acknowledged, self._shown)
 
     async def take(self) -> Outcome | None:
         """Return the next outcome, or None when there are no more."""

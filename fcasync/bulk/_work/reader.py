@@ -2,23 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from fcasync._facts.clock import Clock
 from fcasync._facts.redact import printable
 from fcasync._rules import checks
-from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.rows import row_of
+from fcasync.bulk._journal.record import Record
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._plan.events import Admitted, Event
-from fcasync.bulk._plan.task import Row, Task
+from fcasync.bulk._plan.task import OVER, Row, Task
 from fcasync.bulk._work import sources
+from fcasync.bulk._work.lane import Lane
 from fcasync.bulk._work.outbox import Outbox
-from fcasync.bulk._work.settler import CAPACITY, Settler
+from fcasync.bulk._work.settler import CAPACITY
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.turns import Turns
-from fcasync.bulk._work.window import Live, Place, Window
+from fcasync.bulk._work.window import Place
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
 
@@ -29,14 +29,11 @@ class Reader:
     def __init__(
         self,
         source: Any,
+        lane: Lane,
         *,
-        window: Window,
-        live: Live,
-        settler: Settler,
-        commit: GroupCommit,
+        record: Record,
         outbox: Outbox,
         tally: Tally,
-        clock: Clock,
         sent_at: Callable[[], int],
         step: Callable[[Task, Event], None],
         is_suspect: bool,
@@ -45,21 +42,18 @@ class Reader:
 
         Args:
             source: Ids or Accounts.
-            window: Where each account needs a place.
-            live: Takes up what is being worked on.
-            settler: Its waiting accounts have no place in the window, and are bounded as well.
-            commit: Where accounts are admitted.
+            lane: Where each account needs a place, unless it waits for its bank.
+            record: Where accounts are admitted.
             outbox: Where what is not an id ends.
             tally: Counts.
-            clock: For waiting.
             sent_at: Returns the server's time at which a new account may first be sent.
             step: Called with each account when the journal has answered.
             is_suspect: Whether the journal may have lost what it knew.
         """
         self._source = source
-        self._window, self._live, self._settler = window, live, settler
-        self._commit, self._outbox, self._tally = commit, outbox, tally
-        self._clock, self._sent_at, self._step = clock, sent_at, step
+        self._lane, self._live = lane, lane.live
+        self._record, self._outbox, self._tally = record, outbox, tally
+        self._clock, self._sent_at, self._step = lane.network.clock, sent_at, step
         self._is_suspect = is_suspect
 
     async def run(self) -> None:
@@ -78,17 +72,23 @@ class Reader:
             raise RuntimeError(
                 "the source raised CancelledError, though nothing cancelled the run"
             ) from error
-        self._tally.end_of_source()
 
     async def _read(self) -> None:
         turns = Turns()
-        async for item in sources.read(self._source):
-            # A source that is not asynchronous may name for ever what is in work already.
-            await turns.step()
-            place = await self._window.enter()
-            while len(self._settler) >= CAPACITY:
-                await self._clock.sleep(1.0)
-            self._take(item, place)
+        async with aclosing(sources.read(self._source)) as items:
+            # Room first: an account that was read and has no place would be known to nobody.
+            place = await self._room()
+            async for item in items:
+                self._take(item, place)
+                # A source that is not asynchronous may name for ever what is in work already.
+                await turns.step()
+                place = await self._room()
+
+    async def _room(self) -> Place:
+        place = await self._lane.window.enter()
+        while len(self._lane.settler) >= CAPACITY:
+            await self._clock.sleep(1.0)
+        return place
 
     def _take(self, item: object, place: Place) -> None:
         try:
@@ -100,24 +100,27 @@ class Reader:
             place.leave()
             return
         account = item if isinstance(item, Account) else None
-        task = Task(account_id, self._sent_at(), account, self._is_suspect)
+        tenant = self._lane.stripe_account
+        task = Task(account_id, self._sent_at(), account, self._is_suspect, stripe_account=tenant)
         self._live.add(task, place)
         self._tally.arriving += 1
-        self._commit.admit(row_of(task), partial(self._admitted, task))
+        self._record.admit(task, partial(self._admitted, task))
 
     def _reject(self, item: object, error: InvalidArgumentError, place: Place) -> None:
-        self._tally.admit()
+        self._tally.unfinished += 1
         outcome = Outcome(
             account_id=printable(item, 80),
             status=OutcomeStatus.FAILED,
             error=error,
             reason="invalid_id",
+            stripe_account=self._lane.stripe_account or None,
         )
         self._tally.finish(outcome)
         self._outbox.put(outcome, place=place)
 
     def _admitted(self, task: Task, row: Row | None) -> None:
-        self._tally.arriving -= 1
-        if row is None:
-            self._tally.admit()
-        self._step(task, Admitted(row))
+        self._tally.look_up(is_new=row is None)
+        if row is OVER:
+            self._live.remove(task).leave()
+        else:
+            self._step(task, Admitted(row))

@@ -9,6 +9,7 @@ import attrs
 
 from fcasync.bulk._plan.events import Event, Seen, TimedOut
 from fcasync.bulk._plan.task import Task
+from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.turns import Turns
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
@@ -44,9 +45,22 @@ class Settler:
     """
 
     def __init__(
-        self, network: Network, timeout: float, step: Callable[[Task, Event], None]
+        self,
+        network: Network,
+        timeout: float,
+        step: Callable[[Task, Event], None],
+        denied: Callable[[FCError], None],
     ) -> None:
+        """Wait for nobody yet.
+
+        Args:
+            network: Where accounts are polled.
+            timeout: Seconds to wait for each.
+            step: Called with what is seen of a task's account.
+            denied: Called with a 401 or 403.
+        """
         self._network = network
+        self._denied = denied
         self._timeout = timeout
         self._step = step
         self._waiters: dict[str, _Waiter] = {}
@@ -68,6 +82,10 @@ class Settler:
         self._ends.append((waiter.gives_up_at, task.account_id))
         task.account = None  # as many may be waiting as are accepted in 15 minutes: keep them small
         self._news.set()
+
+    def tasks(self) -> list[Task]:
+        """Return all that wait."""
+        return [waiter.task for waiter in self._waiters.values()]
 
     def remove(self, task: Task) -> None:
         """Stop waiting for *task*; it may be that nobody does."""
@@ -132,9 +150,13 @@ class Settler:
         if len(due) >= WORTH_A_WALK and self._pages <= len(due) // 2:
             await self._walk(due, budget=len(due) // 2)
         left = (waiter for waiter in due if waiter.poll_at <= asked_at)
-        async with asyncio.TaskGroup() as group:
+        crew = Crew()
+
+        async def ask() -> None:
             for _ in range(min(SINGLES, len(due))):
-                group.create_task(self._retrieve(left))
+                crew.start(self._retrieve, left)
+
+        await crew.run([], ask)
         turns = Turns()
         for waiter in due:
             heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))
@@ -150,7 +172,7 @@ class Settler:
             try:
                 page = (await self._network.list_page(cursor, PAGE)).value
             except FCError as error:
-                _raise_if_denied(error)
+                self._take_note(error)
                 return
             for account in page.data:
                 waiter = self._waiters.get(account.id)
@@ -174,7 +196,7 @@ class Settler:
             try:
                 account = (await self._network.retrieve(waiter.task.account_id)).value
             except FCError as error:
-                _raise_if_denied(error)
+                self._take_note(error)
             else:
                 self.see(account)
             self._postpone(waiter)
@@ -190,8 +212,7 @@ class Settler:
     def _jittered(self, interval: float) -> float:
         return interval * (0.5 + self._network.clock.draw() / 2)
 
-
-def _raise_if_denied(error: FCError) -> None:
-    """Let only errors through that end the run; after others the next poll is another chance."""
-    if isinstance(error, AuthenticationError | PermissionDeniedError):
-        raise error
+    def _take_note(self, error: FCError) -> None:
+        """Let only a denial have consequences; after others the next poll is another chance."""
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            self._denied(error)

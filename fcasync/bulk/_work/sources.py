@@ -1,6 +1,6 @@
 """Where the accounts come from: anything that yields ids or accounts."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sized
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ def length(source: Any) -> int | None:
     return len(source) if isinstance(source, Sized) else None
 
 
-async def read(source: Any) -> AsyncIterator[object]:
+async def read(source: Any) -> AsyncGenerator[object, None]:
     """Yield the items of *source*; an asynchronous generator is closed at the end."""
     if not isinstance(source, AsyncIterable):
         for item in source:

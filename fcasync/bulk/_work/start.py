@@ -2,14 +2,19 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
+from uuid import uuid4
 
 import attrs
 
+from fcasync._facts.clock import Clock
 from fcasync._wire.uninterrupted import until_done
+from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.connections import as_journal_errors
-from fcasync.bulk._journal.header import Header
-from fcasync.bulk._journal.journal import Journal
-from fcasync.bulk._journal.sqlite import FileJournal, ScratchJournal
+from fcasync.bulk._journal.header import MANY, Header
+from fcasync.bulk._journal.memory import Memory
+from fcasync.bulk._journal.record import Record
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.task import Row
 from fcasync.bulk._work.network import Network
@@ -19,6 +24,7 @@ from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
     AuthenticationError,
+    InvalidArgumentError,
     JournalError,
     ProtocolError,
     ServerError,
@@ -62,73 +68,101 @@ async def _ask(network: Network, time: ServerTime) -> None:
             raise ProtocolError("a response without Date or Request-Id; is this Stripe's API?")
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Opened:
-    """A journal, and what it says of earlier runs: read by the thread that opened it."""
+    """What earlier runs have left, and where this one writes down what it does."""
 
-    journal: Journal
-    counts: Counter[tuple[str, str | None]]
+    header: Header
+    record: Record
+    last_seq: int = 0
+    """Number of the last outcome of earlier runs."""
+    was_cut_short: bool = False
+    """Whether some run never closed it: something may be missing that nobody can see."""
+    finished_at: int | None = None
+    """The server's Unix time at which an earlier run found nothing left to do."""
+    counts: Counter[tuple[str, str | None]] = attrs.field(factory=Counter)
     """Accounts by status and reason."""
-    unacknowledged: list[Row]
+    tenants: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    """Accounts by connected account and status."""
+    unacknowledged: list[Row] = attrs.field(factory=list)
     """Outcomes that the caller has perhaps not seen, in their order."""
 
 
 def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     """Return the counters of a run that begins *now*, with what earlier runs have done."""
-    counts, journal = opened.counts, opened.journal
+    counts = opened.counts
     reopens = {"deferred"}
     if settings.retry_failed:
         reopens.add("failed")
     if settings.wait:
         reopens |= {"accepted", "pending"}
-    tally = Tally(counts, now, frozenset(reopens))
+    tally = Tally(counts, now, frozenset(reopens), opened.tenants)
     is_left = any(n for (status, _), n in counts.items() if status in reopens)
-    tally.found_finished = journal.finished_at is not None and not is_left
+    tally.found_finished = opened.finished_at is not None and not is_left
     if tally.found_finished:
-        tally.finished_at = journal.finished_at
+        tally.finished_at = opened.finished_at
     return tally
 
 
-async def open_journal(network: Network, settings: Settings, created: int) -> Opened:
-    """Open the journal of the job, or make one that says it was *created* then (Unix time).
+async def open_journal(network: Network, settings: Settings, time: ServerTime) -> Opened:
+    """Open the journal of the job, or make one that says it was created now.
+
+    A job with a name began when it says so. Whatever its journal does not know may have been sent
+    since then by a process that lost its own.
 
     Raises:
         JournalError: It cannot be used.
+        InvalidArgumentError: The job's ``since`` lies in the future.
     """
+    if settings.since is not None and settings.since > time.latest():
+        raise InvalidArgumentError(
+            f"since={settings.since} lies {settings.since - time.latest():.0f} s in the future"
+        )
+    is_named = settings.job_id is not None
     header = Header(
+        id=settings.job_id or uuid4().hex,
         operation=settings.verb.name,
         features=",".join(settings.features),
         api_key=network.api_key,
-        stripe_account=network.stripe_account,
+        stripe_account=MANY if settings.is_for_many else network.stripe_account,
         stripe_version=network.stripe_version,
-        created=created,
+        created=time.earliest() if settings.since is None else settings.since,
     )
-    opening = asyncio.create_task(asyncio.to_thread(_open, settings, header))
+    if settings.journal is None:
+        return Opened(header=header, record=Memory(), was_cut_short=is_named)
+    return await _open_file(settings.journal, header, settings, network.clock)
+
+
+async def _open_file(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:
+    opening = asyncio.create_task(asyncio.to_thread(_read, path, header, settings, clock))
     try:
         await until_done([opening])
     except asyncio.CancelledError:
         # A thread cannot be cancelled, and what it opens must not stay locked.
         if opening.exception() is None:
-            journal = opening.result().journal
-            journal.close(is_complete=True, finished_at=journal.finished_at)
+            opened = opening.result()
+            opened.record.finished_at = opened.finished_at
+            opened.record.close()
         raise
     return opening.result()
 
 
-def _open(settings: Settings, header: Header) -> Opened:
-    journal = _open_file(settings, header)
-    try:
-        return Opened(journal, journal.counts(), journal.unacknowledged())
-    except BaseException:
-        journal.close(is_complete=False)
-        raise
-
-
-def _open_file(settings: Settings, header: Header) -> Journal:
-    path = settings.journal
-    if path is None:
-        return ScratchJournal(header)
+def _read(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:
     with as_journal_errors(path):
         if not settings.resume and path.exists():
             raise JournalError(f"{path} exists; resume=True goes on with it", path=str(path))
-    return FileJournal.open(path, header)
+    journal = FileJournal.open(path, header, is_named=settings.job_id is not None)
+    try:
+        return Opened(
+            header=journal.header,
+            record=GroupCommit(journal, clock),
+            last_seq=journal.last_seq,
+            was_cut_short=journal.was_cut_short,
+            finished_at=journal.finished_at,
+            counts=journal.counts(),
+            tenants=journal.tenants() if settings.is_for_many else Counter(),
+            unacknowledged=journal.unacknowledged(),
+        )
+    except BaseException:
+        journal.close(is_complete=False)
+        raise

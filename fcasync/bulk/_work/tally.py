@@ -4,6 +4,7 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.task import Row
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
 
@@ -24,6 +25,7 @@ class Tally:
         found: Counter[tuple[str, str | None]],
         started: float,
         reopens: frozenset[str] = frozenset(),
+        tenants: Counter[tuple[str, str]] | None = None,
     ) -> None:
         """Begin a run.
 
@@ -31,6 +33,7 @@ class Tally:
             found: Accounts in the journal by status (``open`` and ``settling`` too) and reason.
             started: A monotonic time in seconds.
             reopens: Statuses of finished accounts that this run takes up again.
+            tenants: The same accounts by connected account and status.
         """
         self.counts = Counter({key: n for key, n in found.items() if key[0] in _ENDS})
         self.earlier: Counter[str] = Counter()
@@ -41,10 +44,16 @@ class Tally:
         self.requests = self.retries = self.rate_limited = self.replays = self.in_flight = 0
         self.arriving = 0
         """Accounts that were read, and that the journal has not looked up yet."""
+        self._known = sum(found.values())  # accounts in the journal, as far as it has said so
         self.finished_at: int | None = None
         """The server's Unix time at which nothing was left to do."""
         self.found_finished = False
         """Whether that was before this run."""
+        found_by_tenant = tenants or Counter[tuple[str, str]]()
+        self.tenants = Counter({key: n for key, n in found_by_tenant.items() if key[1] in _ENDS})
+        """Accounts with an outcome by connected account, if the job is about many, and status."""
+        self.barred: list[str] = []
+        """Connected accounts that have taken their access away."""
         self._source_is_read = False
         self._started = started
         self._sent: deque[float] = deque()  # when the requests of the last two seconds were sent
@@ -66,13 +75,24 @@ class Tally:
         self._source_is_read = True
         self._set_aside.clear()
 
-    def admit(self) -> None:
-        """Count an account that is new to the job."""
-        self.unfinished += 1
+    def look_up(self, *, is_new: bool) -> None:
+        """Take note that the journal has looked an account up, and whether it is new to the job."""
+        self.arriving -= 1
+        self.unfinished += is_new
+        self._known += is_new
 
-    def reopen(self, status: str, reason: str | None) -> None:
+    def close(self, rows: int) -> None:
+        """Take note that the journal was closed with so many accounts in it."""
+        # It has admitted the last that were read, though nobody was there any more to be told.
+        self.unfinished += rows - self._known
+        self._known, self.arriving = rows, 0
+
+    def reopen(self, row: Row) -> None:
         """Take an outcome of an earlier run back, if it is one: its account is worked on again."""
+        status, reason = row.status, row.reason
         if status in _ENDS:
+            if row.stripe_account:
+                self.tenants[row.stripe_account, status] -= 1
             self.counts[status, reason] -= 1
             self.earlier[status] -= 1
             self._set_aside[status, reason] = max(self._set_aside[status, reason] - 1, 0)
@@ -93,6 +113,8 @@ class Tally:
     def finish(self, outcome: Outcome) -> None:
         """Count an outcome."""
         self.counts[outcome.status.value, outcome.reason] += 1
+        if outcome.stripe_account:
+            self.tenants[outcome.stripe_account, outcome.status.value] += 1
         self.unfinished -= 1
 
     def count(self, *statuses: str) -> int:
@@ -148,7 +170,7 @@ class Tally:
             past_tense=verb.past_tense,
             counts={key: n for key, n in self.counts.items() if n},
             earlier_by_status=dict(+self.earlier),
-            unfinished=self.unfinished,
+            unfinished=self.unfinished + self.arriving,
             requests=self.requests,
             retries=self.retries,
             rate_limited=self.rate_limited,
@@ -157,4 +179,13 @@ class Tally:
             limit=limit,
             finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
             found_finished=self.found_finished,
+            tenants=self._by_tenant(),
+            barred=tuple(self.barred),
         )
+
+    def _by_tenant(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for (tenant, status), count in sorted(self.tenants.items()):
+            if count:
+                found.setdefault(tenant, {})[status] = count
+        return found

@@ -10,27 +10,36 @@ from fcasync.bulk._plan.task import Task
 class Place:
     """Room for one account; whoever is done with it first gives it back, and only once."""
 
-    def __init__(self, free: asyncio.Semaphore) -> None:
-        self._free = free
+    __slots__ = ("_was_left", "_window")
+
+    def __init__(self, window: "Window") -> None:
+        self._window = window
         self._was_left = False
 
     def leave(self) -> None:
         """Give the room back; a second call changes nothing."""
         if not self._was_left:
             self._was_left = True
-            self._free.release()
+            self._window.free += 1
+            self._window.news.set()
 
 
 class Window:
     """Bounds the accounts that were read from the source and not yet taken by the caller."""
 
     def __init__(self, size: int) -> None:
-        self._free = asyncio.Semaphore(size)
+        self.free = size
+        """Places that nobody has."""
+        self.news = asyncio.Event()
+        """Set when a place was left."""
 
     async def enter(self) -> Place:
-        """Wait until there is room for one more account."""
-        await self._free.acquire()
-        return Place(self._free)
+        """Wait until there is room for one more account; one caller at a time."""
+        while not self.free:
+            self.news.clear()
+            await self.news.wait()
+        self.free -= 1
+        return Place(self)
 
 
 @attrs.define

@@ -3,8 +3,10 @@
 Each loop waits for one thing::
 
     reader ──▶ group commit ──▶ dispatcher ──▶ requests ──▶ group commit ──▶ outbox
-    (source)     (disk)          (pace)        (network)       (disk)       (the caller)
+    (source)     (disk)        (schedule)      (network)       (disk)       (the caller)
                                                   └──▶ settler (banks) ──┘
+
+A job over many connected accounts has a reader, a pace and a settler for each, in a lane.
 
 What is to be done about an account is decided by `_plan`; here its commands are carried out.
 """
@@ -13,25 +15,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
-from fcasync.bulk._journal.commit import GroupCommit
-from fcasync.bulk._journal.rows import outcome_of, outcome_of_row, row_of
+from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
+from fcasync.bulk._plan.decisions import over
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Job, Now, State, Task
 from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.dispatcher import Dispatcher
+from fcasync.bulk._work.lanes import Lanes
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
-from fcasync.bulk._work.reader import Reader
+from fcasync.bulk._work.schedule import Schedule
 from fcasync.bulk._work.settings import Settings
-from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.start import Opened
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.turns import Turns
-from fcasync.bulk._work.window import Live, Window
 from fcasync.models import Account
 
 
@@ -49,23 +51,26 @@ class Work:
         server_time: ServerTime,
     ) -> None:
         self._network, self._clock = network, network.clock
-        journal = self._journal = opened.journal
         self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
+        self._was_finished = opened.finished_at is not None  # by an earlier run
         self._job = Job(
-            id=journal.header.id,
+            id=opened.header.id,
             verb=settings.verb,
             features=settings.features,
-            seq=journal.last_seq,
+            seq=opened.last_seq,
             wait=settings.wait,
             retry_failed=settings.retry_failed,
         )
+        self._source = source
         self._crew = Crew()
-        self._live = Live()
-        self._commit = GroupCommit(journal, network.clock)
-        self._outbox = Outbox(self._commit, journal.last_seq)
-        self.settler = Settler(network, settings.wait_timeout, self._step)
+        self._record = opened.record
+        self._record.over = over(self._job)
+        self._outbox = Outbox(self._record, opened.last_seq)
+        is_alone = not isinstance(source, Tenants)
+        self._schedule = Schedule(self._clock, settings, is_alone=is_alone)
         self._dispatcher = Dispatcher(
-            network,
+            self._schedule,
+            self._clock,
             settings,
             decide=self._decide,
             step=self._step,
@@ -73,20 +78,19 @@ class Work:
             observe=self._observe,
             tally=tally,
         )
-        began, is_suspect = journal.header.created, journal.was_cut_short
-        self._reader = Reader(
-            source,
-            window=Window(settings.window),
-            live=self._live,
-            settler=self.settler,
-            commit=self._commit,
+        began, is_suspect = opened.header.created, opened.was_cut_short
+        self._lanes = Lanes(
+            network=network,
+            settings=settings,
+            schedule=self._schedule,
+            record=self._record,
             outbox=self._outbox,
             tally=tally,
-            clock=network.clock,
             # A torn journal may have forgotten what was sent at any time since the job began.
             sent_at=(lambda: began) if is_suspect else server_time.earliest,
-            step=self._step,
             is_suspect=is_suspect,
+            step=self._step,
+            start=self._crew.start,
         )
 
     async def run(self) -> None:
@@ -100,25 +104,18 @@ class Work:
             self._outbox.put(outcome_of_row(row, again=True), row.seq)
             await turns.step()
         if self._tally.found_finished:
-            self._commit.finished_at = self._tally.finished_at
+            self._record.finished_at = self._tally.finished_at
             return
-        self._network.pace.learn()
         try:
-            rooms = (self._commit, self._dispatcher, self.settler)
-            await self._crew.run([room.run for room in rooms], self._finish_source)
+            loops = [self._record.run, self._dispatcher.run]
+            await self._crew.run(loops, partial(self._lanes.run, self._source))
         finally:
-            self._network.pace.unlearn()
-            self.settler.close()
             # An orderly end hands out what is finished, whatever it was that ended the run.
-            await self._commit.flush()
+            await self._record.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
-        was_read = self._journal.finished_at is not None or not self._job.retry_failed
+        was_read = self._was_finished or not self._job.retry_failed
         if was_read and not self._tally.is_anything_left:
-            self._commit.finished_at = self._tally.finished_at = self._time.earliest()
-
-    async def _finish_source(self) -> None:
-        await self._reader.run()
-        await self._live.empty()
+            self._record.finished_at = self._tally.finished_at = self._time.earliest()
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""
@@ -128,20 +125,36 @@ class Work:
         """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
         if acknowledge:
             self._outbox.acknowledge()
-        self._commit.close()
+        rows = self._record.close()
+        if rows is not None:
+            self._tally.close(rows)
 
     async def next_outcome(self) -> Outcome | None:
         """Return the next outcome, or None when there are no more."""
         return await self._outbox.take()
 
-    def see(self, account: Account) -> bool:
+    def see(self, account: Account, tenant: str) -> bool:
         """Take note of an account as it is now; return whether a task was waiting for it."""
-        return self.settler.see(account)
+        lanes = self._schedule.lanes
+        lane = lanes.get("") or lanes.get(tenant)
+        return lane is not None and lane.settler.see(account)
+
+    @property
+    def settling(self) -> int:
+        """Accounts that wait for their banks."""
+        return sum(len(lane.settler) for lane in self._schedule.lanes.values())
+
+    @property
+    def limit(self) -> float | None:
+        """The rate limit as learnt, of all lanes together; None unless it is known of each."""
+        limits = [lane.network.pace.limit for lane in self._schedule.lanes.values()]
+        known = [limit for limit in limits if limit is not None]
+        return sum(known) if limits and len(known) == len(limits) else None
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
         if isinstance(event, Admitted) and event.row and not isinstance(command, commands.Forget):
-            self._tally.reopen(event.row.status, event.row.reason)
+            self._tally.reopen(event.row)
         self._carry_out(task, command)
 
     def _decide(self, task: Task, event: Event) -> commands.Command:
@@ -151,18 +164,20 @@ class Work:
     def _observe(self, headers: Mapping[str, str]) -> None:
         if not (back := self._time.observe(headers)):
             return
-        for task in self._live.tasks():
-            date_back(task, back)
-            if task.state not in (State.NEW, State.DONE):
-                self._commit.store(row_of(task), lambda _: None)
+        for lane in self._schedule.lanes.values():
+            for task in lane.live.tasks():
+                date_back(task, back)
+                if task.state not in (State.NEW, State.DONE):
+                    self._record.store(task)
 
     def _carry_out(self, task: Task, command: commands.Command) -> None:  # noqa: C901 - one row per command
+        lane = self._schedule.lanes[task.stripe_account]
         match command:
             case commands.Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
-                self.settler.remove(task)
+                lane.settler.remove(task)
                 seq = self._outbox.number()
-                self._commit.store(row_of(task, seq), partial(self._finished, task, seq))
+                self._record.store(task, partial(self._finished, task, seq), seq)
             case commands.Enqueue():
                 self._dispatcher.enqueue(task)
             case commands.EnqueueFirst():
@@ -170,16 +185,17 @@ class Work:
             case commands.EnqueueAfter(seconds):
                 self._dispatcher.enqueue_after(task, seconds)
             case commands.Store():
-                self._commit.store(row_of(task), lambda _: self._dispatcher.enqueue(task))
+                self._record.store(task, partial(self._dispatcher.enqueue, task))
             case commands.Settle():
-                self._commit.store(row_of(task), lambda _: None)
-                self.settler.add(task)
+                self._record.store(task)
+                lane.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
-                self._live.place(task).leave()
+                lane.live.place(task).leave()
             case commands.Forget():
-                self._live.remove(task).leave()
+                lane.live.remove(task).leave()
             case commands.Abort(error):
-                raise error
+                self._lanes.denied(lane, error)
+                self._dispatcher.enqueue(task)
             case commands.Wait():
                 pass
             case commands.Send() | commands.Look():
@@ -187,7 +203,8 @@ class Work:
             case _:
                 assert_never(command)
 
-    def _finished(self, task: Task, seq: int, _: object) -> None:
+    def _finished(self, task: Task, seq: int) -> None:
         outcome = outcome_of(task)
         self._tally.finish(outcome)
-        self._outbox.put(outcome, seq, self._live.remove(task))
+        place = self._schedule.lanes[task.stripe_account].live.remove(task)
+        self._outbox.put(outcome, seq, place)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.calls import Reply
@@ -70,16 +70,25 @@ def _user(encoded: str) -> str | None:
         return None
 
 
-def connected_account(headers: Mapping[str, str], key: str) -> str:
+def is_connected_account(text: str) -> bool:
+    """Return whether *text* can be a connected account, or a path of them."""
+    return _ACCOUNT.fullmatch(text) is not None
+
+
+def connected_account(
+    headers: Mapping[str, str], key: str, revoked: Container[str] = frozenset()
+) -> str:
     """Return the connected account that a request acts for; empty for the key's own.
 
     Raises:
-        ApiError: 403; the account cannot exist.
+        ApiError: 403; the account cannot exist, or is one of the *revoked*.
     """
     account = headers.get("stripe-context") or headers.get("stripe-account") or ""
-    if account and not _ACCOUNT.fullmatch(account):
+    if account and (account in revoked or not is_connected_account(account)):
         message = (
-            f"The provided key '{masked(key)}' does not have access to account '{account[:100]}'."
+            f"The provided key '{masked(key)}' does not have access to account "
+            f"'{account[:100]}' (or that account does not exist). "
+            "Application access may have been revoked."
         )
         raise error_bodies.ApiError(403, message, code="account_invalid")
     return account
@@ -93,6 +102,8 @@ class Realm:
         self.api_key = api_key
         self.worlds: dict[tuple[str, str], World] = {}
         """By a digest of the key (a saved state must not hold keys), and connected account."""
+        self.revoked: set[str] = set()
+        """Connected accounts that have taken their access away."""
         self.world()  # made now: another thread may read it, and must not be the one to make it
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
@@ -113,7 +124,7 @@ class Realm:
         """Answer one request; return the world that did, and the events to come."""
         try:
             key = authenticate(request.headers)
-            world = self.world(key, connected_account(request.headers, key))
+            world = self.world(key, connected_account(request.headers, key, self.revoked))
         except error_bodies.ApiError as error:
             # It belongs to no world, but a test wants to see it in a ledger.
             return self.world(), self.world().refuse(request, error, now), ()

@@ -25,6 +25,7 @@ class Salt(IntEnum):
     OWNER = 0x0A7E
     PENDING = 0x7C7
     TRANSACTION = 0x7C8
+    LATE = 0x7C9
 
 
 def mix(*numbers: int) -> int:

@@ -129,6 +129,10 @@ class Seed:
             transactions=self._refresh(index, 3, listens or index % 5 == 0),
         )
 
+    def has_refreshed(self, index: int, feature: str) -> bool:
+        """Return whether account *index* is a seeded one that starts out refreshed."""
+        return index < self.accounts and self.state(index).refresh(feature).number > 0
+
     def holder(self, number: int) -> dict[str, str]:
         """Return holder *number*: mostly customers, each seventh a connected account."""
         if number % 7 == 6:

@@ -1,20 +1,27 @@
-"""An account's transactions: a function of the account and of its latest successful refresh.
+"""An account's transactions: a function of the account and of its successful refreshes.
 
-The first refresh finds a dozen or two, each later one three more. A transaction that a refresh
-saw pending is posted from the next refresh on.
+The first refresh finds a dozen or two, each later one three more, some of which happened before
+those that are known (banks are late). What a refresh saw pending is posted by a later one, under
+the merchant's proper name and sometimes for another amount, or becomes void; a few posted ones
+are described anew.
 """
 
-from typing import Any
+from typing import Any, Final
+
+import attrs
 
 from fcasync.sandbox._bank.dice import Salt, mix
-from fcasync.sandbox._bank.ids import part
+from fcasync.sandbox._bank.ids import part, parted
 from fcasync.sandbox._bank.objects import refresh_id
 from fcasync.sandbox._bank.schema import FLAG, TEXT, TIME, obj, one_of, or_null, page_of
 from fcasync.sandbox._bank.seed import Facts, Seed
+from fcasync.sandbox._bank.states import Refresh, Timing
 
 _PER_REFRESH = 3
 _HISTORY = 90 * 86_400
 _SPACING = 3600
+_MOST_LATE = 36
+"""How many others, at most, a late transaction comes before."""
 _DESCRIPTIONS = (
     "Corner Bakery",
     "Rocket Rides",
@@ -26,68 +33,125 @@ _DESCRIPTIONS = (
 )
 
 
-def count(facts: Facts, last_success: int) -> int:
-    """Return how many transactions there are after refresh number *last_success*; 0 before any."""
-    return _first(facts) + _PER_REFRESH * (last_success - 1) if last_success else 0
+@attrs.frozen
+class _Stage:
+    """What a transaction looks like from one refresh to the next."""
+
+    status: str
+    is_raw: bool = False
+    """Whether it is described in the bank's own words."""
+    estimate: int = 0
+    """By how many percent its amount is below the final one."""
 
 
-def _first(facts: Facts) -> int:
-    return 12 + facts.seed % 20
+_LIVES: Final = (
+    *[(_Stage("posted"),)] * 9,
+    *[(_Stage("pending"), _Stage("posted"))] * 2,
+    (_Stage("pending", is_raw=True), _Stage("posted")),
+    (_Stage("pending", is_raw=True, estimate=20), _Stage("posted")),
+    (_Stage("pending", estimate=30), _Stage("pending", estimate=10), _Stage("posted")),
+    (_Stage("pending"), _Stage("void")),
+    (_Stage("posted", is_raw=True), _Stage("posted")),
+)
+"""The stages that a transaction goes through, one per refresh; as often as listed here."""
 
 
-def _first_refresh(facts: Facts, number: int) -> int:
-    """Return the number of the refresh that first saw transaction *number*."""
-    first = _first(facts)
-    return 1 if number < first else 2 + (number - first) // _PER_REFRESH
+class Statement:
+    """The transactions of one account, as its latest successful refresh left them."""
+
+    def __init__(self, seed: Seed, facts: Facts, refresh: Refresh, timing: Timing) -> None:
+        """Look at an account.
+
+        Args:
+            seed: The population that the account belongs to.
+            facts: What never changes about it.
+            refresh: Its transaction refreshes, with every success written down.
+            timing: How often refreshes fail.
+        """
+        self._seed = seed
+        self._facts = facts
+        self._refresh = refresh
+        self._timing = timing
+
+    def __len__(self) -> int:
+        """Return how many transactions there are; 0 before any successful refresh."""
+        last = self._refresh.last_success
+        return self._first + _PER_REFRESH * (last - 1) if last else 0
+
+    @property
+    def _first(self) -> int:
+        return 12 + self._facts.seed % 20
+
+    def places(self, earliest: int = 0) -> list[int]:
+        """Return the places of the transactions that a refresh after *earliest* touched.
+
+        They fall: the newest transaction comes first. :func:`number_at` reads one back.
+        """
+        numbers = (number for number in range(len(self)) if self._touched_by(number) > earliest)
+        return sorted(map(self.place, numbers), reverse=True)
+
+    def place(self, number: int) -> int:
+        """Return the place of transaction *number* among those of the account."""
+        return part(self.transacted_at(number), number)
+
+    def transacted_at(self, number: int) -> int:
+        """Return when transaction *number* happened."""
+        dice = mix(self._facts.seed, Salt.LATE, number)
+        is_late = number >= self._first and dice % 6 == 0
+        earlier = 1 + (dice >> 8) % _MOST_LATE if is_late else 0
+        return self._facts.created - _HISTORY + (number - earlier) * _SPACING
+
+    def transaction(self, number: int) -> dict[str, Any]:
+        """Return transaction *number*: 0 is the first that any refresh found."""
+        own_seed = mix(self._facts.seed, Salt.TRANSACTION, number)
+        reached, stage = self._stage(number)
+        at = self.transacted_at(number)
+        what = _DESCRIPTIONS[own_seed % len(_DESCRIPTIONS)]
+        cents = (own_seed % 20_000 + 1) * (100 - stage.estimate) // 100
+        return {
+            "id": self._seed.transaction_ids.encode(part(self._facts.index, number)),
+            "object": "financial_connections.transaction",
+            "account": self._facts.id,
+            "amount": (1 if what == "Salary" else -1) * max(cents, 1),
+            "currency": "usd",
+            "description": f"POS {own_seed % 9000 + 1000} {what.upper()}" if stage.is_raw else what,
+            "livemode": False,
+            "status": stage.status,
+            "status_transitions": {
+                "posted_at": at + _SPACING if stage.status == "posted" else None,
+                "void_at": at + _SPACING if stage.status == "void" else None,
+            },
+            "transacted_at": at,
+            "transaction_refresh": refresh_id(
+                self._seed, self._facts.index, self._touched_by(number)
+            ),
+            "updated": at + _SPACING * reached,
+        }
+
+    def _stage(self, number: int) -> tuple[int, _Stage]:
+        """Return how far transaction *number* has come, and what it looks like there."""
+        life = _LIVES[mix(self._facts.seed, Salt.PENDING, number) % len(_LIVES)]
+        reached = min(self._refresh.last_success - self._found_by(number), len(life) - 1)
+        return reached, life[reached]
+
+    def _touched_by(self, number: int) -> int:
+        """Return the number of the refresh that last changed transaction *number*."""
+        attempt = self._found_by(number) + self._stage(number)[0]
+        while attempt < self._refresh.last_success and not self._succeeded(attempt):
+            attempt += 1  # what a failed refresh would have brought, the next one brings
+        return attempt
+
+    def _found_by(self, number: int) -> int:
+        return 1 if number < self._first else 2 + (number - self._first) // _PER_REFRESH
+
+    def _succeeded(self, attempt: int) -> bool:
+        given = attempt == 1 and self._seed.has_refreshed(self._facts.index, "transactions")
+        return given or not self._refresh.fails(attempt, self._timing)
 
 
-def transacted_at(facts: Facts, number: int) -> int:
-    """Return when transaction *number* (0 is the oldest) happened."""
-    return facts.created - _HISTORY + number * _SPACING
-
-
-def updated_by(facts: Facts, number: int, last_success: int) -> int:
-    """Return the number of the refresh that last changed transaction *number*."""
-    first = _first_refresh(facts, number)
-    return first + 1 if _starts_pending(facts, number) and first < last_success else first
-
-
-def _starts_pending(facts: Facts, number: int) -> bool:
-    return mix(facts.seed, Salt.PENDING, number) % 4 == 0
-
-
-def transaction(seed: Seed, facts: Facts, number: int, last_success: int) -> dict[str, Any]:
-    """Return transaction *number* of an account, as refresh number *last_success* left it."""
-    own_seed = mix(facts.seed, Salt.TRANSACTION, number)
-    refresh = updated_by(facts, number, last_success)
-    at = transacted_at(facts, number)
-    status = _status(facts, number, last_success)
-    what = _DESCRIPTIONS[own_seed % len(_DESCRIPTIONS)]
-    return {
-        "id": seed.transaction_ids.encode(part(facts.index, number)),
-        "object": "financial_connections.transaction",
-        "account": facts.id,
-        "amount": (1 if what == "Salary" else -1) * (own_seed % 20_000 + 1),
-        "currency": "usd",
-        "description": what,
-        "livemode": False,
-        "status": status,
-        "status_transitions": {
-            "posted_at": at + 3600 if status == "posted" else None,
-            "void_at": at + 3600 if status == "void" else None,
-        },
-        "transacted_at": at,
-        "transaction_refresh": refresh_id(seed, facts.index, refresh),
-        "updated": at + 3600 * (refresh - _first_refresh(facts, number)),
-    }
-
-
-def _status(facts: Facts, number: int, last_success: int) -> str:
-    if not _starts_pending(facts, number):
-        return "posted"
-    if _first_refresh(facts, number) == last_success:
-        return "pending"
-    return "void" if number % 5 == 0 else "posted"
+def number_at(place: int) -> int:
+    """Return the number of the transaction at *place*."""
+    return parted(place)[1]
 
 
 SCHEMAS = {

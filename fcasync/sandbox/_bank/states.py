@@ -93,8 +93,11 @@ class Refresh:
             return "succeeded"
         if now < self.settles_at(timing):
             return "pending"
-        fails = unit(self.seed, self.number, 2) < timing.failure_rate
-        return "failed" if fails else "succeeded"
+        return "failed" if self.fails(self.number, timing) else "succeeded"
+
+    def fails(self, number: int, timing: Timing) -> bool:
+        """Return whether attempt *number* fails at the bank."""
+        return unit(self.seed, number, 2) < timing.failure_rate
 
     def settled(self, now: float, timing: Timing) -> "Refresh":
         """Return the same refreshes with a success that has happened by *now* written down."""

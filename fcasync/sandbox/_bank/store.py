@@ -10,6 +10,7 @@ import attrs
 from fcasync.sandbox._bank import objects, owners
 from fcasync.sandbox._bank.ids import parted
 from fcasync.sandbox._bank.seed import Facts, Seed
+from fcasync.sandbox._bank.statement import Statement
 from fcasync.sandbox._bank.states import AccountState, Refresh, Timing
 
 
@@ -75,6 +76,11 @@ class Store:
     def transactions(self, index: int, now: float) -> Refresh:
         """Return the transaction refreshes of account *index*."""
         return self.state(index, now).transactions.settled(now, self.timing)
+
+    def statement(self, index: int, now: float) -> Statement:
+        """Return the transactions of account *index* as they are at *now*."""
+        refresh = self.transactions(index, now)
+        return Statement(self.seed, self.facts(index), refresh, self.timing)
 
     def of_holder(self, wanted: dict[str, str]) -> list[int]:
         """Return the accounts of the holder with these ids, newest first."""

@@ -1,6 +1,7 @@
 """The control plane under ``/_sandbox``: JSON, for tests in any language and for the pages.
 
-It acts on the world of the key in the Authorization header, or on the sandbox's own without one.
+It acts on the world of the key in the Authorization header, or on the sandbox's own without one,
+and on that of a connected account with Stripe-Account.
 Each action is one function below a row that says the rest; the desk does the work.
 """
 
@@ -15,7 +16,7 @@ from fcasync.sandbox._api.error_bodies import ApiError
 from fcasync.sandbox._api.operations import OPERATIONS
 from fcasync.sandbox._api.operations.accounts import BANK_EVENTS
 from fcasync.sandbox._api.rates import PRESETS, RateLimit, rate_limit
-from fcasync.sandbox._api.realm import authenticate
+from fcasync.sandbox._api.realm import authenticate, connected_account
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._bank.schema import TEXT, Schema, list_of, obj, one_of, or_null
 from fcasync.sandbox._bank.seed import INSTITUTIONS
@@ -78,7 +79,8 @@ def answer(
     """
     try:
         key = authenticate(headers) if "authorization" in headers else None
-        return 200, ACTIONS[method, path].run(desk, desk.realm.world(key), data)
+        account = connected_account(headers, key or desk.realm.api_key)
+        return 200, ACTIONS[method, path].run(desk, desk.realm.world(key, account), data)
     except ApiError as error:
         return error.status, _error(error.message)
     except ValueError as error:

@@ -16,6 +16,7 @@ from fcasync.sandbox._server.deliveries import Target, Webhooks
 from fcasync.sandbox._server.desk import Desk
 from fcasync.sandbox._server.listener import Server, listen
 from fcasync.sandbox._server.saved import check_writable, load, save
+from fcasync.sandbox._server.thread import LoopThread
 
 _GRACE = 0.5  # seconds that requests in flight get when the sandbox closes
 
@@ -38,6 +39,8 @@ class Host:
 
     def __init__(self, realm: Realm, hosting: Hosting) -> None:
         self.desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
+        self.home: LoopThread | None = None
+        """The thread that it runs on; None if that is the caller's."""
         self._realm = realm
         self._hosting = hosting
         self._app = App(realm, hosting.clock, self.publish, self.desk)

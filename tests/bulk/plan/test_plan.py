@@ -1,17 +1,28 @@
 """The plan: its table, and the rules that histories do not reach."""
 
 import typing
+from base64 import b32encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.bulk._plan import commands as c
 from fcasync.bulk._plan import events as e
-from fcasync.bulk._plan import verbs
-from fcasync.bulk._plan.decisions import EDGE, KEY_LIFETIME, MAX_STRIKES, STORED_AFTER
-from fcasync.bulk._plan.keys import idempotency_key
+from fcasync.bulk._plan import server_time, verbs
+from fcasync.bulk._plan.decisions import (
+    EDGE,
+    KEY_LIFETIME,
+    MAX_RENEWALS,
+    MAX_STRIKES,
+    STORED_AFTER,
+    over,
+)
+from fcasync.bulk._plan.keys import base32, idempotency_key
 from fcasync.bulk._plan.table import TABLE, step
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
 from fcasync.bulk._plan.verbs import Verb
@@ -72,6 +83,7 @@ EVENTS: dict[type, e.Event] = {
     e.Broken: e.Broken(BROKEN, False),
     e.Refused: e.Refused(REFUSED),
     e.Denied: e.Denied(REFUSED),
+    e.Barred: e.Barred(REFUSED),
     e.Seen: e.Seen(account()),
     e.Unseen: e.Unseen(LOST),
     e.TimedOut: e.TimedOut(),
@@ -112,6 +124,32 @@ def test_keys_are_deterministic_and_differ_in_every_part() -> None:
     keys = {idempotency_key(*case) for case in [arguments, arguments, *others]}
     assert len(keys) == 6
     assert all(key.startswith("fca1-") and len(key) == 45 for key in keys)
+
+
+def test_the_text_of_keys_never_changes() -> None:
+    """A job that an earlier version began sends the keys that it sent then."""
+    key = idempotency_key("0f3a", "fca_1", "refresh", ("balance", "ownership"), 2)
+    text = b"0f3a|fca_1|refresh|balance,ownership|2"
+    assert key == "fca1-" + b32encode(sha256(text).digest()[:25]).decode()
+    for number in range(100):
+        data = sha256(str(number).encode()).digest()[:25]
+        assert base32(data) == b32encode(data).decode()
+    assert base32(bytes(25)) == "A" * 40
+    assert base32(b"\xff" * 25) == "7" * 40
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("retry_failed", [True, False])
+def test_a_status_that_is_over_is_one_that_nothing_follows(wait: bool, retry_failed: bool) -> None:
+    """What the journal need not even read is what the plan would forget at once."""
+    job = attrs.evolve(JOB, wait=wait, retry_failed=retry_failed)
+    statuses = {"open", "settling", *(status.value for status in OutcomeStatus)}
+    forgotten = {
+        status
+        for status in statuses
+        if step(job, task(), e.Admitted(Row("fca_1", status, 0, NOW)), at()) == c.Forget()
+    }
+    assert over(job) == forgotten
 
 
 @pytest.mark.parametrize(
@@ -415,10 +453,25 @@ def test_only_our_own_refresh_ends_a_wait(attempted: float, command: type) -> No
     assert isinstance(step(WAITING, subject, e.Seen(seen), at()), command)
 
 
-def test_an_outage_is_not_held_against_an_account() -> None:
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (State.SENDING, e.Lost(LOST, is_outage=True)),
+        (State.LOOKING, e.Unseen(LOST, is_outage=True)),
+        (State.JUDGING, e.Unseen(LOST, is_outage=True)),
+    ],
+)
+def test_an_outage_is_not_held_against_an_account(state: State, event: e.Event) -> None:
     """While nobody gets an answer, failing counts for nothing."""
     subject = task()
     for _ in range(3 * MAX_STRIKES):
-        subject.state = State.SENDING
-        assert isinstance(step(JOB, subject, e.Lost(LOST, True), at()), c.EnqueueAfter)
+        subject.state = state
+        assert isinstance(step(JOB, subject, event, at()), c.EnqueueAfter)
     assert subject.strikes == 0
+
+
+def test_the_numbers_of_the_rules() -> None:
+    """Stripe keeps keys for a day at least; a minute is left at the edge, and for a stored 5xx."""
+    assert (KEY_LIFETIME, EDGE, STORED_AFTER) == (23 * 60 * 60, 60, 60)
+    assert (MAX_RENEWALS, MAX_STRIKES) == (3, 12)
+    assert server_time.NOISE == 60.0

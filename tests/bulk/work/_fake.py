@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import formatdate
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
 from fcasync.bulk._work.settings import Settings
+from fcasync.bulk._work.tenants import Tenants
 from fcasync.errors import (
     APIStatusError,
     FCError,
@@ -66,6 +67,7 @@ class FakeNetwork:
     lists: int = 0
     gets: int = 0
     limited: int = 0
+    tenants: dict[str, "FakeNetwork"] = attrs.field(factory=dict)
     in_flight: int = 0
     most_in_flight: int = 0
     tokens: float = attrs.field(init=False)
@@ -73,6 +75,16 @@ class FakeNetwork:
 
     def __attrs_post_init__(self) -> None:
         self.tokens = self.burst
+
+    def of_tenant(self, stripe_account: str) -> "FakeNetwork":
+        return self.tenants[stripe_account]
+
+    def accounts(self) -> AsyncIterable[Account]:
+        return self._accounts()
+
+    async def _accounts(self) -> AsyncIterator[Account]:
+        for account_id in self.ids:
+            yield self.account(account_id)
 
     async def send(self, account_id: str, idempotency_key: str) -> Response[Account]:
         self.sends.append((self.clock.monotonic(), account_id))
@@ -179,6 +191,7 @@ class FakeNetwork:
     def run(self, source: Any = None, **settings: Any) -> BulkRun:
         """Return a refresh of the balances of *source*; by default, of all accounts."""
         facts = {"verb": REFRESH, "features": ("balance",), **settings}
+        facts["is_for_many"] = isinstance(source, Tenants)
         return BulkRun(self, self.ids if source is None else source, Settings(**facts))
 
 

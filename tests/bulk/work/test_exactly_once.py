@@ -1,17 +1,20 @@
 """What a run does when the server, its clock or the network misbehaves."""
 
+from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fcasync.bulk import read_journal
+from fcasync.bulk import Report
 from fcasync.errors import (
     APIConnectionError,
     FCError,
     NotFoundError,
     ServerError,
 )
+from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeNetwork, fast, ids, work_off
 
 LOST = APIConnectionError("reset", may_have_executed=True)
@@ -72,15 +75,117 @@ def test_a_clock_that_is_set_back_in_a_run_repeats_nothing() -> None:
     assert network.executions == dict.fromkeys(network.ids, 1)
 
 
-def test_an_outage_ends_the_run_and_blames_no_account(tmp_path: Path) -> None:
-    """A long time of nothing but 503 pauses the job, as a dead network does."""
+UNAVAILABLE = ServerError("unavailable", status=503)
+
+
+class Outage:
+    """A server that is down for some minutes, and a job that is started again whenever it ends.
+
+    The runs share one stretch of virtual time.
+    """
+
+    def __init__(self, error: FCError, path: Path, minutes: int) -> None:
+        self.error, self.path, self.minutes = error, path, minutes
+        self.network = FakeNetwork(ids(3000), pace=fast(), latency=5.0)
+        self.ends: list[FCError] = []
+        self.most_read = 0
+
+    def down(self, *_: Any) -> FCError | None:
+        return copy(self.error) if self.network.clock.monotonic() < self.minutes * 60 else None
+
+    async def unseen(self, account_id: str) -> Any:
+        if error := self.down():
+            await self.network.clock.sleep(5.0)  # with the client's retries
+            raise error
+        return await FakeNetwork.retrieve(self.network, account_id)
+
+    async def run(self) -> Report:
+        read = 0
+
+        def source() -> Iterator[str]:
+            nonlocal read
+            for name in self.network.ids:
+                read += 1
+                yield name
+
+        run = self.network.run(source(), journal=self.path, concurrency=64)
+        try:
+            async with run:
+                await run.finish()
+        except FCError as error:
+            self.ends.append(error)
+            self.most_read = max(self.most_read, read)
+        return run.report
+
+    def last(self) -> Report:
+        """Start the job until it ends well; return its last report."""
+
+        async def main() -> Report:
+            report = await self.run()
+            while report.finished_at is None:
+                report = await self.run()
+            return report
+
+        return virtually(main())
+
+    def check(self, report: Report) -> None:
+        """Compare the report with what was done, and how long it took with what was promised."""
+        assert (report.total, report.failed, report.unfinished) == (3000, 0, 0)
+        assert self.network.executions == dict.fromkeys(self.network.ids, 1)
+        assert self.most_read <= 2 * 64 + 64 + 1
+        assert self.minutes / 3 <= len(self.ends) <= self.minutes
+        for error in self.ends:
+            assert type(error) is type(self.error)
+            assert "s, so the run ends; the same call resumes it" in str(error)
+
+
+@pytest.mark.parametrize(("error", "minutes"), [(UNAVAILABLE, 16), (LOST, 3)])
+def test_an_outage_costs_no_account(tmp_path: Path, error: FCError, minutes: int) -> None:
+    """Nothing but 503 is like a dead network: one window is read, nobody is blamed, runs end."""
+    outage = Outage(error, tmp_path / "job.sqlite", minutes)
+    outage.network.fault = outage.down
+    outage.check(outage.last())
+
+
+@pytest.mark.parametrize("error", [UNAVAILABLE, LOST])
+def test_an_outage_costs_no_account_that_is_looked_at(tmp_path: Path, error: FCError) -> None:
+    """A day after a stop accounts are fetched first; that nobody answers is no fault of theirs."""
+    outage = Outage(error, tmp_path / "job.sqlite", 3)
+    network = outage.network
+
+    async def begin() -> None:
+        async with network.run(journal=outage.path, concurrency=64):
+            await network.clock.sleep(8.0)
+
+    network.fault = lambda *_: copy(LOST)
+    virtually(begin())
+    network.clock.shift(30 * 3600)
+    network.fault = outage.down
+    network.retrieve = outage.unseen  # type: ignore[method-assign]
+    outage.check(outage.last())
+    assert network.gets >= 64
+
+
+def test_looks_that_fail_now_and_then_end_no_run(tmp_path: Path) -> None:
+    """Hundreds of failures in minutes are no outage as long as others are answered in between."""
     path = tmp_path / "job.sqlite"
-    unavailable = ServerError("unavailable", status=503)
-    network = FakeNetwork(ids(2000), pace=fast(), fault=lambda *_: unavailable)
-    with pytest.raises(ServerError, match="unavailable"):
-        work_off(network, journal=path, concurrency=64)
-    assert list(read_journal(path)) == []
+    network = FakeNetwork(ids(300), pace=fast(), fault=lambda *_: copy(LOST))
+    seen: set[str] = set()
+
+    async def begin() -> None:
+        async with network.run(journal=path):
+            await network.clock.sleep(2.0)
+
+    async def flaky(account_id: str) -> Any:
+        if account_id in seen or account_id in network.ids[::2]:
+            return await FakeNetwork.retrieve(network, account_id)
+        seen.add(account_id)
+        raise copy(LOST)
+
+    virtually(begin())
+    network.clock.shift(30 * 3600)
     network.fault = lambda *_: None
-    _, report = work_off(network, journal=path)
-    assert report.succeeded == 2000
-    assert network.executions == dict.fromkeys(network.ids, 1)
+    network.retrieve = flaky  # type: ignore[method-assign]
+    _, report = work_off(network, journal=path, max_rate=5.0)
+    assert (report.total, report.failed, len(seen)) == (300, 0, 150)
+    assert report.elapsed > 60

@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fcasync.bulk import Outcome, read_journal
+from fcasync.bulk import BulkRun, Outcome, read_journal
+from fcasync.bulk._journal.rows import read_unfinished
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.errors import (
     AuthenticationError,
     FCError,
     InvalidArgumentError,
     InvalidRequestError,
+    JournalError,
     NotFoundError,
 )
 from tests._virtual import run as virtually
@@ -79,19 +83,23 @@ def test_an_account_ends_the_same_way_however_it_was_named() -> None:
     assert all(o.available_at for o in by_id if o.status == "deferred")
 
 
-def test_an_account_ends_the_same_way_after_a_stop(tmp_path: Path) -> None:
-    """What was in work when a job was stopped comes back as a bare id, and is judged alike."""
+@pytest.mark.parametrize("named", ["by id", "as an Account"])
+def test_an_account_ends_the_same_way_after_a_stop(tmp_path: Path, named: str) -> None:
+    """What was in work when a job was stopped is judged as it would have been before."""
     undisturbed, _ = work_off(stopped_world())
     network = stopped_world()
     path = tmp_path / "job.sqlite"
+    source: list[Any] = list(network.ids)
 
     async def begin() -> None:
-        async with network.run(journal=path, concurrency=4):
+        if named == "as an Account":
+            source[:] = [network.account(name) for name in network.ids]
+        async with network.run(source, journal=path, concurrency=4):
             await asyncio.sleep(0.3)
 
     virtually(begin())
     assert len(list(read_journal(path))) < 30
-    work_off(network, journal=path)
+    work_off(network, source, journal=path)
     assert kinds(list(read_journal(path))) == kinds(undisturbed)
 
 
@@ -322,3 +330,75 @@ def test_retrying_failures_leaves_a_finished_job_finished(tmp_path: Path) -> Non
     _, report = work_off(network, network.ids, journal=path, retry_failed=True)
     assert report.finished_at is not None
     assert work_off(network, journal=path)[1].found_finished
+
+
+class Counted:
+    """A source that knows how many items it has given away."""
+
+    def __init__(self, items: list[str]) -> None:
+        self.items, self.read = items, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for item in self.items:
+            self.read += 1
+            yield item
+
+
+async def leave(run: BulkRun, how: str, seconds: float) -> None:
+    """Take outcomes for so long, then end the run in one of several ways."""
+    ends_at = asyncio.get_running_loop().time() + seconds
+    async with run:
+        async for _ in run:
+            if asyncio.get_running_loop().time() < ends_at:
+                continue
+            if how == "break":
+                break
+            if how == "error":
+                raise LookupError
+            run.stop()
+
+
+@pytest.mark.parametrize("how", ["stop", "cancel", "break", "error"])
+@pytest.mark.parametrize("seconds", [0.11, 0.13, 0.2, 0.26, 0.31, 0.5])
+def test_whatever_was_read_is_finished_or_unfinished(
+    tmp_path: Path, how: str, seconds: float
+) -> None:
+    """However a run ends early, its report knows each account that the source has given away."""
+    path = tmp_path / "job.sqlite"
+    network = FakeNetwork(ids(400), pace=fast())
+    virtually(leave(network.run(journal=path, concurrency=4), "break", 0.0))
+    known = len([*read_journal(path), *read_unfinished(path)])
+    source = Counted(["not an id", *network.ids])
+    run = network.run(source, journal=path, concurrency=4)
+
+    async def main() -> None:
+        leaving = asyncio.create_task(leave(run, how, seconds))
+        await asyncio.wait([leaving], timeout=seconds if how == "cancel" else None)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+
+    virtually(main())
+    report = run.report
+    assert 0 < source.read < 400
+    assert report.total + report.unfinished == max(source.read, known + 1)
+    assert report.unfinished == len(list(read_unfinished(path)))
+
+
+def test_what_a_full_disk_could_not_take_is_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accounts that were read and are not on disk have no outcome either."""
+    network = FakeNetwork(ids(400), pace=fast())
+    commit = FileJournal.commit
+
+    def fail(self: FileJournal, admitted: Any, *args: Any) -> Any:
+        if admitted and len(network.sends) > 20:
+            raise JournalError("full", path="job.sqlite")
+        return commit(self, admitted, *args)
+
+    monkeypatch.setattr(FileJournal, "commit", fail)
+    source = Counted(network.ids)
+    run = network.run(source, journal=tmp_path / "job.sqlite", concurrency=4)
+    with pytest.raises(JournalError, match="full"):
+        virtually(leave(run, "stop", 1e9))
+    assert run.report.total + run.report.unfinished == source.read

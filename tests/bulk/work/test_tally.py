@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.task import Row
 from fcasync.bulk._report import Progress
 from fcasync.bulk._work.tally import Tally
 from tests._virtual import run as virtually
@@ -45,7 +46,8 @@ def test_the_rate_is_that_of_the_last_two_seconds() -> None:
         tally.send(10.0 + number / 50, is_retry=False)
     skipped = Outcome(account_id="fca_1", status=OutcomeStatus.SKIPPED)
     for _ in range(50):
-        tally.admit()
+        tally.arriving += 1
+        tally.look_up(is_new=True)
         tally.finish(skipped)
     assert progress(tally, 12.0).rate == 49.5
     assert progress(tally, 14.1).rate == 0.0
@@ -84,7 +86,7 @@ def test_done_only_grows(deferred: int, succeeded: int, named: int) -> None:
     tally = Tally(found, 0.0, frozenset({"deferred"}))
     done = [tally.done]
     for _ in range(min(named, deferred)):
-        tally.reopen("deferred", "too_early")
+        tally.reopen(Row("fca_1", "deferred", 0, 0, reason="too_early"))
         done.append(tally.done)
         tally.finish(Outcome(account_id="fca_1", status=OutcomeStatus.SUCCEEDED))
         done.append(tally.done)
@@ -98,7 +100,8 @@ def test_the_end_is_foreseen_only_from_a_known_rate() -> None:
     """Neither a ramp nor a few skipped accounts are extrapolated."""
     tally = Tally(Counter(), 0.0)
     for _ in range(100):
-        tally.admit()
+        tally.arriving += 1
+        tally.look_up(is_new=True)
     tally.send(1.0, is_retry=False)
     assert progress(tally, 1.0, total=1000).eta is None
     assert progress(tally, 1.0, total=1000, limit=25.0).eta == 40.0
@@ -110,5 +113,6 @@ def test_the_end_is_foreseen_only_from_a_known_rate() -> None:
 def test_an_unknown_total_looks_unknown() -> None:
     """No number stands where none is known."""
     tally = Tally(Counter(), 0.0)
-    tally.admit()
+    tally.arriving += 1
+    tally.look_up(is_new=True)
     assert str(progress(tally, 1.0)) == "0 of ? done, 0 failed, sent 0, 0.0 requests/s"

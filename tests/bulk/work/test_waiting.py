@@ -12,6 +12,7 @@ from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import settler
 from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.turns import SLICE
+from fcasync.errors import FCError
 from fcasync.models import Account, BalanceRefresh, EventData
 from fcasync.models import Event as Webhook
 from tests._virtual import run as virtually
@@ -132,9 +133,12 @@ class Counting:
         self.network = FakeNetwork(ids(count), latency=0.0, settle_seconds=1e9)
         self.steps = 0
         self.worst = 0
-        self.settler = Settler(self.network, 900.0, self.step)
+        self.settler = Settler(self.network, 900.0, self.step, self.denied)
         for name in self.network.ids:
             self.settler.add(Task(name, 0))
+
+    def denied(self, error: FCError) -> None:
+        raise error
 
     def step(self, task: Task, event: Event) -> None:
         self.steps += 1
@@ -156,9 +160,9 @@ def test_many_that_time_out_together_do_not_block_the_loop() -> None:
     """A hundred thousand accounts are given up in slices."""
 
     async def main() -> None:
-        counting = Counting(20_000)
+        counting = Counting(100_000)
         await counting.watch(counting.settler._give_up(1000.0))
-        assert (counting.steps, len(counting.settler)) == (20_000, 0)
+        assert (counting.steps, len(counting.settler)) == (100_000, 0)
         assert counting.worst <= SLICE
 
     virtually(main())
@@ -170,7 +174,7 @@ def test_waiting_accounts_cost_nothing_until_they_are_due(monkeypatch: pytest.Mo
 
     async def main() -> None:
         nonlocal touched
-        counting = Counting(20_000)
+        counting = Counting(100_000)
 
         def count(self: Any, name: str) -> Any:
             nonlocal touched
@@ -189,13 +193,13 @@ def test_whoever_is_due_is_taken_in_slices() -> None:
     """Even if all polls fall due at once, others get their turns in between."""
 
     async def main() -> None:
-        counting = Counting(20_000)
+        counting = Counting(100_000)
         turns = 0
         taking = asyncio.create_task(counting.settler._due(10.0))
         while not taking.done():
             await asyncio.sleep(0)
             turns += 1
-        assert len(taking.result()) == 20_000
-        assert turns >= 20_000 // SLICE
+        assert len(taking.result()) == 100_000
+        assert turns >= 100_000 // SLICE
 
     virtually(main())

@@ -10,6 +10,7 @@ from fcasync.sandbox._api.operations.paging import cursors
 from fcasync.sandbox._api.params import Either, Integer, Object, Text
 from fcasync.sandbox._bank import objects, statement
 from fcasync.sandbox._bank.ids import parted
+from fcasync.sandbox._bank.statement import number_at
 from fcasync.sandbox._bank.store import Store, window
 
 SCHEMAS = statement.SCHEMAS
@@ -38,33 +39,32 @@ def list_transactions(store: Store, call: Input) -> Done:
     index = store.index(params["account"])
     if index is None:
         raise error_bodies.no_such("account", params["account"], "account")
-    facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
-    if not last_success:
+    found = store.statement(index, call.now)
+    if not found:
         message = "This account has had no successful transaction refresh yet."
         code = "financial_connections_no_successful_transaction_refresh"
         raise error_bodies.invalid(message, "account", code)
-    earliest = _refreshed_after(store, index, params)
-    numbers = [
-        number
-        for number in range(statement.count(facts, last_success) - 1, -1, -1)
-        if _within(statement.transacted_at(facts, number), params.get("transacted_at"))
-        and statement.updated_by(facts, number, last_success) > earliest
+    places = [
+        place
+        for place in found.places(_refreshed_after(store, index, call))
+        if _within(found.transacted_at(number_at(place)), params.get("transacted_at"))
     ]
 
     def locate(text: str) -> int | None:
-        return _part_of(index, store.seed.transaction_ids.decode(text))
+        number = _part_of(index, store.seed.transaction_ids.decode(text))
+        return found.place(number) if number is not None and number < len(found) else None
 
-    chosen, more = window(numbers, params, *cursors(params, locate, "transaction"))
-    data = [statement.transaction(store.seed, facts, number, last_success) for number in chosen]
-    return Done(objects.page(_URL, data, more))
+    chosen, more = window(places, params, *cursors(params, locate, "transaction"))
+    return Done(objects.page(_URL, [found.transaction(number_at(place)) for place in chosen], more))
 
 
-def _refreshed_after(store: Store, index: int, params: dict[str, Any]) -> int:
-    if "transaction_refresh" not in params:
+def _refreshed_after(store: Store, index: int, call: Input) -> int:
+    """Return the number of the refresh after which the caller wants to know what changed."""
+    if "transaction_refresh" not in call.params:
         return 0
-    text = params["transaction_refresh"]["after"]
+    text = call.params["transaction_refresh"]["after"]
     number = _part_of(index, store.seed.refresh_ids.decode(text))
-    if number is None:
+    if number is None or not 0 < number <= store.transactions(index, call.now).number:
         raise error_bodies.no_such("transaction refresh", text, "transaction_refresh[after]")
     return number
 
@@ -87,7 +87,7 @@ def retrieve_transaction(store: Store, call: Input) -> Done:
     code = store.seed.transaction_ids.decode(call.target)
     index, number = (store.total, 0) if code is None else parted(code)
     if index < store.total:
-        facts, last_success = store.facts(index), store.transactions(index, call.now).last_success
-        if number < statement.count(facts, last_success):
-            return Done(statement.transaction(store.seed, facts, number, last_success))
+        found = store.statement(index, call.now)
+        if number < len(found):
+            return Done(found.transaction(number))
     raise error_bodies.no_such("transaction", call.target, "transaction", status=404)

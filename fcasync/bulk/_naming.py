@@ -1,0 +1,55 @@
+"""Jobs that have a name: a process that lost its journal goes on with them all the same."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from fcasync.errors import InvalidArgumentError, describe
+
+LONGEST = 200
+"""Characters of a name."""
+
+
+def job_id(name: object) -> str:
+    """Return the id of the job called *name*: the same in every process.
+
+    Raises:
+        InvalidArgumentError: It is not 1 to 200 printable characters.
+    """
+    if isinstance(name, str) and 0 < len(name) <= LONGEST and name.isprintable():
+        return hashlib.sha256(b"fcasync job " + name.encode()).hexdigest()[:32]
+    raise InvalidArgumentError(
+        f"job must be 1 to {LONGEST} printable characters, not {describe(name)}"
+    )
+
+
+def instant(since: object) -> int:
+    """Return the Unix time of *since*.
+
+    Raises:
+        InvalidArgumentError: It is neither an aware datetime nor whole Unix seconds.
+    """
+    if isinstance(since, datetime) and since.tzinfo is not None:
+        return int(since.astimezone(UTC).timestamp())
+    if isinstance(since, int) and not isinstance(since, bool) and since >= 0:
+        return since
+    raise InvalidArgumentError(
+        f"since must be an aware datetime or whole Unix seconds, not {describe(since)}"
+    )
+
+
+def named(job: object, since: object) -> tuple[str | None, int | None]:
+    """Return id and Unix time of a job that may have a name.
+
+    Raises:
+        InvalidArgumentError: Only one of them is given, or it cannot be used.
+    """
+    if job is None and since is None:
+        return None, None
+    if since is None:
+        raise InvalidArgumentError(
+            "job= needs since=, the time before which nothing of this job was sent: without it a "
+            "name that is used again within a day would refresh nothing"
+        )
+    if job is None:
+        raise InvalidArgumentError("since= belongs to job=, the name of the job")
+    return job_id(job), instant(since)

@@ -1,0 +1,170 @@
+"""Whose turn it is.
+
+All lanes share one schedule, so that hundreds of them need one asyncio task and one timer. A lane
+in which a task waits takes the next slot of its own pace, and stands in line with the time at which
+that begins; whoever's time has come first is served first. So each lane gets what its rate limit
+allows, and where that is more than can be sent, all get the same.
+
+What is in flight is shared by a rule for switches that share a buffer: a lane may have no more in
+flight than is still free (dynamic thresholds, Choudhury and Hahne 1998, with a factor of 1). A lane
+whose server hangs takes half of the room at most, two of them a third each, and there is always
+some left for the others. A lane that is alone may take everything.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from itertools import count
+
+from fcasync._facts.clock import Clock
+from fcasync._rules.limits import Limits
+from fcasync._rules.pace import Pace
+from fcasync.bulk._work.lane import Lane
+from fcasync.bulk._work.settings import Settings
+
+ROOM_WAIT = 0.05
+"""Seconds between two looks for room among a tenant's requests in flight."""
+SHORT = 0.005
+"""Seconds that are slept through, even if another lane's time comes earlier."""
+
+
+class Schedule:
+    """The lanes in which a task waits for its turn, in the order of their times."""
+
+    def __init__(self, clock: Clock, settings: Settings, *, is_alone: bool) -> None:
+        """Make a schedule.
+
+        Args:
+            clock: For waiting.
+            settings: For the most requests in flight, and in a second, of all lanes.
+            is_alone: Whether there is one lane, and never another.
+        """
+        self._clock = clock
+        self._is_alone = is_alone
+        self._free = settings.concurrency
+        self._is_free = asyncio.Event()  # set when something may have become so
+        self._line: list[tuple[float, int, Lane, bool]] = []  # a heap; whether a slot was taken
+        self._numbers = count()
+        self._blocked: deque[Lane] = deque()  # they have more in flight than is free
+        self._total = Pace(Limits(max_rate=settings.total_rate))
+        self._news = asyncio.Event()
+        self._alarm: asyncio.Future[None] | None = None  # what a long sleep ends with
+        self.lanes: dict[str, Lane] = {}
+        """All lanes in work, by connected account."""
+
+    def line_up(self, lane: Lane) -> None:
+        """Take note that a task waits in *lane*."""
+        if not lane.is_in_line and lane.queue:
+            lane.is_in_line = True
+            self._stand_in_line(lane)
+
+    def _stand_in_line(self, lane: Lane) -> None:
+        now = self._clock.monotonic()
+        if not self._may_have_more(lane):
+            self._blocked.append(lane)
+            return
+        has_slot = lane.has_room
+        # Stripe limits the requests in flight, and others may hold all of them.
+        due = now + (lane.reserve(now) if has_slot else ROOM_WAIT)
+        is_first = not self._line or due < self._line[0][0]
+        heapq.heappush(self._line, (due, next(self._numbers), lane, has_slot))
+        if is_first:
+            self._news.set()
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    def _may_have_more(self, lane: Lane) -> bool:
+        return lane.in_flight < self._free or not lane.in_flight or len(self.lanes) == 1
+
+    async def next(self) -> Lane:
+        """Wait for a turn and return whose it is; the task is to be taken from its queue."""
+        while True:
+            while not self._free:
+                self._is_free.clear()
+                await self._is_free.wait()
+            if (lane := self._due()) is not None:
+                return await self._at_total_rate(lane)
+            if self._free:
+                await self._sleep()
+
+    def follow(self, lane: Lane) -> Lane | None:
+        """Take note that a request of *lane* has ended, and return whose turn it is already.
+
+        If it is nobody's, it is for :meth:`next` to wait for the next one.
+        """
+        self._done(lane)
+        following = self._next_at_once()
+        if following is None:
+            self._is_free.set()
+        return following
+
+    def _next_at_once(self) -> Lane | None:
+        if not self._line or self._total.wait_for(self._clock.monotonic()):
+            return None
+        if (lane := self._due()) is not None:
+            self._total.reserve(self._clock.monotonic())
+        return lane
+
+    def _due(self) -> Lane | None:
+        """Return the lane whose time has come first, and let it take the room for a request."""
+        now = self._clock.monotonic()
+        while self._line and self._free and self._line[0][0] <= now:
+            _, _, lane, has_slot = heapq.heappop(self._line)
+            if not lane.queue:
+                lane.is_in_line = False
+                if has_slot:
+                    lane.network.pace.lost()
+            elif has_slot:
+                lane.in_flight += 1
+                self._free -= 1
+                return lane
+            else:
+                self._stand_in_line(lane)
+        return None
+
+    async def _at_total_rate(self, lane: Lane) -> Lane:
+        try:
+            if wait := self._total.reserve(self._clock.monotonic()):
+                await self._clock.sleep(wait)
+        except BaseException:
+            lane.network.pace.lost()
+            raise
+        return lane
+
+    def taken(self, lane: Lane) -> None:
+        """Take note that the task was taken: the next one of *lane* stands in line."""
+        lane.is_in_line = False
+        self.line_up(lane)
+
+    def _done(self, lane: Lane) -> None:
+        lane.in_flight -= 1
+        self._free += 1
+        for _ in range(len(self._blocked)):
+            self._stand_in_line(self._blocked.popleft())
+
+    async def _sleep(self) -> None:
+        """Sleep until the first lane's time, or until there is a first lane."""
+        if not self._line:
+            self._news.clear()
+            await self._news.wait()
+            return
+        wait = self._line[0][0] - self._clock.monotonic()
+        if wait <= 0:
+            return
+        if wait <= SHORT or self._is_alone:
+            await self._clock.sleep(wait)
+            return
+        self._alarm = asyncio.ensure_future(self._clock.sleep(wait))
+        try:
+            await asyncio.wait([self._alarm])
+        finally:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def close(self) -> None:
+        """Give back the slots that were taken and not used."""
+        for _, _, lane, has_slot in self._line:
+            if has_slot:
+                lane.network.pace.lost()
+        self._line.clear()
+        self._blocked.clear()

@@ -1,0 +1,76 @@
+"""Which accounts a bulk job is about."""
+
+from collections.abc import AsyncIterable, Iterable
+from datetime import datetime
+
+import attrs
+import click
+
+from fcasync.bulk import Tenants, read_journal
+from fcasync.bulk._journal.rows import read_unfinished
+from fcasync.cli._ids import read_ids
+from fcasync.cli._tenants import read_tenants
+from fcasync.client import Client
+from fcasync.models import Account
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Which accounts to refresh; exactly one of the ways to name them is used."""
+
+    ids: tuple[str, ...]
+    file: str | None
+    everything: bool
+    tenants: str | None
+    journal: str | None
+    failed_only: bool
+
+    def check(self) -> None:
+        """Check that there is exactly one source."""
+        ways = (self.ids, self.file, self.everything, self.tenants, self.failed_only)
+        if sum(map(bool, ways)) != 1:
+            raise click.UsageError(
+                "choose exactly one of: account ids, --from FILE, --all, --tenants FILE, "
+                "--failed-only"
+            )
+        if self.failed_only and not self.journal:
+            raise click.UsageError("--failed-only needs --journal, which holds the failures")
+
+    async def accounts(
+        self, client: Client
+    ) -> Iterable[str] | AsyncIterable[str | Account] | Tenants:
+        """Return the accounts, consumed only as fast as they are processed."""
+        if self.tenants is not None:
+            return await read_tenants(self.tenants)
+        if self.file is not None:
+            return read_ids(self.file)
+        if self.failed_only and self.journal:
+            # Lists, because the job cannot open a journal that is still being read.
+            failed = [
+                row.account_id for row in read_journal(self.journal) if row.status == "failed"
+            ]
+            return failed + [row.account_id for row in read_unfinished(self.journal)]
+        return client.accounts.list() if self.everything else self.ids
+
+
+def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read ``I/N``."""
+    if value is None:
+        return None
+    number, _, count = value.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 0 to N-1")
+    return int(number), int(count)
+
+
+def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """Read a time with a time zone."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-24T00:00Z") from error
+    if found.tzinfo is None:
+        raise click.BadParameter(f"{value!r} has no time zone; write {value}Z for UTC")
+    return found

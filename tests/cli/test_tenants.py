@@ -1,0 +1,104 @@
+"""Bulk jobs over many connected accounts, from the shell."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fcasync.sandbox import Sandbox
+from tests.cli.test_cli import connection, fcasync, one_sentence
+
+REFRESH = ("refresh", "--features", "balance")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(accounts=3, varied=False, threaded=True) as sandbox:
+        yield sandbox
+
+
+def test_tenants_come_from_a_file_or_a_pipe(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A line is a tenant, or a tenant with its accounts; outcomes name the tenant."""
+    first = sandbox.connected("acct_1").world.store.facts(0).id
+    lines = f'\nacct_2\n{{"stripe_account": "acct_1", "accounts": ["{first}"]}}\n'
+    file = tmp_path / "tenants.txt"
+    file.write_text(lines)
+    for source, stdin in ((str(file), None), ("-", lines)):
+        arguments = (*REFRESH, "--tenants", source, "--output", "jsonl", *connection(sandbox))
+        result = fcasync(*arguments, stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        assert sorted(row["stripe_account"] for row in rows) == ["acct_1", *["acct_2"] * 3]
+        sandbox.advance(3600)
+        for name in ("acct_1", "acct_2"):
+            sandbox.connected(name).advance(3600)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("fca_1", "tenants.txt:2: a tenant must be a connected account (acct_...), not 'fca_1'"),
+        ("{nonsense", "tenants.txt:2: not JSON: "),
+        ('{"accounts": []}', "tenants.txt:2: a tenant must be"),
+        ('{"stripe_account": "acct_2", "accounts": "fca_1"}', 'tenants.txt:2: "accounts" must be'),
+        ("acct_1", "the tenant acct_1 is named twice"),
+    ],
+)
+def test_a_line_that_names_no_tenant_is_named_and_nothing_is_sent(
+    sandbox: Sandbox, tmp_path: Path, line: str, sentence: str
+) -> None:
+    """Exit code 2, one sentence."""
+    file = tmp_path / "tenants.txt"
+    file.write_text(f"acct_1\n{line}\n")
+    result = fcasync(*REFRESH, "--tenants", str(file), *connection(sandbox))
+    assert result.exit_code == 2
+    assert sentence in one_sentence(result)
+    assert not sandbox.ledger
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--shard", "2/2"), "I/N"),
+        (("--shard", "1"), "I/N"),
+        (("--job", "nightly", "--since", "yesterday"), "is not a time"),
+        (("--job", "nightly", "--since", "2026-11-24"), "no time zone"),
+        (("--job", "nightly"), "needs since="),
+        (("--job", "nightly", "--since", "2999-01-01T00:00Z"), "in the future"),
+    ],
+)
+def test_what_cannot_be_a_shard_or_a_job_is_refused(
+    sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...], word: str
+) -> None:
+    """Exit code 2, and no POST."""
+    file = tmp_path / "tenants.txt"
+    file.write_text("acct_1\n")
+    result = fcasync(*REFRESH, "--tenants", str(file), *arguments, *connection(sandbox))
+    assert result.exit_code == 2
+    assert word in result.stderr
+    assert not [row for row in sandbox.ledger if row["method"] == "POST"]
+
+
+def test_shards_are_reported_and_merged(sandbox: Sandbox, tmp_path: Path) -> None:
+    """One report over many journals, and one journal that says the job is done."""
+    file = tmp_path / "tenants.txt"
+    file.write_text("".join(f"acct_{number}\n" for number in range(6)))
+    named = ("--job", "nightly", "--since", "2026-01-01T00:00Z")
+    journals = [str(tmp_path / f"{number}.sqlite") for number in range(2)]
+    for number, journal in enumerate(journals):
+        shard = ("--shard", f"{number}/2", "--journal", journal)
+        arguments = (*REFRESH, "--tenants", str(file), *shard, *named, *connection(sandbox))
+        assert fcasync(*arguments).exit_code == 0
+    shown = fcasync("journal", "show", *journals).stdout
+    assert "job           refresh balance for 6 connected accounts" in shown
+    assert "accepted      18" in shown
+    assert "journals      2" in shown
+    whole = str(tmp_path / "whole.sqlite")
+    merged = fcasync("journal", "merge", *journals, "--into", whole)
+    assert (merged.exit_code, "18 accounts of 2 journals" in merged.stderr) == (0, True)
+    arguments = (*REFRESH, "--tenants", str(file), "--journal", whole, *named)
+    again = fcasync(*arguments, *connection(sandbox))
+    assert "nothing to do" in again.stderr
+    assert "18 of 18 accounts" in again.stdout
+    assert fcasync("journal", "merge", *journals, "--into", whole).exit_code == 1
