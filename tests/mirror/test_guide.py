@@ -1,13 +1,14 @@
 """The guide's blocks, run in their order as a reader would."""
 
 import ast
+import asyncio
 import inspect
 import json
 import re
 import shlex
 import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from fcasync.mirror import Mirror
 from fcasync.mirror._location import locate
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
-from tests.cli.test_cli import fcasync
 from tests.mirror.test_mirror import refreshed_bank
 
 GUIDE = (ROOT / "fcasync" / "guide" / "mirror.md").read_text()
@@ -57,11 +57,12 @@ async def test_the_guide_leads_to_a_table(
     names: dict[str, Any] = {}
     link, *rest = blocks("python")
     await run(link, names)
-    ids = [account["id"] for account in _accounts(sandbox)]
+    listed = await _command(("accounts", "list", "--output", "json"))
+    ids = [account["id"] for account in json.loads(listed)]
     arguments = ("sync", *ids, "--to", "sqlite:///bank.db", "--refresh", "transactions,balance")
-    _command(arguments)
+    await _command(arguments)
     (command,) = [block for block in blocks("sh") if block.startswith("fcasync sync")]
-    _command(shlex.split(command)[1:])
+    await _command(shlex.split(command)[1:])
     for code in rest:
         await run(code, names)
     with closing(sqlite3.connect("bank.db")) as database:
@@ -70,17 +71,14 @@ async def test_the_guide_leads_to_a_table(
     assert "fcsess_" in capsys.readouterr().out
 
 
-def _accounts(sandbox: Sandbox) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(_command(("accounts", "list", "--output", "json")))
-    return found
-
-
-def _command(arguments: Sequence[str]) -> str:
-    """Run a command, which has a loop of its own, beside the loop of the test."""
-    with ThreadPoolExecutor(1) as thread:
-        result = thread.submit(fcasync, *arguments).result()
-    assert result.exit_code == 0, result.output
-    return result.stdout
+async def _command(arguments: Sequence[str]) -> str:
+    """Run a command in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "fcasync", *arguments), stdout=asyncio.subprocess.PIPE
+    )
+    stdout, _ = await process.communicate()
+    assert process.returncode == 0, stdout
+    return stdout.decode()
 
 
 async def test_the_queries_run_in_both_databases(url: str) -> None:
