@@ -25,10 +25,12 @@ async def opened(url: str) -> None:
 
 async def execute(url: str, *statements: str) -> None:
     engine = create_async_engine(locate(url))
-    async with engine.begin() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            for statement in statements:
+                await connection.execute(text(statement))
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize(
