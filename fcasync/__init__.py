@@ -10,7 +10,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
-#   7  faces      __main__  pytest_plugin  cli/
+#   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #   6  engines    otel  testing/
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run

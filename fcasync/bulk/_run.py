@@ -181,7 +181,7 @@ class BulkRun:
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
         now = self._ended_at or self._clock.monotonic()
-        return self._tally.report(now, self._settings.verb, self._limit)
+        return self._tally.report(now, self._settings.verb, self._limit, self._network.reads.count)
 
     @property
     def _limit(self) -> float | None:

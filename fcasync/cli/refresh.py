@@ -24,7 +24,7 @@ from fcasync.cli._common import (
 )
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source, instant, shard
+from fcasync.cli._source import Source, duration, instant, shard
 from fcasync.cli._table import Column
 
 EXAMPLES = """\b
@@ -109,6 +109,19 @@ OUTCOME_COLUMNS = (
     metavar="SECONDS",
     help="Maximum time to wait for each bank.",
 )
+@click.option(
+    "--max-age",
+    callback=duration,
+    metavar="AGE",
+    help="Skip what was refreshed successfully more recently, such as 12h, 30m or 90 (seconds).",
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most refreshes that this run asks for; the rest stays open.",
+)
+@click.option("--dry-run", is_flag=True, help="Send nothing, and say what would be sent.")
 @output_option
 @connection_options
 @runs_async

@@ -35,7 +35,7 @@ from fcasync.bulk._plan.events import (
 )
 from fcasync.bulk._plan.keys import idempotency_key
 from fcasync.bulk._plan.task import Job, Now, Row, State, Task
-from fcasync.bulk._plan.verdicts import ACCEPTED, CLOCK_SLACK, Verdict
+from fcasync.bulk._plan.verdicts import ACCEPTED, CLOCK_SLACK, DRY_RUN, FRESH, Verdict, is_fresh
 from fcasync.errors import APIStatusError, FCError, IdempotencyError, NotFoundError
 
 KEY_LIFETIME = 23 * 3600
@@ -104,7 +104,23 @@ def _still_deferred(task: Task, row: Row, now: Now) -> Finish | None:
 def _begin(job: Job, task: Task, now: Now) -> Command:
     if task.is_suspect and _may_have_run(job, task):
         return _open(task)
+    if decided := _judge(job, task, now):
+        return decided
+    if job.dry_run:
+        return _finish(task, DRY_RUN)
+    if job.max_age is not None and task.account is None:
+        task.state = State.ASKING
+        return Enqueue()
+    return _open(task)
+
+
+def asked(job: Job, task: Task, event: Seen, now: Now) -> Command:
+    task.account = event.account
     return _judge(job, task, now) or _open(task)
+
+
+def not_to_be_asked(job: Job, task: Task, event: Refused, now: Now) -> Command:
+    return _fail(task, event.error, _word(event.error))
 
 
 def _may_have_run(job: Job, task: Task) -> bool:
@@ -120,6 +136,9 @@ def _judge(job: Job, task: Task, now: Now) -> Finish | Settle | None:
     if job.verb.is_under_way(job.features, task.account):
         return _accept(job, task, "already_pending")
     verdict = job.verb.precheck(job.features, task.account, now.earliest)
+    if job.max_age is not None and (verdict is None or verdict.status == OutcomeStatus.DEFERRED):
+        since = now.latest - job.max_age
+        verdict = FRESH if is_fresh(job.features, task.account, since) else verdict
     return None if verdict is None else _finish(task, verdict)
 
 

@@ -74,11 +74,19 @@ from fcasync.bulk._plan.events import (
 )
 from fcasync.bulk._plan.task import Job, Now, State, Task
 
-NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
+NEW, ASKING, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
 
 TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
     # state: {event: (what decides, the states that it may lead to)}
-    NEW: {Admitted: (decisions.admitted, {OPEN, SETTLING, DONE})},
+    NEW: {Admitted: (decisions.admitted, {ASKING, OPEN, SETTLING, DONE})},
+    ASKING: {
+        Due: (decisions.look_again, {ASKING}),
+        Seen: (decisions.asked, {OPEN, SETTLING, DONE}),
+        Unseen: (decisions.unseen, {ASKING, DONE}),
+        Refused: (decisions.not_to_be_asked, {DONE}),
+        Denied: (decisions.denied, {OPEN}),
+        Barred: (decisions.barred, {DONE}),
+    },
     OPEN: {
         Due: (decisions.due, {OPEN, SENDING, LOOKING}),
         Barred: (decisions.barred, {DONE}),

@@ -131,6 +131,18 @@ class Schedule:
             raise
         return lane
 
+    def put_back(self, lane: Lane) -> None:
+        """Take note that the turn of *lane* is not used: its task stands in line again."""
+        lane.network.pace.lost()
+        self._done(lane)
+        self._is_free.set()
+        self.taken(lane)
+
+    @property
+    def settling(self) -> int:
+        """Accounts that wait for their banks."""
+        return sum(len(lane.settler) for lane in self.lanes.values())
+
     def taken(self, lane: Lane) -> None:
         """Take note that the task was taken: the next one of *lane* stands in line."""
         lane.is_in_line = False

@@ -128,7 +128,7 @@ async def open_journal(network: Network, settings: Settings, time: ServerTime) -
         stripe_version=network.stripe_version,
         created=time.earliest() if settings.since is None else settings.since,
     )
-    if settings.journal is None:
+    if settings.journal is None or settings.dry_run:
         return Opened(header=header, record=Memory(), was_cut_short=is_named)
     return await _open_file(settings.journal, header, settings, network.clock)
 

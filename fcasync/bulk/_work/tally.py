@@ -162,8 +162,8 @@ class Tally:
             eta=0.0 if left == 0 else eta,
         )
 
-    def report(self, now: float, verb: Verb, limit: float | None) -> Report:
-        """Return what was done until *now*."""
+    def report(self, now: float, verb: Verb, limit: float | None, reads: int) -> Report:
+        """Return what was done until *now*, with so many *reads*."""
         at = self.finished_at
         return Report(
             operation=verb.name,
@@ -172,6 +172,7 @@ class Tally:
             earlier_by_status=dict(+self.earlier),
             unfinished=self.unfinished + self.arriving,
             requests=self.requests,
+            reads=reads,
             retries=self.retries,
             rate_limited=self.rate_limited,
             replays=self.replays,

@@ -24,7 +24,7 @@ from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Job, Now, State, Task
 from fcasync.bulk._work.crew import Crew
-from fcasync.bulk._work.dispatcher import Dispatcher
+from fcasync.bulk._work.dispatcher import Dispatcher, Spent
 from fcasync.bulk._work.lanes import Lanes
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
@@ -58,8 +58,10 @@ class Work:
             verb=settings.verb,
             features=settings.features,
             seq=opened.last_seq,
-            wait=settings.wait,
+            wait=settings.wait and not settings.dry_run,
             retry_failed=settings.retry_failed,
+            max_age=settings.max_age,
+            dry_run=settings.dry_run,
         )
         self._source = source
         self._crew = Crew()
@@ -109,6 +111,8 @@ class Work:
         try:
             loops = [self._record.run, self._dispatcher.run]
             await self._crew.run(loops, partial(self._lanes.run, self._source))
+        except Spent:
+            return  # in good order; what is not sent stays open
         finally:
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._record.flush()
@@ -142,7 +146,7 @@ class Work:
     @property
     def settling(self) -> int:
         """Accounts that wait for their banks."""
-        return sum(len(lane.settler) for lane in self._schedule.lanes.values())
+        return self._schedule.settling
 
     @property
     def limit(self) -> float | None:
