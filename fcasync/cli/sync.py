@@ -78,6 +78,11 @@ def _age(ctx: click.Context, param: click.Parameter, value: str | None) -> timed
 )
 @click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
 @click.option(
+    "--tenants",
+    metavar="FILE",
+    help="File of connected accounts, or JSON lines with stripe_account and accounts.",
+)
+@click.option(
     "--refresh",
     callback=_features,
     metavar="NAMES",
@@ -107,6 +112,7 @@ async def sync(
     url: str,
     file: str | None,
     everything: bool,
+    tenants: str | None,
     owners: bool,
     output: str,
     **options: Any,
@@ -117,10 +123,10 @@ async def sync(
     at any moment: the same command goes on from what is stored. Account numbers are never stored.
     """
     source = Source(
-        ids=ids, file=file, everything=everything, tenants=None, journal=None, failed_only=False
+        ids=ids, file=file, everything=everything, tenants=tenants, journal=None, failed_only=False
     )
-    if sum(map(bool, (ids, file, everything))) != 1:
-        raise click.UsageError("choose exactly one of: account ids, --from FILE, --all")
+    if sum(map(bool, (ids, file, everything, tenants))) != 1:
+        raise click.UsageError("choose exactly one of: account ids, --from FILE, --all, --tenants")
     if options["max_age"] is not None and not options["refresh"]:
         raise click.UsageError("--max-age needs --refresh: it decides what to refresh")
     mirror = _mirror(url, owners=owners)

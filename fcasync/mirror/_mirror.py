@@ -8,6 +8,7 @@ from sqlalchemy import URL
 
 from fcasync._facts.frames import forgets_frames
 from fcasync._rules import checks
+from fcasync.bulk import Tenants
 from fcasync.bulk._work.sources import Source
 from fcasync.client import Client
 from fcasync.errors import InvalidArgumentError, describe
@@ -88,11 +89,11 @@ class Mirror:
     def sync(
         self,
         client: Client,
-        source: Source,
+        source: Source | Tenants,
         *,
         refresh: Sequence[str] = (),
         concurrency: int = 64,
-        max_age: timedelta | None = None,
+        max_age: timedelta | float | None = None,
         wait_timeout: float = 900.0,
         progress: bool = False,
     ) -> SyncRun:
@@ -104,12 +105,13 @@ class Mirror:
 
         Args:
             client: Whose accounts they are; rows are stored under its ``stripe_account``.
-            source: Any iterable or asynchronous iterable of account ids or Accounts.
+            source: Any iterable or asynchronous iterable of account ids or Accounts, or
+                :class:`fcasync.bulk.Tenants`; each row then stands under its connected account.
             refresh: What to refresh first: ``balance``, ``ownership``, ``transactions``. Each
                 account is synced as soon as its bank has answered.
             concurrency: The most accounts that are read at a time.
-            max_age: With *refresh*: an account whose refreshes have all succeeded within this time
-                is synced without another one. Of a bare id the account is read first.
+            max_age: With *refresh*: a timedelta, or seconds; what was refreshed more recently is
+                synced without another refresh. An account known by its id alone is fetched first.
             wait_timeout: With *refresh*: seconds to wait for each bank.
             progress: Whether to draw a bar, which needs ``pip install 'fcasync[cli]'``.
 
@@ -121,10 +123,11 @@ class Mirror:
         if not isinstance(client, Client):
             raise InvalidArgumentError(f"client must be a Client, not {describe(client)}")
         features = checks.features(refresh, "refresh") if refresh else []
-        if max_age is not None and not (isinstance(max_age, timedelta) and features):
-            raise InvalidArgumentError(
-                f"max_age must be a timedelta, together with refresh, not {describe(max_age)}"
-            )
+        if max_age is not None:
+            if not features:
+                raise InvalidArgumentError("max_age needs refresh: it decides what to refresh")
+            age = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+            checks.seconds(age, "max_age")
         settings = Settings(
             refresh=features,
             max_age=max_age,

@@ -23,6 +23,7 @@ from fcasync.mirror._store import Key, Part, State, Store, Written
 from fcasync.mirror._upserts import Row
 from fcasync.models import Account, AccountOwnership, Page, Transaction
 from fcasync.models._convert import decoder, to_dict
+from fcasync.resources._paginator import Paginator
 from fcasync.resources._sync import TransactionSync
 from fcasync.resources.transactions import LIST_TRANSACTIONS
 
@@ -43,6 +44,10 @@ class Item:
     read_at: float = 0.0
     """When it was at hand, as a Unix time."""
     refresh: Outcome | None = None
+    tenant: str | None = None
+    """The connected account, where the source has many; None for the client's own."""
+    error: FCError | None = None
+    """Why nothing can be read of it."""
 
 
 @attrs.frozen
@@ -82,8 +87,15 @@ class Reading:
         """Whether to store the owners."""
 
         self._clock: Clock = client._engine.clock
-        self.requests = 0
+        self._tenants: dict[str, Reading] = {}
+        """Those of connected accounts, made when first asked for."""
+        self._requests = 0
         """Requests for accounts, transactions and owners."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that were sent, for all connected accounts."""
+        return self._requests + sum(each.requests for each in self._tenants.values())
 
     @property
     def limit(self) -> float | None:
@@ -91,13 +103,20 @@ class Reading:
         limiter = self._client._engine.limiter
         return limiter.pace(self._client._options.acting_for, LIST_TRANSACTIONS.name).limit
 
-    async def account(self, item: Item) -> Account | None:
-        """Return the account, or None if it cannot be read; what is wrong shows later."""
-        self.requests += 1
-        try:
-            return await self._client.accounts.retrieve(item.account_id)
-        except FCError:
-            return None
+    def of(self, tenant: str | None) -> "Reading":
+        """Return the reading of a connected account; itself for None."""
+        if tenant is None:
+            return self
+        if tenant not in self._tenants:
+            client = self._client.with_options(stripe_account=tenant)
+            self._tenants[tenant] = Reading(
+                client, self._store, tenant=tenant, at=self._at, owners=self._owners
+            )
+        return self._tenants[tenant]
+
+    def accounts(self) -> Paginator[Account]:
+        """List all accounts of this client."""
+        return self._client.accounts.list()
 
     def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
         """Return the outcome of an account that *error* kept from being synced."""
@@ -120,7 +139,7 @@ class Reading:
         """
         account, read_at = item.account, item.read_at
         if account is None:
-            self.requests += 1
+            self._requests += 1
             account = await self._client.accounts.retrieve(item.account_id)
             read_at = self._clock.time()
         outcome = SyncOutcome(
@@ -213,13 +232,13 @@ class Reading:
             return account
 
         async def fetch(params: Mapping[str, Any]) -> Any:
-            self.requests += 1
+            self._requests += 1
             return await transactions._call(_LIST, None, {"account": account.id, **params})
 
         return TransactionSync(account.id, read, fetch, after=cursor, limit=PAGE, account=account)
 
     async def _owner_rows(self, account: Account, ownership: str) -> list[Row]:
-        self.requests += 1
+        self._requests += 1
         owners = self._client.accounts.list_owners(account.id, ownership=ownership)
         return [
             rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)

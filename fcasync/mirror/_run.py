@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from fcasync._facts.clock import Clock
 from fcasync._wire.uninterrupted import until_done
-from fcasync.bulk import Progress
+from fcasync.bulk import Progress, Tenants
 from fcasync.bulk._work import bar, sources
 from fcasync.client import Client
 from fcasync.errors import InvalidArgumentError
@@ -36,7 +36,8 @@ class SyncRun:
     def __init__(
         self, client: Client, source: Any, reading: Reading, store: Store, settings: Settings
     ) -> None:
-        sources.check(source)
+        if not isinstance(source, Tenants):
+            sources.check(source)
         self._source, self._reading = source, reading
         self._shows_bar = settings.progress
         self._clock: Clock = client._engine.clock

@@ -9,13 +9,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import attrs
 
 from fcasync._facts.clock import Clock
-from fcasync.bulk import BulkRun
+from fcasync.bulk import BulkRun, Tenants
 from fcasync.bulk._work import sources
 from fcasync.bulk._work.crew import Crew
 from fcasync.client import Client
@@ -31,7 +31,7 @@ from fcasync.mirror._outcome import SyncOutcome
 from fcasync.mirror._reading import Item, Reading, reason_of
 from fcasync.mirror._report import SyncTally
 from fcasync.mirror._store import Store
-from fcasync.models import Account, RefreshStatus
+from fcasync.models import Account
 
 OUTAGE: Final = 25
 """After so many accounts in a row that got no answer, the run ends with the error."""
@@ -43,7 +43,7 @@ class Settings:
 
     refresh: Sequence[str]
     """What to refresh first; empty for nothing."""
-    max_age: timedelta | None
+    max_age: timedelta | float | None
     wait_timeout: float
     concurrency: int
     progress: bool
@@ -105,43 +105,42 @@ class SyncWork:
         await self._items.put(item)
 
     async def _listed(self) -> AsyncGenerator[Item]:
-        async for found in sources.read(self._source):
-            account = found if isinstance(found, Account) else None
-            name: Any = found if account is None else account.id
-            yield Item(name, account, self._clock.time())
+        if not isinstance(self._source, Tenants):
+            async for found in sources.read(self._source):
+                yield self._item(found)
+            return
+        async with aclosing(self._source.read()) as tenants:
+            async for tenant, own in tenants:
+                source = self._reading.of(tenant).accounts() if own is None else own
+                try:
+                    async for found in sources.read(source):
+                        yield self._item(found, tenant)
+                except PermissionDeniedError as error:
+                    # It has taken its access away, and ends alone.
+                    yield Item("", tenant=tenant, error=error)
+
+    def _item(self, found: Any, tenant: str | None = None) -> Item:
+        account = found if isinstance(found, Account) else None
+        name = found if account is None else account.id
+        return Item(name, account, self._clock.time(), tenant=tenant)
 
     async def _refreshed(self) -> AsyncGenerator[Item]:
         self.refreshing = run = self._client.bulk.refresh(
-            self._source if self._settings.max_age is None else self._stale(),
+            self._source,
             features=self._settings.refresh,
             wait=True,
             wait_timeout=self._settings.wait_timeout,
+            max_age=self._settings.max_age,
         )
         async with run:
             async for outcome in run:
-                yield Item(outcome.account_id, outcome.account, self._clock.time(), outcome)
-
-    async def _stale(self) -> AsyncGenerator[Any]:
-        """Yield what has to be refreshed; what is fresh goes straight to the workers."""
-        async for item in aiter(self._listed()):
-            account, read_at = item.account, item.read_at
-            if account is None:
-                account, read_at = await self._reading.account(item), self._clock.time()
-            if account is not None and self._is_fresh(account):
-                await self._put(Item(account.id, account, read_at))
-            else:
-                yield account or item.account_id
-
-    def _is_fresh(self, account: Account) -> bool:
-        now = datetime.fromtimestamp(self._clock.time(), UTC)
-        refreshes = [account.refresh_of(feature) for feature in self._settings.refresh]
-        return all(
-            each is not None
-            and each.status == RefreshStatus.SUCCEEDED
-            and each.last_attempted_at is not None
-            and each.last_attempted_at >= now - (self._settings.max_age or timedelta())
-            for each in refreshes
-        )
+                yield Item(
+                    outcome.account_id,
+                    outcome.account,
+                    self._clock.time(),
+                    outcome,
+                    tenant=outcome.stripe_account if isinstance(self._source, Tenants) else None,
+                )
 
     async def _sync_items(self) -> None:
         while True:
@@ -154,13 +153,19 @@ class SyncWork:
             self._items.task_done()
 
     async def _synced(self, item: Item) -> SyncOutcome:
+        reading = self._reading.of(item.tenant)
         try:
-            outcome = await self._reading.sync(item)
-        except (MirrorError, AuthenticationError, PermissionDeniedError):
+            if item.error is not None:
+                raise item.error
+            outcome = await reading.sync(item)
+        except MirrorError:
             raise
         except FCError as error:
+            denied = isinstance(error, AuthenticationError | PermissionDeniedError)
+            if denied and (item.tenant is None or isinstance(error, AuthenticationError)):
+                raise
             self._count_silence(error)
-            return self._reading.failed(item, error, reason_of(error))
+            return reading.failed(item, error, "denied" if denied else reason_of(error))
         self._unanswered = 0
         return outcome
 

@@ -9,6 +9,7 @@ import pytest
 import fcasync
 from fcasync import to_dict
 from fcasync._rules.request import Request
+from fcasync.bulk import Tenants
 from fcasync.mirror import Mirror, SyncStatus
 from fcasync.testing import FakeClock, answer, make_ownership
 from tests._bank import START, Bank
@@ -257,6 +258,27 @@ async def test_tenants_share_a_database(url: str) -> None:
     for name in ("accounts", "transactions", "sync_state"):
         tenants = [row["stripe_account"] for row in await table(url, name)]
         assert sorted(set(tenants)) == ["", "acct_1"]
+
+
+async def test_a_source_of_tenants_stores_each_under_its_own_id(url: str) -> None:
+    """A tenant without a source has all its accounts synced; one that denies access ends alone."""
+    bank = refreshed_bank(2)
+
+    def deny(request: Request[Any]) -> Any:
+        denies = request.options.stripe_account == "acct_3"
+        error = {"type": "invalid_request_error", "message": "no access"}
+        return answer({"error": error}, status=403) if denies else None
+
+    bank.meanwhile = deny
+    client = bank.client()
+    tenants = Tenants({"acct_1": ["fca_0000"], "acct_3": ["fca_0001"]})
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, Tenants(["acct_2"]))
+        async with mirror.sync(client, tenants) as run:
+            found = {each.stripe_account: (each.status.value, each.reason) async for each in run}
+    assert found == {"acct_1": ("synced", None), "acct_3": ("failed", "denied")}
+    stored = [(row["stripe_account"], row["id"]) for row in await table(url, "accounts")]
+    assert stored == [("acct_1", "fca_0000"), ("acct_2", "fca_0000"), ("acct_2", "fca_0001")]
 
 
 async def test_the_same_account_twice_in_a_source_is_harmless(url: str) -> None:
