@@ -212,18 +212,7 @@ class Reading:
                     self._tenant, account.id, page.data, page.items, self._at
                 )
                 await writing.add(found)
-        return self._advanced(account, state, sync.cursor)
-
-    def _advanced(self, account: Account, state: State, cursor: str | None) -> State:
-        """Return the state after a sync that ended with *cursor*."""
-        refresh = account.transaction_refresh
-        attempted = None if refresh is None else refresh.last_attempted_at
-        at = self._at(None if attempted is None else attempted.timestamp())
-        # An account at hand may be older than the last sync; a cursor never moves back.
-        if refresh is None or (None not in (at, state.cursor_at) and at < state.cursor_at):
-            return state
-        moved = {"cursor": cursor, "cursor_at": at} if cursor == refresh.id else {}
-        return attrs.evolve(state, refresh=refresh.id, refresh_status=str(refresh.status), **moved)
+        return _advanced(account, state, sync.cursor, self._at)
 
     def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
         transactions = self._client.transactions
@@ -284,6 +273,18 @@ class _Writing:
         self.total.new += written.new
         self.total.updated += written.updated
         self.total.void += written.void
+
+
+def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -> State:
+    """Return the state after a sync that ended with *cursor*."""
+    refresh = account.transaction_refresh
+    attempted = None if refresh is None else refresh.last_attempted_at
+    moment = at(None if attempted is None else attempted.timestamp())
+    # An account at hand may be older than the last sync; a cursor never moves back.
+    if refresh is None or (None not in (moment, state.cursor_at) and moment < state.cursor_at):
+        return state
+    moved = {"cursor": cursor, "cursor_at": moment} if cursor == refresh.id else {}
+    return attrs.evolve(state, refresh=refresh.id, refresh_status=str(refresh.status), **moved)
 
 
 def _permits(account: Account, permission: str) -> bool:
