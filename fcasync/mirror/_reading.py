@@ -23,7 +23,6 @@ from fcasync.mirror._store import Key, Part, State, Store, Written
 from fcasync.mirror._upserts import Row
 from fcasync.models import Account, AccountOwnership, Page, Transaction
 from fcasync.models._convert import decoder, to_dict
-from fcasync.resources._paginator import Paginator
 from fcasync.resources._sync import TransactionSync
 from fcasync.resources.transactions import LIST_TRANSACTIONS
 
@@ -78,7 +77,8 @@ class Reading:
     def __init__(
         self, client: Client, store: Store, *, tenant: str, at: rows.At, owners: bool
     ) -> None:
-        self._client = client
+        self.client = client
+        """Whose accounts they are."""
         self._store = store
         self._tenant = tenant
         """The connected account; '' for the key's own."""
@@ -100,23 +100,19 @@ class Reading:
     @property
     def limit(self) -> float | None:
         """The rate limit of the lists as learnt, in requests a second; None before a 429."""
-        limiter = self._client._engine.limiter
-        return limiter.pace(self._client._options.acting_for, LIST_TRANSACTIONS.name).limit
+        limiter = self.client._engine.limiter
+        return limiter.pace(self.client._options.acting_for, LIST_TRANSACTIONS.name).limit
 
     def of(self, tenant: str | None) -> "Reading":
         """Return the reading of a connected account; itself for None."""
         if tenant is None:
             return self
         if tenant not in self._tenants:
-            client = self._client.with_options(stripe_account=tenant)
+            client = self.client.with_options(stripe_account=tenant)
             self._tenants[tenant] = Reading(
                 client, self._store, tenant=tenant, at=self._at, owners=self._owners
             )
         return self._tenants[tenant]
-
-    def accounts(self) -> Paginator[Account]:
-        """List all accounts of this client."""
-        return self._client.accounts.list()
 
     def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
         """Return the outcome of an account that *error* kept from being synced."""
@@ -140,7 +136,7 @@ class Reading:
         account, read_at = item.account, item.read_at
         if account is None:
             self._requests += 1
-            account = await self._client.accounts.retrieve(item.account_id)
+            account = await self.client.accounts.retrieve(item.account_id)
             read_at = self._clock.time()
         outcome = SyncOutcome(
             account_id=account.id,
@@ -215,7 +211,7 @@ class Reading:
         return _advanced(account, state, sync.cursor, self._at)
 
     def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
-        transactions = self._client.transactions
+        transactions = self.client.transactions
 
         async def read() -> Account:
             return account
@@ -228,7 +224,7 @@ class Reading:
 
     async def _owner_rows(self, account: Account, ownership: str) -> list[Row]:
         self._requests += 1
-        owners = self._client.accounts.list_owners(account.id, ownership=ownership)
+        owners = self.client.accounts.list_owners(account.id, ownership=ownership)
         return [
             rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)
             async for owner in owners

@@ -111,7 +111,7 @@ class SyncWork:
             return
         async with aclosing(self._source.read()) as tenants:
             async for tenant, own in tenants:
-                source = self._reading.of(tenant).accounts() if own is None else own
+                source = self._reading.of(tenant).client.accounts.list() if own is None else own
                 try:
                     async for found in sources.read(source):
                         yield self._item(found, tenant)
