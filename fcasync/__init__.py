@@ -12,6 +12,8 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #   6  engines    otel  testing/
+#                 mirror/: tables, upserts -> database -> store (groups writes)
+#                          -> reading (one account) -> run
 #   5  client     client
 #   4  verbs      resources/  webhooks/
 #                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...)

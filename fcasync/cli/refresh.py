@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -229,6 +229,13 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+class Job(Protocol):
+    """A run that can be stopped in good order."""
+
+    def stop(self) -> bool:
+        """Stop; return whether it was at work."""
+
+
 class Stopping:
     """Ends the job on SIGTERM as on Ctrl-C: what is finished is written and printed first."""
 
@@ -236,7 +243,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self.was_asked = False
-        self.job: BulkRun | None = None  # None until there is one
+        self.job: Job | None = None  # None until there is one
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         for number in self.SIGNALS:
             self._loop.add_signal_handler(number, self._stop)
