@@ -195,10 +195,7 @@ class NotFoundError(InvalidRequestError):
 
 
 class UnknownCursorError(InvalidRequestError):
-    """``transactions.sync(after=...)`` got a refresh that Stripe does not know for this account.
-
-    Sync the account from the start, with ``after=None``: rows are repeated, and none is lost.
-    """
+    """Stripe does not know the refresh of ``transactions.sync(after=...)``; begin anew, with None."""
 
 
 class AuthenticationError(APIStatusError):
