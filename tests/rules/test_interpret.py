@@ -222,7 +222,7 @@ def test_what_follows_a_long_key_is_shown() -> None:
 
 
 def test_a_whole_number_has_twenty_digits_at_most() -> None:
-    """Also where the slower reader is used, for half a surrogate pair; no id of Stripe's is more."""
+    """Also where the slower reader is used, for half a surrogate pair."""
     body = rb'{"a": "\ud800", "created": %s}'
     assert read(body % (b"9" * 20))["created"] == int("9" * 20)
     with pytest.raises(ProtocolError):
