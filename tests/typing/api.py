@@ -183,6 +183,16 @@ async def transactions(client: Client, account: Account) -> None:
     assert_type(sync.account, Account | None)
 
 
+async def any_request(client: Client) -> None:
+    path = "/v1/financial_connections/accounts/fca_1"
+    assert_type(await client.request("GET", path), Any)
+    assert_type(await client.request("GET", path, decode=Account), Account)
+    refreshed = await client.accounts.refresh(
+        "fca_1", features=["balance"], extra_params={"preview": True}
+    )
+    assert_type(refreshed, Account)
+
+
 async def raw_responses(client: Client) -> None:
     response = await client.accounts.with_raw_response.refresh(
         "fca_1", features=["balance"], idempotency_key="key_1"
