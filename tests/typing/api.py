@@ -2,8 +2,8 @@
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, assert_type
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, assert_type
 
 import aiohttp
 import pytest
@@ -16,6 +16,7 @@ from fcasync import (
     AccountStatus,
     Authorization,
     Balance,
+    BalanceCheck,
     BalanceRefresh,
     Client,
     Event,
@@ -181,6 +182,15 @@ async def transactions(client: Client, account: Account) -> None:
         assert_type(page, Page[Transaction])
     assert_type(sync.cursor, str | None)
     assert_type(sync.account, Account | None)
+
+
+async def balances(client: Client) -> None:
+    check = await client.accounts.balance(
+        "fca_1", max_age=timedelta(hours=1), at_least={"usd": 5_000}, timeout=15
+    )
+    assert_type(check, BalanceCheck)
+    assert_type(check.verdict, Literal["sufficient", "insufficient", "unknown"])
+    assert_type(check.amount, int | None)
 
 
 async def any_request(client: Client) -> None:
