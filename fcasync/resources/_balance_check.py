@@ -83,7 +83,7 @@ def judge(
     refresh = account.balance_refresh
     is_read = refresh is not None and refresh.status == "succeeded"
     times = {
-        "as_of": account.balance and account.balance.as_of,
+        "as_of": None if account.balance is None else account.balance.as_of,
         "refreshed_at": refresh.last_attempted_at if refresh is not None and is_read else None,
     }
     basis, amounts = _amounts(account.balance)
