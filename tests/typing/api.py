@@ -64,7 +64,7 @@ from fcasync.testing import (
     make_transaction,
     signed_webhook,
 )
-from fcasync.webhooks import EventRouter, SeenEvents, construct_event, sign
+from fcasync.webhooks import EventRouter, SeenEvents, construct_event, parse_event, sign
 
 
 def versions() -> None:
@@ -182,6 +182,12 @@ async def transactions(client: Client, account: Account) -> None:
         assert_type(page, Page[Transaction])
     assert_type(sync.cursor, str | None)
     assert_type(sync.account, Account | None)
+
+
+def message(record: dict[str, str]) -> None:
+    event = parse_event(record)
+    if isinstance(event.data.object, Account):
+        assert_type(event.data.object, Account)
 
 
 async def balances(client: Client) -> None:
