@@ -18,7 +18,7 @@ from itertools import count
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.limits import Limits
-from fcasync._rules.pace import Pace
+from fcasync._rules.rate import Rate
 from fcasync.bulk._work.lane import Lane
 from fcasync.bulk._work.settings import Settings
 
@@ -46,7 +46,7 @@ class Schedule:
         self._line: list[tuple[float, int, Lane, bool]] = []  # a heap; whether a slot was taken
         self._numbers = count()
         self._blocked: deque[Lane] = deque()  # they have more in flight than is free
-        self._total = Pace(Limits(max_rate=settings.total_rate))
+        self._total = Rate(Limits(max_rate=settings.total_rate))
         self._news = asyncio.Event()
         self._alarm: asyncio.Future[None] | None = None  # what a long sleep ends with
         self.lanes: dict[str, Lane] = {}
@@ -99,10 +99,10 @@ class Schedule:
         return following
 
     def _next_at_once(self) -> Lane | None:
-        if not self._line or self._total.wait_for(self._clock.monotonic()):
+        if not self._line or self._total.peek(self._clock.monotonic()):
             return None
         if (lane := self._due()) is not None:
-            self._total.reserve(self._clock.monotonic())
+            self._total.take(self._clock.monotonic())
         return lane
 
     def _due(self) -> Lane | None:
@@ -124,7 +124,7 @@ class Schedule:
 
     async def _at_total_rate(self, lane: Lane) -> Lane:
         try:
-            if wait := self._total.reserve(self._clock.monotonic()):
+            if wait := self._total.take(self._clock.monotonic()):
                 await self._clock.sleep(wait)
         except BaseException:
             lane.network.pace.lost()

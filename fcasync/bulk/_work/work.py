@@ -19,7 +19,7 @@ from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
 from fcasync.bulk._plan.admission import over
-from fcasync.bulk._plan.events import Admitted, Event
+from fcasync.bulk._plan.events import Admitted, Event, TimedOut
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Now, State, Task
@@ -175,6 +175,9 @@ class Work:
                 lane.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 lane.live.place(task).leave()
+                if lane.barred_by is not None:
+                    # Nobody can see any more how it ends.
+                    self._step(task, TimedOut())
             case commands.Forget():
                 lane.live.remove(task).leave()
             case commands.Abort(error):

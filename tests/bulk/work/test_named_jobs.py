@@ -1,0 +1,99 @@
+"""Jobs with a name, whose accounts may all have been sent by a process that lost its journal."""
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+import pytest
+
+from fcasync.bulk import Tenants
+from fcasync.bulk._naming import instant
+from fcasync.errors import InvalidArgumentError
+from tests._virtual import EPOCH
+from tests.bulk.work._fake import FakeNetwork
+from tests.bulk.work.test_tenants import names, platform, work_off
+
+NAMED: dict[str, Any] = {"job_id": "0" * 32, "since": int(EPOCH)}
+
+
+def ids_of(own: FakeNetwork) -> Tenants:
+    return Tenants({name: tenant.ids for name, tenant in own.tenants.items()})
+
+
+def sent(own: FakeNetwork) -> int:
+    return sum(len(tenant.sends) for tenant in own.tenants.values())
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_a_dry_run_of_a_named_job_sends_nothing(by_id: bool) -> None:
+    """Though nobody knows what was sent before."""
+    own = platform(names(2), 5)
+    source = ids_of(own) if by_id else Tenants(names(2))
+    outcomes, _ = work_off(own, source, dry_run=True, **NAMED)
+    assert {(str(each.status), each.reason) for each in outcomes} == {("skipped", "dry_run")}
+    assert not sent(own)
+    work_off(own, source, **NAMED)
+    before = sent(own)
+    outcomes, _ = work_off(own, source, dry_run=True, **NAMED)
+    assert {each.reason for each in outcomes} == {"dry_run"}
+    assert sent(own) == before
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_a_named_job_leaves_alone_what_is_fresh(by_id: bool) -> None:
+    """Refreshed before the job began and within max_age; nothing is sent."""
+    own = platform(names(2), 5)
+    for tenant in own.tenants.values():
+        tenant.refreshed_before = EPOCH - 3600
+    source = ids_of(own) if by_id else Tenants(names(2))
+    outcomes, _ = work_off(own, source, max_age=7200.0, **NAMED)
+    assert {(str(each.status), each.reason) for each in outcomes} == {("skipped", "fresh")}
+    assert not sent(own)
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+@pytest.mark.parametrize("hours", [1, 25])
+def test_a_named_job_with_a_maximum_age_repeats_nothing(by_id: bool, hours: int) -> None:
+    """What it has refreshed before it lost its journal ends as if it had not lost it."""
+    own = platform(names(2), 5)
+    source = ids_of(own) if by_id else Tenants(names(2))
+    work_off(own, source, max_age=7200.0, **NAMED)
+    own.clock.advance(hours * 3600.0)
+    outcomes, _ = work_off(own, source, max_age=7200.0, **NAMED)
+    assert {(str(each.status), each.reason) for each in outcomes} == {("succeeded", "had_run")}
+    assert sent(own) == 10
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not know its offset, so that its times are naive."""
+
+    def utcoffset(self, when: datetime | None) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        datetime(2026, 11, 24),
+        datetime(2026, 11, 24, tzinfo=Nowhere()),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime(1969, 12, 31, tzinfo=UTC),
+        -1,
+        10**400,
+        True,
+        1.5,
+        "2026-11-24T00:00Z",
+    ],
+)
+def test_a_time_that_names_no_instant_is_refused(since: object) -> None:
+    """As an argument that cannot be used, whatever it is."""
+    with pytest.raises(InvalidArgumentError, match="since must be"):
+        instant(since)
+
+
+def test_a_time_is_rounded_down() -> None:
+    """Nothing may have been sent before it."""
+    assert instant(datetime(2026, 11, 24, 0, 0, 0, 999_999, UTC)) == 1_795_478_400
+    zone = timezone(timedelta(hours=2))
+    assert instant(datetime(2026, 11, 24, 2, tzinfo=zone)) == 1_795_478_400
+    assert instant(0) == 0
