@@ -12,6 +12,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #
 #   7  faces      __main__  pytest_plugin  cli/
 #   6  engines    otel  testing/
+#                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #   5  client     client
 #   4  verbs      resources/  webhooks/
 #                 bulk/: _plan/ (table; decisions: when a key is too old, and the like)
