@@ -34,7 +34,7 @@ from fcasync.cluster._books import Books, Tenant
 from fcasync.cluster._dask import Hub, WorkerLostError
 from fcasync.cluster._deal import Deal
 from fcasync.cluster._members import Members
-from fcasync.cluster._pump import OVERDUE, Pump, Terms
+from fcasync.cluster._pump import GOODBYE, Pump, Terms
 from fcasync.cluster._settings import ClusterError, Place
 from fcasync.models import Account
 
@@ -250,7 +250,7 @@ class Driver:
         tasks = [lane.task for lane in self._lanes.values() if lane.is_open and lane.task]
         if tasks:
             # Whatever an exchange brings that is not waited for would have to be done again.
-            await asyncio.wait(tasks, timeout=OVERDUE)
+            await asyncio.wait(tasks, timeout=GOODBYE)
         lanes = list(self._lanes.values())
         for lane in lanes:
             lane.cancel()

@@ -17,8 +17,8 @@ from fcasync.cluster._dask import WorkerLostError
 from fcasync.cluster._members import Members
 from fcasync.cluster._settings import ClusterError, Place
 
-OVERDUE = 10.0
-"""Seconds for an exchange."""
+OVERDUE = 0.5
+"""The part of a lease that an exchange may take."""
 GOODBYE = 5.0
 """Seconds for the last one."""
 
@@ -131,7 +131,8 @@ class Pump:
             is_last=is_last,
         )
 
-    async def _call(self, message: _wire.Message, seconds: float = OVERDUE) -> _wire.Answer:
+    async def _call(self, message: _wire.Message, seconds: float | None = None) -> _wire.Answer:
+        seconds = seconds or OVERDUE * self._terms.place.lease
         match await self._terms.members.call(self.address, message, seconds):
             case _wire.Answer() as answer:
                 return answer
