@@ -49,11 +49,29 @@ def handed_out(folder: Path) -> tuple[Counter[str], Counter[str]]:
     return first, again
 
 
+def security(folder: Path) -> Any:
+    """Return what both sides need to believe each other, from certificates in *folder*."""
+    from distributed import Security
+
+    files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
+    roles = {f"tls_client_{kind}": path for kind, path in files.items()}
+    security: Any = Security
+    return security(tls_ca_file=str(folder / "ca.pem"), require_encryption=True, **roles)
+
+
+def max_rate() -> float | None:
+    """Return the rate of each tenant: slow enough to be broken, unless the environment says so."""
+    text = os.environ.get("MAX_RATE", "25")
+    return float(text) if text else None
+
+
 async def main(url: str, folder: str, count: str, each: str, *scheduler: str) -> None:
-    place = {"scheduler": scheduler[0]} if scheduler else {}
+    place: dict[str, Any] = {"scheduler": scheduler[0]} if scheduler else {}
+    if scheduler and scheduler[0].startswith("tls:"):
+        place["security"] = security(Path(folder))
     handed = os.open(Path(folder) / "handed", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     source = tenants(int(count), int(each))
-    run = make(url, Path(folder) / "job.sqlite", source, max_rate=25.0, **place)
+    run = make(url, Path(folder) / "job.sqlite", source, max_rate=max_rate(), **place)
     async with run:
         async for outcome in run:
             os.write(handed, f"{outcome.account_id} {outcome.again}\n".encode())

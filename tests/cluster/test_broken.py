@@ -5,8 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,17 @@ pytest.importorskip("distributed", reason="needs pip install 'fcasync[cluster]'"
 from fcasync.bulk import read_journal
 from fcasync.cluster import ClusterError, ClusterRun
 from tests._paths import ROOT
+from tests.cluster._dask import cluster
 from tests.cluster._job import handed_out, make, tenants
-from tests.cluster._stripe import KEY, Server, serving
+from tests.cluster._stripe import Server, serving
 
-TENANTS, EACH = 8, 50
+TENANTS, EACH = 8, 40
 TOTAL = TENANTS * EACH
 FAULTS = 0.05
 
 
 @pytest.fixture
-def stripe(tmp_path: Path) -> AsyncIterator[Server]:
+def stripe(tmp_path: Path) -> Iterator[Server]:
     with serving(tmp_path, tenants=TENANTS, each=EACH) as server:
         yield server
 
@@ -119,64 +119,23 @@ async def test_a_killed_driver_is_resumed(stripe: Server, tmp_path: Path) -> Non
     assert max(first.values()) == 1
 
 
-@asynccontextmanager
-async def scheduler(*more: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """A scheduler and two workers, each a process that a terminal could have started."""
-    quiet = asyncio.subprocess.DEVNULL
-    dask = [sys.executable, "-m", "dask"]
-    address = f"tcp://127.0.0.1:{free_port()}"
-    environment = {**os.environ, "STRIPE_API_KEY": KEY}
-    started = []
-    try:
-        first = await asyncio.create_subprocess_exec(
-            *[*dask, "scheduler", "--host", address, "--dashboard-address", "127.0.0.1:0"],
-            stderr=quiet,
-        )
-        started.append(first)
-        for _ in range(2):
-            started.append(
-                await asyncio.create_subprocess_exec(
-                    *[*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
-                    *["--death-timeout", "20", "--host", "127.0.0.1"],
-                    env=environment,
-                    cwd=ROOT,
-                    stderr=quiet,
-                )
-            )
-        yield address, first
-    finally:
-        for process in started:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 async def test_a_killed_scheduler_ends_the_run_which_is_resumed(
     stripe: Server, tmp_path: Path
 ) -> None:
     """The journal is at the driver: what is lost with the scheduler is asked for again."""
     handed = Counter[str]()
     source = tenants(TENANTS, EACH)
-    async with scheduler() as (address, process):
-        run = make(stripe.url, tmp_path / "j", source, scheduler=address, max_rate=25.0)
+    async with cluster() as dask:
+        run = make(stripe.url, tmp_path / "j", source, scheduler=dask.address, max_rate=25.0)
         with pytest.raises(ClusterError, match="the same call resumes"):
             async with run:
                 async for outcome in run:
                     handed[outcome.account_id] += 1
                     if handed.total() == TOTAL // 4:
-                        process.kill()
+                        dask.scheduler.kill()
     assert stripe.executions().total() < TOTAL
-    async with scheduler() as (address, process):
-        run = make(stripe.url, tmp_path / "j", source, scheduler=address, max_rate=100.0)
+    async with cluster() as dask:
+        run = make(stripe.url, tmp_path / "j", source, scheduler=dask.address, max_rate=100.0)
         async with run:
             async for outcome in run:
                 handed[outcome.account_id] += not outcome.again
