@@ -43,6 +43,27 @@ def account(number: int) -> dict[str, Any]:
     }
 
 
+def transactions() -> bytes:
+    """Return a page of transactions of account number 0, whose digits are in each id."""
+    from fcasync.testing import _samples as samples
+
+    sample, number = samples.transaction(), account_id(0)[-14:]
+    data = [
+        sample
+        | {
+            "id": f"fctxn_1Speed{line:03d}{number}",
+            "account": account_id(0),
+            "amount": -1_000 - line,
+            "description": f"Corner Grocery {line}",
+            "transacted_at": _NOW - 86_400 * line,
+            "transaction_refresh": f"fctxnref_1Speed{1:014d}",
+        }
+        for line in range(PAGE)
+    ]
+    url = ROOT.replace("accounts", "transactions")
+    return json.dumps({"object": "list", "data": data, "has_more": False, "url": url}).encode()
+
+
 def _refresh(number: int) -> dict[str, Any]:
     return {
         "last_attempted_at": _NOW - number % 1000,

@@ -31,6 +31,8 @@ class Size(NamedTuple):
     concurrencies: tuple[int, ...]
     walk: int
     walks: int
+    mirrored: tuple[int, ...]
+    """Transactions of each run; an account has 100 of them."""
     decodes: int
     kept: int
     imports: int
@@ -50,6 +52,7 @@ FULL = Size(
     concurrencies=(1, 32, 256),
     walk=10_000,
     walks=3,
+    mirrored=(100_000, 1_000_000),
     decodes=2_000,
     kept=10_000,
     imports=11,
@@ -67,6 +70,7 @@ QUICK = Size(
     concurrencies=(1, 32),
     walk=300,
     walks=1,
+    mirrored=(1_000,),
     decodes=200,
     kept=200,
     imports=1,

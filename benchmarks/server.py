@@ -15,6 +15,7 @@ from benchmarks import data
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _TOTAL = re.compile(rb"cus_(\d+)")
+_ACCOUNT = re.compile(rb"[?&]account=fca_1SpeedTest(\d{14})|/accounts/(fca_\w+) ")
 _AFTER = re.compile(rb"[?&]starting_after=\w*?(\d{14})(?=[& ])")
 
 
@@ -48,6 +49,7 @@ class Answers:
         self._account = one.partition(data.account_id(1).encode())
         last = data.account_id(data.PAGE - 1).encode()
         self._more = answer(data.page()).partition(last)
+        self._transactions = answer(data.transactions())
         self._last = answer(data.page(has_more=False)).partition(last)
 
     def to(self, request: bytes) -> bytes:
@@ -55,6 +57,10 @@ class Answers:
         if request.startswith(b"POST"):
             # /v1/financial_connections/accounts/{id}/refresh: an answer is about what was asked for
             return self._account[0] + request.split(b"/", 5)[4] + self._account[2]
+        if of := _ACCOUNT.search(request):
+            if of[2]:
+                return self._account[0] + of[2] + self._account[2]
+            return self._transactions.replace(data.account_id(0)[-14:].encode(), of[1])
         total, after = _TOTAL.search(request), _AFTER.search(request)
         end = (int(after[1]) + 1 if after else 0) + data.PAGE
         parts = self._more if total and end < int(total[1]) else self._last

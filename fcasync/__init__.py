@@ -10,12 +10,14 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
-#   7  faces      __main__  pytest_plugin  cli/
+#   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #   6  engines    otel  testing/
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
+#                 mirror/: tables, upserts -> database -> store (groups writes)
+#                          -> reading (one account) -> run
 #   5  client     client
 #   4  verbs      resources/  webhooks/
-#                 bulk/: _plan/ (table; decisions: when a key is too old, and the like)
+#                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...)
 #                        -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)

@@ -11,6 +11,7 @@ from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list
 from fcasync.models import *  # noqa: F403 - models.__all__ is the list
 from fcasync.models._convert import to_dict
 from fcasync.resources._paginator import Paginator
+from fcasync.resources._sync import TransactionSync
 
 __all__ = [
     "API_VERSION",
@@ -19,6 +20,7 @@ __all__ = [
     "Paginator",
     "Response",
     "RetryPolicy",
+    "TransactionSync",
     "__version__",
     "to_dict",
 ]

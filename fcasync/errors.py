@@ -9,7 +9,8 @@
     │   └── DeadlineExceededError           the whole call took longer than `deadline`; .account
     ├── APIStatusError                      Stripe answered with an error
     │   ├── InvalidRequestError             400, 402 and every other 4xx
-    │   │   └── NotFoundError               404
+    │   │   ├── NotFoundError               404
+    │   │   └── UnknownCursorError          `after` names no refresh of the account
     │   ├── AuthenticationError             401
     │   ├── PermissionDeniedError           403
     │   ├── IdempotencyError                the key is in use, or was used with other parameters
@@ -51,6 +52,7 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "SignatureVerificationError",
+    "UnknownCursorError",
     "WebhookPayloadError",
 ]
 
@@ -190,6 +192,10 @@ class InvalidRequestError(APIStatusError):
 
 class NotFoundError(InvalidRequestError):
     """No such object for this API key (404)."""
+
+
+class UnknownCursorError(InvalidRequestError):
+    """Stripe does not know ``transactions.sync(after=...)``; begin anew with ``after=None``."""
 
 
 class AuthenticationError(APIStatusError):

@@ -28,9 +28,8 @@ def block(words: str) -> str:
     return code
 
 
-async def run(code: str) -> dict[str, Any]:
+async def run(code: str, **names: Any) -> dict[str, Any]:
     """Execute *code* as a notebook would, top-level await included."""
-    names: dict[str, Any] = {}
     compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = eval(compiled, names)
     if inspect.iscoroutine(result):
@@ -110,10 +109,19 @@ async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Every account is refreshed once, even if the block runs twice."""
     for _ in range(2):
-        await run(block("client.bulk.refresh"))
+        await run(block("date.today()"))
     assert "12" in capsys.readouterr().out
     assert set(sandbox.executions("refresh").values()) == {1}
     assert len(sandbox.executions("refresh")) == 12
+
+
+async def test_the_tenants(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The accounts of both are refreshed once each."""
+    async with fcasync.Client() as client:
+        await run(block("Tenants(["), client=client)
+    assert capsys.readouterr().out.count("accepted") >= 24
+    for tenant in ("acct_1", "acct_2"):
+        assert set(sandbox.connected(tenant).executions("refresh").values()) == {1}
 
 
 async def test_the_notebook() -> None:

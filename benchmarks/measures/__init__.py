@@ -12,6 +12,7 @@ from benchmarks.measures import (
     keep,
     layers,
     loops,
+    mirror,
     refresh,
     scale,
     tls,
@@ -28,6 +29,7 @@ MEASURES: dict[str, Callable[[Size], Result]] = {
     "layers": layers.run,
     "scale": scale.run,
     "loops": loops.run,
+    "mirror": mirror.run,
     "tls": tls.run,
 }
 BY_NAME: dict[str, Callable[[Size], Result]] = {

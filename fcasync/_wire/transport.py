@@ -62,7 +62,8 @@ class AiohttpTransport:
         ssl: _ssl.SSLContext | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        self._max_connections = max_connections
+        self.max_connections = max_connections
+        """The most open connections per loop."""
         self._max_response_bytes = max_response_bytes
         self._proxy = None if proxy is None else Proxy.at(proxy)
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
@@ -121,7 +122,7 @@ class AiohttpTransport:
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._max_connections,
+                limit=self.max_connections,
                 ttl_dns_cache=DNS_TTL,
                 keepalive_timeout=KEEPALIVE,
             ),

@@ -1,7 +1,7 @@
 """``client.bulk``: one operation on any number of accounts."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -29,7 +29,7 @@ class JobOptions(TypedDict, total=False):
     journal: str | PathLike[str] | None
     """The file that makes the job resumable; None (the default): a killed job starts again."""
     concurrency: int
-    """Most requests in flight (256)."""
+    """Most requests in flight (256), and no more than the client's ``max_connections``."""
     max_rate: float | None
     """Most requests a second; None (the default) finds the rate limit by itself. Of
     :class:`Tenants`, it applies to each."""
@@ -45,6 +45,10 @@ class JobOptions(TypedDict, total=False):
     """False refuses a journal that exists (True)."""
     retry_failed: bool
     """Whether to take up again accounts that the journal knows as failed (False)."""
+    max_requests: int | None
+    """Most requests of the operation that this run sends; the rest stays open (None)."""
+    dry_run: bool
+    """Whether to send nothing and to end what would be sent as ``skipped: dry_run`` (False)."""
     progress: bool
     """Whether to draw a bar, which needs ``pip install 'fcasync[cli]'`` (False)."""
 
@@ -54,6 +58,9 @@ class RefreshOptions(JobOptions, total=False):
 
     wait: bool
     """Whether an outcome waits for the bank; without it Stripe's acceptance counts (False)."""
+    max_age: timedelta | float | None
+    """What was refreshed successfully more recently is skipped as ``fresh``; a timedelta, or
+    seconds. An account that is known by its id alone is fetched first (None)."""
     wait_timeout: float
     """Seconds to wait for each bank; after them the outcome is ``pending`` (900)."""
 
@@ -67,11 +74,16 @@ class Bulk:
     Accounts save requests: one that cannot take the operation is skipped or deferred without
     asking Stripe.
 
+    An outage ends a run with the last error: when nothing was answered, or with nothing but 5xx,
+    for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
+    room for.
+
     Options of every method, all of them optional:
 
     * ``journal``: the file that remembers what was done, so that the same call, after whatever
       happened, goes on where it stopped. None: a job that is killed starts again.
-    * ``concurrency``: most requests in flight (256).
+    * ``concurrency``: most requests in flight (256), and no more than the client's
+      ``max_connections``: a request that waited for a connection would use up its time.
     * ``max_rate``: most requests a second; None finds the rate limit by itself.
     * ``total_rate``: most requests a second of all tenants, where ``max_rate`` is for each.
     * ``shard``: ``(i, n)`` works only on every tenant whose CRC-32, modulo n, is i, so that n
@@ -80,6 +92,10 @@ class Bulk:
       lost its journal then goes on by looking at each account, instead of repeating anything.
       Without a journal, too; name each job anew, such as ``"nightly-2026-11-24"``.
     * ``resume``: False refuses a journal that exists.
+    * ``max_requests``: most requests of the operation that this run sends. What is not sent stays
+      open for the next run; None for any number.
+    * ``dry_run``: True sends nothing and reads nothing, and leaves the journal alone: what would be
+      sent is ``skipped: dry_run``, and Accounts that cannot take the operation say why.
     * ``retry_failed``: True takes up again accounts that the journal knows as failed.
     * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
 
@@ -104,7 +120,9 @@ class Bulk:
             features: What to read: ``balance``, ``ownership``, ``transactions``.
             **options: Those of :class:`Bulk`, and ``wait``: whether an outcome waits for the bank
                 (False: Stripe's acceptance counts), ``wait_timeout``: seconds to wait for each
-                bank, after which the outcome is ``pending`` (900).
+                bank, after which the outcome is ``pending`` (900), and ``max_age``: a timedelta or
+                seconds; what was refreshed successfully more recently is ``skipped: fresh``. An
+                account that is known by its id alone is fetched first.
         """
         return self._run(verbs.REFRESH, source, features, RefreshOptions, options)
 
@@ -137,6 +155,8 @@ class Bulk:
             raise InvalidArgumentError(
                 f"Tenants need the client of the platform, not one for {self._options.acting_for}"
             )
+        if connections := getattr(self._engine.transport, "max_connections", None):
+            settings = attrs.evolve(settings, concurrency=min(settings.concurrency, connections))
         params: dict[str, Any] = {"features": words} if words else {}
         network = EngineNetwork(self._engine, self._options, verb.operation, params)
         return BulkRun(network, source, settings, progress=progress)
@@ -152,6 +172,8 @@ def job_settings(
     """
     is_for_many = isinstance(source, Tenants)
     job_id, since = named(options.pop("job", None), options.pop("since", None))
+    if isinstance(age := options.get("max_age"), timedelta):
+        options["max_age"] = age.total_seconds()
     shard, total_rate = options.pop("shard", None), options.get("total_rate")
     if not is_for_many and (shard is not None or total_rate is not None):
         raise InvalidArgumentError("shard and total_rate are for Tenants")
@@ -172,6 +194,10 @@ def _checked(settings: Settings) -> Settings:
     """Return *settings* with a path for its journal, or raise InvalidArgumentError."""
     checks.count(settings.concurrency, "concurrency")
     checks.seconds(settings.wait_timeout, "wait_timeout")
+    if settings.max_requests is not None:
+        checks.count(settings.max_requests, "max_requests")
+    if settings.max_age is not None:
+        checks.seconds(settings.max_age, "max_age")
     Limits(max_rate=settings.max_rate)
     Limits(max_rate=settings.total_rate)
     return attrs.evolve(settings, journal=_path(settings.journal))

@@ -74,6 +74,8 @@ class Report:
     moment may turn out to be finished already."""
     requests: int
     """Requests of the operation, without those that only looked."""
+    reads: int
+    """GETs of this run: looks, polls, and one for the time; the source's own are not counted."""
     retries: int
     """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
@@ -205,6 +207,7 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     return [
         *lines,
         ("requests", f"{report.requests} ({report.retries} retries, {report.replays} replays)"),
+        ("reads", str(report.reads)),
         ("elapsed", duration(report.elapsed, digits=1)),
         ("rate", f"{report.rate:.1f} accounts/s, {_limit(report)}"),
     ]

@@ -13,7 +13,6 @@ from fcasync.bulk._work import bar, log, sources, start
 from fcasync.bulk._work.network import Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
@@ -34,10 +33,6 @@ class BulkRun:
     acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
     cancellation, is handed out again by the next run, with ``outcome.again`` set.
 
-    An outage ends the run with the last error: when nothing was answered, or with nothing but 5xx,
-    for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
-    room for.
-
     Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
     The same call with the same journal then goes on where it stopped.
     """
@@ -45,7 +40,7 @@ class BulkRun:
     def __init__(
         self, network: Party, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
-        if not isinstance(source, Tenants):
+        if not settings.is_for_many:
             sources.check(source)
         self._network: Any = network
         self._clock = network.clock
@@ -178,21 +173,18 @@ class BulkRun:
         """How far the run has come; may be read at any time."""
         return self._tally.progress(
             self._ended_at or self._clock.monotonic(),
-            limit=self._limit,
+            limit=self._work.schedule.limit if self._work else None,
             ceiling=self._settings.total_rate or self._settings.max_rate,
             total=sources.length(self._source),
-            settling=0 if self._work is None else self._work.settling,
+            settling=self._work.schedule.settling if self._work else 0,
         )
 
     @property
     def report(self) -> Report:
         """What the job has done so far; final once the block was left."""
-        now = self._ended_at or self._clock.monotonic()
-        return self._tally.report(now, self._settings.verb, self._limit)
-
-    @property
-    def _limit(self) -> float | None:
-        return None if self._work is None else self._work.limit
+        now, reads = self._ended_at or self._clock.monotonic(), self._network.reads.count
+        limit = None if self._work is None else self._work.schedule.limit
+        return self._tally.report(now, self._settings.verb, limit, reads)
 
 
 def _failure(main: "asyncio.Task[None]", *, is_stopping: bool) -> BaseException | None:

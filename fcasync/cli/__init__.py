@@ -11,6 +11,7 @@ from fcasync.cli.accounts import accounts
 from fcasync.cli.journal import journal
 from fcasync.cli.refresh import refresh
 from fcasync.cli.sandbox import sandbox
+from fcasync.cli.sync import sync
 from fcasync.cli.transactions import transactions
 
 EXAMPLES = """\b
@@ -36,4 +37,5 @@ cli.add_command(accounts)
 cli.add_command(journal)
 cli.add_command(refresh)
 cli.add_command(sandbox)
+cli.add_command(sync)
 cli.add_command(transactions)

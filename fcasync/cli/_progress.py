@@ -3,18 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 import click
 from rich.console import Console
 
-from fcasync.bulk import BulkRun
+from fcasync.bulk import Progress
 from fcasync.bulk._work import bar
 
 LINE_EVERY = 10.0
 
 
+class Run(Protocol):
+    """A job that says how far it has come."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+
+
 @asynccontextmanager
-async def shown(run: BulkRun, name: str) -> AsyncIterator[None]:
+async def shown(run: Run, name: str) -> AsyncIterator[None]:
     """Show the progress of *run* while the context is open."""
     console = Console(stderr=True)
     if console.is_terminal:
@@ -30,7 +39,7 @@ async def shown(run: BulkRun, name: str) -> AsyncIterator[None]:
             await task
 
 
-async def _print_lines(run: BulkRun) -> None:
+async def _print_lines(run: Run) -> None:
     while True:
         await asyncio.sleep(LINE_EVERY)
         click.echo(f"fcasync: {run.progress}", err=True)

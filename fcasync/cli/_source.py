@@ -1,5 +1,6 @@
 """Which accounts a bulk job is about."""
 
+import re
 from collections.abc import AsyncIterable, Iterable
 from datetime import datetime
 
@@ -74,3 +75,16 @@ def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> da
     if found.tzinfo is None:
         raise click.BadParameter(f"{value!r} has no time zone; write {value}Z for UTC")
     return found
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read ``90``, ``90s``, ``30m``, ``12h`` or ``7d`` as seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
+    if found is None or not int(found[1]):
+        raise click.BadParameter(f"{value!r} is not a duration such as 12h, 30m or 90")
+    return float(int(found[1]) * _UNITS[found[2]])

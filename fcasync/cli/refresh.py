@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -25,7 +25,7 @@ from fcasync.cli._common import (
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._place import Place
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source, instant, shard
+from fcasync.cli._source import Source, duration, instant, shard
 from fcasync.cli._table import Column
 
 EXAMPLES = """\b
@@ -121,6 +121,19 @@ OUTCOME_COLUMNS = (
     metavar="SECONDS",
     help="Maximum time to wait for each bank.",
 )
+@click.option(
+    "--max-age",
+    callback=duration,
+    metavar="AGE",
+    help="Skip what was refreshed successfully more recently, such as 12h, 30m or 90 (seconds).",
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most refreshes that this run asks for; the rest stays open.",
+)
+@click.option("--dry-run", is_flag=True, help="Send nothing, and say what would be sent.")
 @output_option
 @connection_options
 @runs_async
@@ -230,6 +243,13 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+class Job(Protocol):
+    """A run that can be stopped in good order."""
+
+    def stop(self) -> bool:
+        """Stop; return whether it was at work."""
+
+
 class Stopping:
     """Ends the job on SIGTERM as on Ctrl-C: what is finished is written and printed first."""
 
@@ -237,7 +257,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self.was_asked = False
-        self.job: BulkRun | None = None  # None until there is one
+        self.job: Job | None = None  # None until there is one
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         for number in self.SIGNALS:
             self._loop.add_signal_handler(number, self._stop)

@@ -116,6 +116,10 @@ def disconnect(
     return _run(verbs.DISCONNECT, tenants, None, options)
 
 
+_NOT_HERE = {"dry_run", "max_requests"}
+"""Options of a run in one process: each worker alone knows what it sends."""
+
+
 def _run(verb: Verb, tenants: Tenants, features: object, given: Any) -> ClusterRun:
     known = ClusterRefreshOptions if verb is verbs.REFRESH else ClusterJobOptions
     for name in given.keys() - known.__annotations__.keys():
@@ -126,6 +130,8 @@ def _run(verb: Verb, tenants: Tenants, features: object, given: Any) -> ClusterR
         raise InvalidArgumentError(
             "a cluster needs journal=, the file in which it keeps what was sent"
         )
+    for name in _NOT_HERE & {name for name, value in given.items() if value}:
+        raise InvalidArgumentError(f"{name} is for client.bulk; a cluster does not know it")
     options = dict(given)
     where = place(
         scheduler=options.pop("scheduler", None),

@@ -130,6 +130,8 @@ class Books:
         self._last_seq = last_seq  # of earlier runs
         self.settling = 0
         """Accounts that wait for their banks."""
+        self.limit: float | None = None
+        """Unknown: rate limits are learnt by the lanes."""
 
     def reject(self, tenant: Tenant, item: object, error: InvalidArgumentError) -> None:
         """Hand out that *item* names no account."""

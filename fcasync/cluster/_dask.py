@@ -6,6 +6,7 @@ thread slots, and a lane waits for the network.
 
 import asyncio
 from contextlib import AsyncExitStack
+from inspect import signature
 from typing import Any
 
 from fcasync.cluster._settings import ClusterError, Place
@@ -26,6 +27,8 @@ START = 60.0
 """Seconds in which the workers of this machine start."""
 CLOSE = 10.0
 """Seconds in which the connection is closed."""
+_ALL = {"n_workers": -1} if "n_workers" in signature(_dask.Scheduler.identity).parameters else {}
+"""Asks for all workers; before this argument existed, all were named."""
 
 
 class WorkerLostError(Exception):
@@ -105,7 +108,7 @@ class Hub:
         try:
             async with asyncio.timeout(CONNECT):
                 # Of `scheduler_info()` the list is empty at first, and always some seconds old.
-                found = await self._client.scheduler.identity(n_workers=-1)
+                found = await self._client.scheduler.identity(**_ALL)
         except (OSError, TimeoutError) as error:
             raise ClusterError(
                 f"the scheduler at {self.name} is lost; the same call resumes"

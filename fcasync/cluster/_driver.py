@@ -21,9 +21,9 @@ from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync.bulk._journal.commit import GroupCommit
 from fcasync.bulk._journal.rows import outcome_of_row
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._plan.decisions import over
+from fcasync.bulk._plan.admission import over
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._plan.task import Job
+from fcasync.bulk._work import start
 from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.settings import Settings
@@ -69,12 +69,13 @@ class Driver:
         self._hub, self._members, self._source = hub, members, tenants
         self._opened, self._tally = opened, tally
         self._record = opened.record
-        self._record.over = over(_job(settings, opened))
+        self._record.over = over(start.job(opened, settings))
         self._outbox = Outbox(self._record, opened.last_seq)
-        self._books = Books(self._record, self._outbox, tally, opened.last_seq)
+        self.schedule = Books(self._record, self._outbox, tally, opened.last_seq)
+        """What is in work, as a run shows it."""
         self._terms = Terms(
             members=members,
-            books=self._books,
+            books=self.schedule,
             settings=settings,
             place=place,
             opened=opened,
@@ -96,15 +97,6 @@ class Driver:
     def workers(self) -> dict[str, tuple[str, ...]]:
         """The tenants in work on each worker, by its address."""
         return {lane.address: tuple(lane.tenants) for lane in self._lanes.values() if lane.is_open}
-
-    @property
-    def settling(self) -> int:
-        """Accounts that wait for their banks."""
-        return self._books.settling
-
-    @property
-    def limit(self) -> None:
-        """Rate limits are learnt by the lanes."""
 
     def see(self, account: Account, tenant: str) -> bool:
         """Take no note: banks are polled by the lanes."""
@@ -192,7 +184,7 @@ class Driver:
                 self._deal.add(name)
                 self._deal_out()
                 if source is not None:
-                    self._crew.start(tenant.read, self._books.reject)
+                    self._crew.start(tenant.read, self.schedule.reject)
                 while len(self._deal.waiting) >= QUEUE:
                     await SYSTEM_CLOCK.sleep(LOOK)
         self._is_read = True
@@ -258,14 +250,3 @@ class Driver:
         for found in await asyncio.gather(*goodbyes, return_exceptions=True):
             if isinstance(found, Exception):
                 logger.info("cluster: a worker did not say goodbye: %s", found)
-
-
-def _job(settings: Settings, opened: Opened) -> Job:
-    return Job(
-        id=opened.header.id,
-        verb=settings.verb,
-        features=settings.features,
-        seq=opened.last_seq,
-        wait=settings.wait,
-        retry_failed=settings.retry_failed,
-    )

@@ -55,6 +55,7 @@ class Lane:
         self._time.adopt(given.time)
         settings = _settings(given)
         network = LeasedNetwork(_network(self._client, settings), self._lease, self._was_listed)
+        self._reads = network.reads
         self._work = Work(
             network,
             Tenants(self._read_tenants(), at_once=NO_BOUND),
@@ -128,7 +129,7 @@ class Lane:
             self._feed(tenant, account_ids, is_last=is_last)
         if given.total_rate != self._total_rate:
             self._total_rate = given.total_rate
-            self._work.limit_total(given.total_rate)
+            self._work.schedule.set_total_rate(given.total_rate)
         if given.is_last:
             await self.close()
         else:
@@ -178,6 +179,7 @@ class Lane:
             rate_limited=self._tally.rate_limited,
             replays=self._tally.replays,
             in_flight=self._tally.in_flight,
+            reads=self._reads.count,
         )
 
     async def close(self) -> None:
@@ -213,6 +215,7 @@ def _settings(given: _wire.Open) -> Settings:
         wait=given.wait,
         wait_timeout=given.wait_timeout,
         retry_failed=given.retry_failed,
+        max_age=given.max_age,
     )
 
 

@@ -9,6 +9,7 @@ from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._version import __version__
 from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._plan.server_time import ServerTime
+from fcasync.bulk._work.network import Reads
 from fcasync.cluster import _lane, _wire
 from fcasync.cluster._dask import Hub, WorkerLostError
 from fcasync.cluster._settings import ClusterError
@@ -37,6 +38,7 @@ class Members:
         self.clock: Clock = SYSTEM_CLOCK
         self.api_key = self.stripe_version = ""
         self.stripe_account: str | None = None
+        self.reads = Reads()
 
     async def call(self, address: str, message: _wire.Message, seconds: float) -> _wire.Message:
         """Send *message* to a worker and return its answer.

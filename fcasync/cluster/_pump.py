@@ -90,6 +90,7 @@ class Pump:
             wait=settings.wait,
             wait_timeout=settings.wait_timeout,
             retry_failed=settings.retry_failed,
+            max_age=settings.max_age,
             lease=terms.place.lease,
             client=terms.place.client,
         )
@@ -162,6 +163,7 @@ class Pump:
         tally.retries += answer.retries - seen.retries
         tally.rate_limited += answer.rate_limited - seen.rate_limited
         tally.replays += answer.replays - seen.replays
+        self._terms.members.reads.count += answer.reads - seen.reads
         tally.in_flight += answer.in_flight - seen.in_flight
         tally.barred += [name for name in answer.barred if name not in tally.barred]
         self._terms.time.adopt(answer.time or self._terms.time.earliest())

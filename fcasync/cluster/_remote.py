@@ -61,7 +61,7 @@ class LeasedNetwork:
         self._network, self._lease, self._listed = network, lease, listed
         self.clock, self.pace = network.clock, network.pace
         self.api_key, self.stripe_version = network.api_key, network.stripe_version
-        self.stripe_account = network.stripe_account
+        self.stripe_account, self.reads = network.stripe_account, network.reads
 
     def of_tenant(self, stripe_account: str) -> "LeasedNetwork":
         """Return the network as a connected account sees it."""

@@ -60,6 +60,7 @@ class Open:
     wait: bool
     wait_timeout: float
     retry_failed: bool
+    max_age: float | None
     lease: float
     """Seconds without the driver after which nothing is sent any more."""
     client: dict[str, Any]
@@ -101,6 +102,7 @@ class Answer:
     rate_limited: int = 0
     replays: int = 0
     in_flight: int = 0
+    reads: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -34,7 +34,7 @@ class OwnershipRefresh(Model):
 class TransactionRefresh(Identified):
     """The latest attempt to read an account's transactions.
 
-    Use its id to list only newer transactions: ``transaction_refresh={"after": "fctxnref_..."}``.
+    Its id is a cursor of ``client.transactions.sync``, which knows when it is safe to use one.
     """
 
     last_attempted_at: datetime | None = None

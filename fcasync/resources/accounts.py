@@ -58,8 +58,7 @@ class Accounts(Resource):
             options: See :class:`ListOptions`.
 
         Raises:
-            InvalidArgumentError: There are two holders, a holder and a session, two cursors, or an
-                invalid limit.
+            InvalidArgumentError: There are two holders, a holder and a session, or two cursors.
         """
         params = {"account_holder": account_holder, "session": session}
         checks.at_most_one(params, "account_holder", "session")
@@ -69,14 +68,18 @@ class Accounts(Resource):
         return self._list(LIST, None, params, options)
 
     async def retrieve(
-        self, account: str | Account, *, expand: Sequence[str] | None = None
+        self,
+        account: str | Account,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
     ) -> Account:
         """Return one account.
 
         Raises:
             NotFoundError: The API key has no access to such an account.
         """
-        return await self._call(RETRIEVE, account, {"expand": expand})
+        return await self._retrieve(RETRIEVE, account, expand, extra_params)
 
     @spelled_out(ListOptions)
     def list_owners(
@@ -178,8 +181,7 @@ class Accounts(Resource):
                 Stripe; ``error.account`` is the latest known state of the account.
             FCError: A poll failed; ``error.idempotency_key`` is the key of the refresh.
         """
-        timeout = checks.seconds(timeout, "timeout")
-        params = _features(features)
+        params, timeout = _features(features), checks.seconds(timeout, "timeout")
         key = options.pop("idempotency_key", None)
         key = new_key() if key is None else key
         return await refreshed(

@@ -139,12 +139,10 @@ class Sandbox(Controls):
         return self._host.url
 
     def connected(self, stripe_account: str) -> "ConnectedAccount":
-        """Return the controls of a connected account; whichever is asked for exists.
-
-        Each has accounts, rate limits, faults and a ledger of its own.
+        """Return the controls of a connected account, which has a world of its own.
 
         Args:
-            stripe_account: ``acct_...``.
+            stripe_account: ``acct_...``; whichever is asked for exists.
 
         Raises:
             ValueError: It is none.

@@ -258,3 +258,21 @@ async def test_an_unknown_option_is_named(client: Client) -> None:
         TypeError, match=r"refresh\(\) got an unexpected keyword argument 'max_rat'"
     ):
         client.bulk.refresh([], features=["balance"], max_rat=5.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("connections", "wanted", "most"), [(3, 256, 3), (100, 4, 4)])
+async def test_no_more_requests_are_in_flight_than_there_are_connections(
+    connections: int, wanted: int, most: int
+) -> None:
+    """A request that waited for a connection would use up its own time."""
+    async with (
+        Sandbox(accounts=12, varied=False, latency=0.05, rate_limit=None) as sandbox,
+        Client(sandbox.api_key, base_url=sandbox.url, max_connections=connections) as client,
+    ):
+        ids = [account.id async for account in client.accounts.list()]
+        seen = 0
+        async with client.bulk.refresh(ids, features=["balance"], concurrency=wanted) as run:
+            async for _ in run:
+                seen = max(seen, run.progress.in_flight)
+        assert run._settings.concurrency == most
+        assert 0 < seen <= most

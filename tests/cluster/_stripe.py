@@ -28,12 +28,14 @@ def accounts(number: int, each: int) -> list[str]:
 
 
 class Stripe(_stripe.Stripe):
-    """Shows each tenant its own accounts, and notes whoever asks for others'."""
+    """Gives all tenants as many accounts, a rate limit each, and notes who asks for others'."""
 
     def __init__(self, tenants: int, each: int, seed: int, log: str, rate: float) -> None:
         super().__init__(tenants * each, seed, log)
-        self.lists = {tenant(number): accounts(number, each) for number in range(tenants)}
-        self.owners = {name: owner for owner, names in self.lists.items() for name in names}
+        self.shares = {tenant(number): accounts(number, each) for number in range(tenants)}
+        for owner, names in self.shares.items():
+            for name in names:
+                self.accounts[name].tenant = owner
         self.strangers = self.limited = 0
         self.rate = rate
         self.buckets: dict[str, tuple[float, float]] = {}
@@ -42,9 +44,8 @@ class Stripe(_stripe.Stripe):
         self, writer: asyncio.StreamWriter, method: str, target: str, headers: dict[str, str]
     ) -> None:
         owner = headers.get("stripe-account", "")
-        self.ids = self.lists.get(owner, [])
         name = target.partition("?")[0].split("/")[4:5]
-        if name and self.owners[name[0]] != owner:
+        if name and self.accounts[name[0]].tenant != owner:
             self.strangers += 1
         if method == "POST" and self.rate and not self.has_token(owner):
             self.limited += 1

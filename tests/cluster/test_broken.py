@@ -19,7 +19,7 @@ from tests.cluster._dask import cluster
 from tests.cluster._job import handed_out, make, tenants
 from tests.cluster._stripe import Server, serving
 
-TENANTS, EACH = 8, 40
+TENANTS, EACH = 8, 30
 TOTAL = TENANTS * EACH
 FAULTS = 0.05
 

@@ -32,6 +32,7 @@ from fcasync import (
     Session,
     Transaction,
     TransactionRefresh,
+    TransactionSync,
 )
 from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
 from fcasync.hooks import (
@@ -172,6 +173,24 @@ async def transactions(client: Client, account: Account) -> None:
         assert_type(transaction.amount, int | None)
         assert_type(transaction.transacted_at, datetime | None)
     assert_type(await client.transactions.retrieve("fctxn_1"), Transaction)
+    sync = client.transactions.sync(account, after="fctxnref_1", limit=100)
+    assert_type(sync, TransactionSync)
+    async for transaction in sync:
+        assert_type(transaction, Transaction)
+    async for page in sync.pages():
+        assert_type(page, Page[Transaction])
+    assert_type(sync.cursor, str | None)
+    assert_type(sync.account, Account | None)
+
+
+async def any_request(client: Client) -> None:
+    path = "/v1/financial_connections/accounts/fca_1"
+    assert_type(await client.request("GET", path), Any)
+    assert_type(await client.request("GET", path, decode=Account), Account)
+    refreshed = await client.accounts.refresh(
+        "fca_1", features=["balance"], extra_params={"preview": True}
+    )
+    assert_type(refreshed, Account)
 
 
 async def raw_responses(client: Client) -> None:

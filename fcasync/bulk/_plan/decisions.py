@@ -1,27 +1,20 @@
 """What decides in each cell of the plan's table: one function for each event."""
 
-from datetime import UTC, datetime
-
-import attrs
-
 from fcasync.bulk._outcome import OutcomeStatus
+from fcasync.bulk._plan import moves
 from fcasync.bulk._plan.commands import (
     Abort,
     Command,
     Enqueue,
     EnqueueAfter,
     EnqueueFirst,
-    Finish,
-    Forget,
     Look,
     Send,
-    Settle,
     Store,
     Wait,
 )
 from fcasync.bulk._plan.events import (
     Accepted,
-    Admitted,
     Barred,
     Broken,
     Denied,
@@ -34,9 +27,9 @@ from fcasync.bulk._plan.events import (
     Unseen,
 )
 from fcasync.bulk._plan.keys import idempotency_key
-from fcasync.bulk._plan.task import Job, Now, Row, State, Task
-from fcasync.bulk._plan.verdicts import ACCEPTED, CLOCK_SLACK, Verdict
-from fcasync.errors import APIStatusError, FCError, IdempotencyError, NotFoundError
+from fcasync.bulk._plan.task import Job, Now, State, Task
+from fcasync.bulk._plan.verdicts import CLOCK_SLACK, Verdict
+from fcasync.errors import FCError, IdempotencyError, NotFoundError
 
 KEY_LIFETIME = 23 * 3600
 """Stripe removes keys after at least 24 hours (https://docs.stripe.com/api/idempotent_requests)."""
@@ -49,83 +42,6 @@ MAX_STRIKES = 12
 """Failures of one key before it is given up: about two minutes of backoff."""
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
-
-
-def admitted(job: Job, task: Task, event: Admitted, now: Now) -> Command:
-    if event.row is None:
-        return _begin(job, task, now)
-    if event.row.seq > job.seq:
-        # The source named it twice, and this very run has finished it.
-        return _forget(task)
-    task.generation, task.sent_at = event.row.generation, event.row.sent_at
-    return _resume(job, task, event.row, now)
-
-
-def over(job: Job) -> frozenset[str]:
-    """Return the statuses of rows that this run has nothing to do with any more."""
-    again = {"deferred"}
-    if job.wait:
-        again |= {"accepted", "pending"}
-    if job.retry_failed:
-        again.add("failed")
-    return frozenset(status.value for status in OutcomeStatus) - again
-
-
-def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
-    match row.status:
-        case "open":
-            return _open(task)
-        case "settling" | "accepted" | "pending" if job.wait:
-            task.state = State.SETTLING
-            return Settle()
-        case "settling":
-            return _finish(task, ACCEPTED)
-        case "deferred":
-            return _judge(job, task, now) or _still_deferred(task, row, now) or _renew(task, now)
-        case "failed" if job.retry_failed:
-            return _renew(task, now) if row.is_certain else _open(task)
-        case _:
-            return _forget(task)
-
-
-def _forget(task: Task) -> Command:
-    task.state = State.DONE
-    return Forget()
-
-
-def _still_deferred(task: Task, row: Row, now: Now) -> Finish | None:
-    """Finish an account that is known by its id alone, and whose time has not come."""
-    opens = row.available_at
-    if task.account is not None or opens is None or opens <= now.earliest:
-        return None
-    return _finish(task, Verdict.too_early(datetime.fromtimestamp(opens, UTC)))
-
-
-def _begin(job: Job, task: Task, now: Now) -> Command:
-    if task.is_suspect and _may_have_run(job, task):
-        return _open(task)
-    return _judge(job, task, now) or _open(task)
-
-
-def _may_have_run(job: Job, task: Task) -> bool:
-    since = task.sent_at - CLOCK_SLACK
-    account = task.account
-    return account is None or job.verb.has_run(job.features, account, since)
-
-
-def _judge(job: Job, task: Task, now: Now) -> Finish | Settle | None:
-    """Finish if the account at hand says that nothing can, or need, be done."""
-    if task.account is None:
-        return None
-    if job.verb.is_under_way(job.features, task.account):
-        return _accept(job, task, "already_pending")
-    verdict = job.verb.precheck(job.features, task.account, now.earliest)
-    return None if verdict is None else _finish(task, verdict)
-
-
-def _open(task: Task) -> Command:
-    task.state = State.OPEN
-    return Enqueue()
 
 
 def due(job: Job, task: Task, event: Due, now: Now) -> Command:
@@ -155,21 +71,7 @@ def look_again(job: Job, task: Task, event: Due, now: Now) -> Command:
 def accepted(job: Job, task: Task, event: Accepted, now: Now) -> Command:
     task.attempts += 1
     task.account, task.replayed = event.account, event.replayed
-    return _accept(job, task)
-
-
-def _accept(job: Job, task: Task, reason: str | None = None) -> Finish | Settle:
-    assert task.account is not None  # noqa: S101 - only an account shows that it was accepted
-    # From here on the key is of no interest, and the refresh that it started is.
-    task.sent_at = job.verb.began(job.features, task.account, task.sent_at)
-    verdict = job.verb.settled(job.features, task.account, task.sent_at)
-    if verdict is None and job.wait:
-        task.state = State.SETTLING
-        return Settle()
-    verdict = verdict or ACCEPTED
-    if reason and not verdict.reason:
-        verdict = attrs.evolve(verdict, reason=reason)
-    return _finish(task, verdict)
+    return moves.accept(job, task)
 
 
 def limited(job: Job, task: Task, event: Limited, now: Now) -> Command:
@@ -210,16 +112,16 @@ def _fail_as_refused(task: Task) -> Command:
     assert task.refusal is not None  # noqa: S101 - refused
     # A key that was used with other parameters says nothing about what those did.
     is_certain = not isinstance(task.refusal, IdempotencyError)
-    return _fail(task, task.refusal, _word(task.refusal), is_certain=is_certain)
+    return moves.fail(task, task.refusal, moves.word(task.refusal), is_certain=is_certain)
 
 
 def judged(job: Job, task: Task, event: Seen, now: Now) -> Command:
     task.account = event.account
     # An earlier generation, or one that a torn journal lost, may have run after all, and be the
     # very reason for the refusal.
-    if (task.is_suspect or task.generation) and _may_have_run(job, task):
-        return _accept(job, task, "had_run")
-    return _judge(job, task, now) or _fail_as_refused(task)
+    if (task.is_suspect or task.generation) and moves.may_have_run(job, task):
+        return moves.accept(job, task, "had_run")
+    return moves.judge(job, task, now) or _fail_as_refused(task)
 
 
 def unjudged(job: Job, task: Task, event: Unseen, now: Now) -> Command:
@@ -238,14 +140,14 @@ def denied(job: Job, task: Task, event: Denied, now: Now) -> Command:
 
 def barred(job: Job, task: Task, event: Barred, now: Now) -> Command:
     # It may have been sent before the door was closed.
-    return _fail(task, event.error, "denied", is_certain=False)
+    return moves.fail(task, event.error, "denied", is_certain=False)
 
 
 def seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
     task.account, task.is_suspect = event.account, False
-    if _may_have_run(job, task):
-        return _accept(job, task, "had_run")
-    if finish := _judge(job, task, now):
+    if moves.may_have_run(job, task):
+        return moves.accept(job, task, "had_run")
+    if finish := moves.judge(job, task, now):
         return finish
     if task.sent_at - now.latest > CLOCK_SLACK:
         # The server's clock was set back, and how long ago is unknown: Stripe goes by its own time,
@@ -253,20 +155,8 @@ def seen(job: Job, task: Task, event: Seen, now: Now) -> Command:
         task.sent_at, task.state = now.earliest, State.OPEN
         return Store()
     if task.failed_at is not None and task.renewals == MAX_RENEWALS:
-        return _fail(task, task.error, "stored_error")
-    return _renew(task, now)
-
-
-def _renew(task: Task, now: Now) -> Command:
-    """Go on with a new key: the old one is spent, and nothing came of it."""
-    task.generation += 1
-    # Only failures count: a key that has merely expired says nothing against the next one.
-    task.renewals += task.failed_at is not None
-    if not task.is_suspect:
-        task.sent_at = now.earliest
-    task.failed_at, task.strikes = None, 0
-    task.state = State.OPEN
-    return Store()
+        return moves.fail(task, task.error, "stored_error")
+    return moves.renew(task, now)
 
 
 def unseen(job: Job, task: Task, event: Unseen, now: Now) -> Command:
@@ -275,7 +165,7 @@ def unseen(job: Job, task: Task, event: Unseen, now: Now) -> Command:
 
 def not_there(job: Job, task: Task, event: Refused, now: Now) -> Command:
     # What cannot be fetched may have been refreshed all the same.
-    return _fail(task, event.error, _word(event.error), is_certain=False)
+    return moves.fail(task, event.error, moves.word(event.error), is_certain=False)
 
 
 def _again(task: Task, error: FCError, now: Now, *, is_outage: bool = False) -> Command:
@@ -284,7 +174,7 @@ def _again(task: Task, error: FCError, now: Now, *, is_outage: bool = False) -> 
     # While nobody gets an answer, failing says nothing about this account.
     task.strikes += not is_outage
     if task.strikes >= MAX_STRIKES:
-        return _fail(task, error, "unconfirmed", is_certain=False)
+        return moves.fail(task, error, "unconfirmed", is_certain=False)
     return _backed_off(task, now)
 
 
@@ -299,27 +189,8 @@ def settling(job: Job, task: Task, event: Seen, now: Now) -> Command:
     if verdict is None:
         return Wait()
     task.account = event.account
-    return _finish(task, verdict)
+    return moves.finish(task, verdict)
 
 
 def timed_out(job: Job, task: Task, event: TimedOut, now: Now) -> Command:
-    return _finish(task, Verdict(OutcomeStatus.PENDING, "not_settled"))
-
-
-def _fail(task: Task, error: FCError | None, reason: str, *, is_certain: bool = True) -> Command:
-    task.error, task.is_certain = error, is_certain
-    return _finish(task, Verdict(OutcomeStatus.FAILED, reason))
-
-
-def _finish(task: Task, verdict: Verdict) -> Finish:
-    task.state, task.verdict = State.DONE, verdict
-    if verdict.status is not OutcomeStatus.FAILED:
-        task.error = None
-    return Finish()
-
-
-def _word(error: FCError) -> str:
-    """Return the word to count an error by: Stripe's code or type, else the class."""
-    if isinstance(error, APIStatusError):
-        return error.code or error.type or f"status_{error.status}"
-    return type(error).__name__
+    return moves.finish(task, Verdict(OutcomeStatus.PENDING, "not_settled"))

@@ -55,7 +55,7 @@ one that it knows since its row. Their intents are dated back, and all of the ab
 import math
 from collections.abc import Callable
 
-from fcasync.bulk._plan import decisions
+from fcasync.bulk._plan import admission, decisions
 from fcasync.bulk._plan.commands import Command
 from fcasync.bulk._plan.events import (
     Accepted,
@@ -74,11 +74,19 @@ from fcasync.bulk._plan.events import (
 )
 from fcasync.bulk._plan.task import Job, Now, State, Task
 
-NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
+NEW, ASKING, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
 
 TABLE: dict[State, dict[type, tuple[Callable[..., Command], set[State]]]] = {
     # state: {event: (what decides, the states that it may lead to)}
-    NEW: {Admitted: (decisions.admitted, {OPEN, SETTLING, DONE})},
+    NEW: {Admitted: (admission.admitted, {ASKING, OPEN, SETTLING, DONE})},
+    ASKING: {
+        Due: (decisions.look_again, {ASKING}),
+        Seen: (admission.asked, {OPEN, SETTLING, DONE}),
+        Unseen: (decisions.unseen, {ASKING, DONE}),
+        Refused: (admission.not_to_be_asked, {DONE}),
+        Denied: (decisions.denied, {OPEN}),
+        Barred: (decisions.barred, {DONE}),
+    },
     OPEN: {
         Due: (decisions.due, {OPEN, SENDING, LOOKING}),
         Barred: (decisions.barred, {DONE}),

@@ -22,6 +22,10 @@ class Job:
     """Number of the last outcome of earlier runs; this run gives higher ones."""
     wait: bool = False
     retry_failed: bool = False
+    max_age: float | None = None
+    """Seconds; what was refreshed more recently is not refreshed again. None: it always is."""
+    dry_run: bool = False
+    """Whether nothing is to be sent."""
 
 
 class State(Enum):
@@ -29,6 +33,8 @@ class State(Enum):
 
     NEW = "new"
     """Read from the source; the journal has not been asked yet."""
+    ASKING = "asking"
+    """Nothing was sent: the account itself is fetched first, to see whether anything need be."""
     OPEN = "open"
     """Its intent is on disk; nothing is in flight."""
     SENDING = "sending"

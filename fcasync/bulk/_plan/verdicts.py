@@ -32,6 +32,8 @@ class Verdict:
 
 SUCCEEDED = Verdict(OutcomeStatus.SUCCEEDED)
 ACCEPTED = Verdict(OutcomeStatus.ACCEPTED)
+FRESH = Verdict(OutcomeStatus.SKIPPED, "fresh")
+DRY_RUN = Verdict(OutcomeStatus.SKIPPED, "dry_run")
 
 
 def disconnected(features: Sequence[str], account: Account, now: float) -> Verdict | None:
@@ -91,6 +93,13 @@ def refresh_settled(features: Sequence[str], account: Account, since: float) -> 
     if failed:
         return Verdict(OutcomeStatus.FAILED, f"{'_and_'.join(failed)}_refresh_failed")
     return SUCCEEDED
+
+
+def is_fresh(features: Sequence[str], account: Account, since: float) -> bool:
+    """Return whether the latest refresh of every one of *features* succeeded not before *since*."""
+    return was_attempted(features, account, since) and all(
+        _refresh_status(account, name) == "succeeded" for name in features
+    )
 
 
 def at_once(features: Sequence[str], account: Account, since: float) -> Verdict | None:

@@ -12,6 +12,13 @@ from fcasync.bulk._work.sender import Sender
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 
+WIND_UP = 0.1
+"""Seconds between two looks at what is still under way when the last request was sent."""
+
+
+class Spent(Exception):
+    """As many requests were sent as may be, and all of them have ended."""
+
 
 class Dispatcher:
     """Gives each task its turn on the network."""
@@ -33,7 +40,7 @@ class Dispatcher:
         Args:
             schedule: Says whose turn it is.
             clock: For waiting.
-            settings: For what to do about a run that an outage has ended.
+            settings: For the most requests, and what to do when an outage has ended the run.
             decide: Returns what to do when it is a task's turn.
             step: Called with what became of the request.
             start: Runs a coroutine function as a task that ends with the run.
@@ -42,10 +49,12 @@ class Dispatcher:
         """
         self._schedule, self._clock = schedule, clock
         self._step, self._start, self._tally = step, start, tally
+        self._left = settings.max_requests  # requests that may still be sent; None for any number
         self._sender = Sender(
             clock,
             decide=decide,
             enqueue_after=self.enqueue_after,
+            not_sent=self._give_back,
             observe=observe,
             tally=tally,
             remedy="; the same call resumes it" if settings.journal else "",
@@ -82,11 +91,32 @@ class Dispatcher:
         try:
             while True:
                 lane = await self._schedule.next()
-                self._start(self._serve, lane, self._take(lane))
+                if self._left == 0:
+                    self._schedule.put_back(lane)
+                    await self._wind_up()
+                else:
+                    self._start(self._serve, lane, self._take(lane))
         finally:
             self._schedule.close()
 
+    async def _wind_up(self) -> None:
+        """Wait for what is under way; it may give requests back.
+
+        Raises:
+            Spent: Nothing is, and no more may be sent.
+        """
+        while self._left == 0:
+            if not self._tally.in_flight and not self._schedule.settling:
+                raise Spent
+            await self._clock.sleep(WIND_UP)
+
+    def _give_back(self) -> None:
+        if self._left is not None:
+            self._left += 1
+
     def _take(self, lane: Lane) -> Task:
+        if self._left is not None:
+            self._left -= 1
         # Chosen last, so that what was refused with a 429 meanwhile goes first.
         task = lane.queue.popleft()
         self._schedule.taken(lane)
@@ -101,6 +131,9 @@ class Dispatcher:
                     self._step(task, event)
                 following = self._schedule.follow(lane)
                 if following is None:
+                    return
+                if self._left == 0:
+                    self._schedule.put_back(following)
                     return
                 lane, task = following, self._take(following)
         finally:

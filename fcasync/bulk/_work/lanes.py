@@ -74,8 +74,9 @@ class Lanes:
         lane = self._open(network, tenant)
         try:
             await self._work_off(lane, network.accounts() if source is None else source)
-        finally:
+            # Not if the run ends early: what is finished still finds its lane then.
             del self.schedule.lanes[tenant]
+        finally:
             room.release()
 
     def _open(self, network: Network, tenant: str) -> Lane:

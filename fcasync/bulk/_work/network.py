@@ -2,16 +2,26 @@
 
 import hashlib
 from collections.abc import AsyncIterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
-from fcasync._rules.request import Operation, Options, Response, Template, build
+from fcasync._rules.request import Operation, Options, Request, Response, Template, build
 from fcasync._wire.engine import Engine
+from fcasync.errors import FCError
 from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE, Accounts
+
+T = TypeVar("T")
+
+
+class Reads:
+    """How many GETs were sent; Stripe rations them (https://docs.stripe.com/rate-limits)."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Party(Protocol):
@@ -25,6 +35,8 @@ class Party(Protocol):
     """Mode and fingerprint of the API key, never the key."""
     stripe_account: str | None
     stripe_version: str
+    reads: Reads
+    """Counts the GETs, those of all tenants together."""
 
 
 class Network(Party, Protocol):
@@ -66,6 +78,7 @@ class EngineNetwork:
         self._closings: int | None = None  # of the client, at the first request
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
+        self.reads = Reads()
         self.api_key = fingerprint(options.api_key.reveal())
         self.stripe_account = options.stripe_account
         self.stripe_version = options.stripe_version
@@ -74,6 +87,7 @@ class EngineNetwork:
         """Return the network as a connected account sees it."""
         options = attrs.evolve(self._options, stripe_account=stripe_account)
         tenant = EngineNetwork(self._engine, options, self._operation, self._params)
+        tenant.reads = self.reads
         tenant._closings = self._closings
         return tenant
 
@@ -89,14 +103,22 @@ class EngineNetwork:
     async def retrieve(self, account_id: str) -> Response[Account]:
         """Fetch one account, with the client's retries."""
         self._check()
-        request = build(RETRIEVE, self._options, object_id=account_id)
-        return await self._engine.call(request)
+        return await self._get(build(RETRIEVE, self._options, object_id=account_id))
 
     async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
         """Fetch one page of all accounts, with the client's retries."""
         self._check()
         params = {"limit": limit, "starting_after": starting_after}
-        return await self._engine.call(build(LIST, self._options, params=params))
+        return await self._get(build(LIST, self._options, params=params))
+
+    async def _get(self, request: Request[T]) -> Response[T]:
+        try:
+            response = await self._engine.call(request)
+        except FCError as error:
+            self.reads.count += error.attempts
+            raise
+        self.reads.count += response.attempts
+        return response
 
     def _check(self) -> None:
         if self._closings is None:

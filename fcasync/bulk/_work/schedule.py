@@ -52,7 +52,7 @@ class Schedule:
         self.lanes: dict[str, Lane] = {}
         """All lanes in work, by connected account."""
 
-    def limit(self, total_rate: float | None) -> None:
+    def set_total_rate(self, total_rate: float | None) -> None:
         """Send at most so many requests a second from now on."""
         self._total = Pace(Limits(max_rate=total_rate))
 
@@ -134,6 +134,25 @@ class Schedule:
             lane.network.pace.lost()
             raise
         return lane
+
+    def put_back(self, lane: Lane) -> None:
+        """Take note that the turn of *lane* is not used: its task stands in line again."""
+        lane.network.pace.lost()
+        self._done(lane)
+        self._is_free.set()
+        self.taken(lane)
+
+    @property
+    def settling(self) -> int:
+        """Accounts that wait for their banks."""
+        return sum(len(lane.settler) for lane in self.lanes.values())
+
+    @property
+    def limit(self) -> float | None:
+        """The rate limit as learnt, of all lanes together; None unless it is known of each."""
+        limits = [lane.network.pace.limit for lane in self.lanes.values()]
+        known = [limit for limit in limits if limit is not None]
+        return sum(known) if limits and len(known) == len(limits) else None
 
     def taken(self, lane: Lane) -> None:
         """Take note that the task was taken: the next one of *lane* stands in line."""

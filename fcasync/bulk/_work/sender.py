@@ -24,6 +24,7 @@ class Sender:
         *,
         decide: Callable[[Task, Event], Command],
         enqueue_after: Callable[[Task, float], None],
+        not_sent: Callable[[], None],
         observe: Callable[[Mapping[str, str]], None],
         tally: Tally,
         remedy: str,
@@ -34,12 +35,14 @@ class Sender:
             clock: For the time.
             decide: Returns what to do when it is a task's turn.
             enqueue_after: Lets a task have its turn so many seconds later.
+            not_sent: Called when a turn is not used to send the operation.
             observe: Called with the headers of each response, which say what time it is.
             tally: Counts.
             remedy: What to do when an outage ends the run.
         """
         self._clock = clock
         self._decide, self._enqueue_after = decide, enqueue_after
+        self._not_sent = not_sent
         self._observe, self._tally = observe, tally
         now = self._clock.monotonic()
         self._silence = Silence(now, remedy)  # of requests that change accounts
@@ -51,10 +54,12 @@ class Sender:
             case Send(key):
                 return await self._send(lane, task, key)
             case EnqueueAfter(seconds):
+                self._not_sent()
                 lane.network.pace.lost()
                 self._enqueue_after(task, seconds)
                 return None
             case _:
+                self._not_sent()
                 lane.network.pace.lost()
                 return await self._look(lane, task)
 

@@ -34,6 +34,11 @@ class Settings:
     """The Unix time before which nothing of a job with a name was sent."""
     wait: bool = False
     wait_timeout: float = 900.0
+    max_age: float | None = None
+    """Seconds; what was refreshed more recently is skipped."""
+    max_requests: int | None = None
+    """Most requests of the operation that this run sends."""
+    dry_run: bool = False
     resume: bool = True
     retry_failed: bool = False
 

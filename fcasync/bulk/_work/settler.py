@@ -1,20 +1,17 @@
 """Waiting until the banks have answered, with as few requests as possible."""
 
 import asyncio
-import heapq
-from collections import deque
 from collections.abc import Callable, Iterator
-
-import attrs
 
 from fcasync.bulk._plan.events import Event, Seen, TimedOut
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.turns import Turns
+from fcasync.bulk._work.waiters import Waiter, Waiters
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
 from fcasync.models import Account
-from fcasync.resources._polling import FIRST_POLL, LONGEST_POLL, POLL_GROWTH
+from fcasync.resources._polling import FIRST_POLL
 
 PAGE = 100
 """Stripe's largest page."""
@@ -24,17 +21,6 @@ SINGLES = 16
 """GETs at a time."""
 CAPACITY = 100_000
 """Most accounts that may be settling at once; the source is not read further until one settles."""
-
-
-@attrs.define
-class _Waiter:
-    """A task whose bank has not answered. All times are of the monotonic clock, in seconds."""
-
-    task: Task
-    began: float
-    gives_up_at: float
-    poll_at: float
-    interval: float = FIRST_POLL
 
 
 class Settler:
@@ -63,9 +49,7 @@ class Settler:
         self._denied = denied
         self._timeout = timeout
         self._step = step
-        self._waiters: dict[str, _Waiter] = {}
-        self._polls: list[tuple[float, str]] = []  # a heap of when and who, one of each waiter
-        self._ends: deque[tuple[float, str]] = deque()  # the same for giving up, in order
+        self._waiters = Waiters(network.clock.draw)
         self._news = asyncio.Event()  # somebody waits
         self._pages = 0  # pages that the latest walk took, or would have taken at least
 
@@ -75,21 +59,17 @@ class Settler:
     def add(self, task: Task) -> None:
         """Wait for *task*, which has just been accepted."""
         now = self._network.clock.monotonic()
-        ends = now + self._timeout
-        waiter = _Waiter(task, now, ends, min(now + self._jittered(FIRST_POLL), ends))
-        self._waiters[task.account_id] = waiter
-        heapq.heappush(self._polls, (waiter.poll_at, task.account_id))
-        self._ends.append((waiter.gives_up_at, task.account_id))
+        self._waiters.add(task, now, now + self._timeout)
         task.account = None  # as many may be waiting as are accepted in 15 minutes: keep them small
         self._news.set()
 
     def tasks(self) -> list[Task]:
         """Return all that wait."""
-        return [waiter.task for waiter in self._waiters.values()]
+        return self._waiters.tasks()
 
     def remove(self, task: Task) -> None:
         """Stop waiting for *task*; it may be that nobody does."""
-        self._waiters.pop(task.account_id, None)
+        self._waiters.remove(task)
 
     def close(self) -> None:
         """Stop waiting for anybody."""
@@ -115,35 +95,19 @@ class Settler:
                 self._news.clear()
                 await self._news.wait()
             now = clock.monotonic()
-            await self._poll(await self._due(now))
+            await self._poll(await self._waiters.due(now))
             # Those whose wait has ended meanwhile are polled once more, in the next round.
             await self._give_up(now)
-            next_poll = self._polls[0][0] if self._polls else 0.0
-            await clock.sleep(min(max(next_poll - clock.monotonic(), 0.5), FIRST_POLL))
-
-    async def _due(self, now: float) -> list[_Waiter]:
-        """Take those whose poll is due out of the heap."""
-        due, turns = [], Turns()
-        while self._polls and self._polls[0][0] <= now:
-            at, account_id = heapq.heappop(self._polls)
-            waiter = self._waiters.get(account_id)
-            if waiter is not None and waiter.poll_at > at:
-                # It was seen on a page in the meantime.
-                heapq.heappush(self._polls, (waiter.poll_at, account_id))
-            elif waiter is not None:
-                due.append(waiter)
-            await turns.step()
-        return due
+            wait = self._waiters.next_poll - clock.monotonic()
+            await clock.sleep(min(max(wait, 0.5), FIRST_POLL))
 
     async def _give_up(self, now: float) -> None:
         turns = Turns()
-        while self._ends and self._ends[0][0] <= now:
-            _, account_id = self._ends.popleft()
-            if (waiter := self._waiters.get(account_id)) is not None:
-                self._step(waiter.task, TimedOut())
+        while (waiter := self._waiters.next_ended(now)) is not None:
+            self._step(waiter.task, TimedOut())
             await turns.step()
 
-    async def _poll(self, due: list[_Waiter]) -> None:
+    async def _poll(self, due: list[Waiter]) -> None:
         if not due:
             return
         asked_at = self._network.clock.monotonic()
@@ -157,12 +121,9 @@ class Settler:
                 crew.start(self._retrieve, left)
 
         await crew.run([], ask)
-        turns = Turns()
-        for waiter in due:
-            heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))
-            await turns.step()
+        await self._waiters.put_back(due)
 
-    async def _walk(self, due: list[_Waiter], budget: int) -> None:
+    async def _walk(self, due: list[Waiter], budget: int) -> None:
         """See accounts page by page, until all *due* were seen or the *budget* is spent."""
         clock = self._network.clock
         cursor: str | None = None
@@ -179,7 +140,7 @@ class Settler:
                 # A page that was computed before its refresh was asked for says nothing of it.
                 if waiter is not None and waiter.began < asked_at:
                     left -= waiter.poll_at <= began
-                    self._postpone(waiter)
+                    self._waiters.postpone(waiter, clock.monotonic())
                     self.see(account)
             self._pages = number
             if left <= 0 or not page.has_more or not page.data:
@@ -187,11 +148,11 @@ class Settler:
             cursor = page.data[-1].id
         self._pages = 2 * budget  # longer than it was worth: wait for more to share it
 
-    async def _retrieve(self, waiters: Iterator[_Waiter]) -> None:
-        turns = Turns()
+    async def _retrieve(self, waiters: Iterator[Waiter]) -> None:
+        clock, turns = self._network.clock, Turns()
         for waiter in waiters:
             await turns.step()
-            if waiter.task.account_id not in self._waiters:
+            if self._waiters.get(waiter.task.account_id) is None:
                 continue  # a webhook was faster
             try:
                 account = (await self._network.retrieve(waiter.task.account_id)).value
@@ -199,18 +160,7 @@ class Settler:
                 self._take_note(error)
             else:
                 self.see(account)
-            self._postpone(waiter)
-
-    def _postpone(self, waiter: _Waiter) -> None:
-        """Poll *waiter* again only after a longer interval, and once more as its wait ends."""
-        waiter.interval = min(waiter.interval * POLL_GROWTH, LONGEST_POLL)
-        now = self._network.clock.monotonic()
-        waiter.poll_at = now + self._jittered(waiter.interval)
-        if now < waiter.gives_up_at < waiter.poll_at:
-            waiter.poll_at = waiter.gives_up_at
-
-    def _jittered(self, interval: float) -> float:
-        return interval * (0.5 + self._network.clock.draw() / 2)
+            self._waiters.postpone(waiter, clock.monotonic())
 
     def _take_note(self, error: FCError) -> None:
         """Let only a denial have consequences; after others the next poll is another chance."""

@@ -16,7 +16,7 @@ from fcasync.bulk._journal.memory import Memory
 from fcasync.bulk._journal.record import Record
 from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._plan.task import Row
+from fcasync.bulk._plan.task import Job, Row
 from fcasync.bulk._work.network import Network, Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
@@ -88,6 +88,20 @@ class Opened:
     """Outcomes that the caller has perhaps not seen, in their order."""
 
 
+def job(opened: Opened, settings: Settings) -> Job:
+    """Return what is to be done to every account."""
+    return Job(
+        id=opened.header.id,
+        verb=settings.verb,
+        features=settings.features,
+        seq=opened.last_seq,
+        wait=settings.wait and not settings.dry_run,
+        retry_failed=settings.retry_failed,
+        max_age=settings.max_age,
+        dry_run=settings.dry_run,
+    )
+
+
 def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     """Return the counters of a run that begins *now*, with what earlier runs have done."""
     counts = opened.counts
@@ -128,7 +142,7 @@ async def open_journal(party: Party, settings: Settings, time: ServerTime) -> Op
         stripe_version=party.stripe_version,
         created=time.earliest() if settings.since is None else settings.since,
     )
-    if settings.journal is None:
+    if settings.journal is None or settings.dry_run:
         return Opened(header=header, record=Memory(), was_cut_short=is_named)
     return await _open_file(settings.journal, header, settings, party.clock)
 

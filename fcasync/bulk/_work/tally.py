@@ -1,17 +1,13 @@
 """The counters of a run."""
 
-from collections import Counter, deque
+from collections import Counter
 from datetime import UTC, datetime
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
 from fcasync.bulk._plan.task import Row
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
-
-WINDOW = 2.0
-"""Seconds over which the present rate is taken."""
-SHORTEST = 0.5
-"""A younger run is measured as if it were this old: its first requests would look like a rush."""
+from fcasync.bulk._work.pulse import Pulse
 
 _ENDS = frozenset(status.value for status in OutcomeStatus)
 _NOT_SENT = (OutcomeStatus.SKIPPED.value, OutcomeStatus.DEFERRED.value)
@@ -56,7 +52,7 @@ class Tally:
         """Connected accounts that have taken their access away."""
         self._source_is_read = False
         self._started = started
-        self._sent: deque[float] = deque()  # when the requests of the last two seconds were sent
+        self._pulse = Pulse(started)
         # What may be taken up again does not count as done, so that "done" never shrinks.
         self._set_aside = Counter({key: n for key, n in self.counts.items() if key[0] in reopens})
 
@@ -103,12 +99,7 @@ class Tally:
         self.requests += 1
         if is_retry:
             self.retries += 1
-        self._sent.append(now)
-        self._forget_before(now - WINDOW)
-
-    def _forget_before(self, then: float) -> None:
-        while self._sent and self._sent[0] <= then:
-            self._sent.popleft()
+        self._pulse.beat(now)
 
     def finish(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -141,8 +132,6 @@ class Tally:
         """
         if total is None and self._source_is_read and not self.arriving:
             total = self.done + self.unfinished
-        self._forget_before(now - WINDOW)
-        span = min(max(now - self._started, SHORTEST), WINDOW)
         left = None if total is None else max(total - self.done, 0)
         rates = [rate for rate in (limit, ceiling) if rate]
         eta = None
@@ -157,13 +146,13 @@ class Tally:
             waiting=self.unfinished,
             settling=settling,
             total=total,
-            rate=len(self._sent) / span,
+            rate=self._pulse.rate(now),
             limit=limit,
             eta=0.0 if left == 0 else eta,
         )
 
-    def report(self, now: float, verb: Verb, limit: float | None) -> Report:
-        """Return what was done until *now*."""
+    def report(self, now: float, verb: Verb, limit: float | None, reads: int) -> Report:
+        """Return what was done until *now*, with so many *reads*."""
         at = self.finished_at
         return Report(
             operation=verb.name,
@@ -172,6 +161,7 @@ class Tally:
             earlier_by_status=dict(+self.earlier),
             unfinished=self.unfinished + self.arriving,
             requests=self.requests,
+            reads=reads,
             retries=self.retries,
             rate_limited=self.rate_limited,
             replays=self.replays,
@@ -179,13 +169,14 @@ class Tally:
             limit=limit,
             finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
             found_finished=self.found_finished,
-            tenants=self._by_tenant(),
+            tenants=_by_tenant(self.tenants),
             barred=tuple(self.barred),
         )
 
-    def _by_tenant(self) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
-        for (tenant, status), count in sorted(self.tenants.items()):
-            if count:
-                found.setdefault(tenant, {})[status] = count
-        return found
+
+def _by_tenant(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (tenant, status), count in sorted(counts.items()):
+        if count:
+            found.setdefault(tenant, {})[status] = count
+    return found

@@ -18,13 +18,14 @@ from typing import Any, Protocol, assert_never
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
-from fcasync.bulk._plan.decisions import over
+from fcasync.bulk._plan.admission import over
 from fcasync.bulk._plan.events import Admitted, Event
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
-from fcasync.bulk._plan.task import Job, Now, State, Task
+from fcasync.bulk._plan.task import Now, State, Task
+from fcasync.bulk._work import start
 from fcasync.bulk._work.crew import Crew
-from fcasync.bulk._work.dispatcher import Dispatcher
+from fcasync.bulk._work.dispatcher import Dispatcher, Spent
 from fcasync.bulk._work.lanes import Lanes
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
@@ -37,18 +38,25 @@ from fcasync.bulk._work.turns import Turns
 from fcasync.models import Account
 
 
+class Pace(Protocol):
+    """How fast a run goes, and how many accounts wait for their banks."""
+
+    @property
+    def settling(self) -> int: ...
+    @property
+    def limit(self) -> float | None: ...
+
+
 class Workable(Protocol):
     """What carries a run out, in this process or elsewhere; see :class:`Work`."""
 
+    @property
+    def schedule(self) -> Pace: ...
     async def run(self) -> None: ...
     def end(self, _: object) -> None: ...
     def close(self, *, acknowledge: bool) -> None: ...
     async def next_outcome(self) -> Outcome | None: ...
     def see(self, account: Account, tenant: str) -> bool: ...
-    @property
-    def settling(self) -> int: ...
-    @property
-    def limit(self) -> float | None: ...
 
 
 class Work:
@@ -67,23 +75,16 @@ class Work:
         self._network, self._clock = network, network.clock
         self._again, self._tally, self._time = opened.unacknowledged, tally, server_time
         self._was_finished = opened.finished_at is not None  # by an earlier run
-        self._job = Job(
-            id=opened.header.id,
-            verb=settings.verb,
-            features=settings.features,
-            seq=opened.last_seq,
-            wait=settings.wait,
-            retry_failed=settings.retry_failed,
-        )
+        self._job = start.job(opened, settings)
         self._source = source
         self._crew = Crew()
         self._record = opened.record
         self._record.over = over(self._job)
         self._outbox = Outbox(self._record, opened.last_seq)
         is_alone = not isinstance(source, Tenants)
-        self._schedule = Schedule(self._clock, settings, is_alone=is_alone)
+        self.schedule = Schedule(self._clock, settings, is_alone=is_alone)
         self._dispatcher = Dispatcher(
-            self._schedule,
+            self.schedule,
             self._clock,
             settings,
             decide=self._decide,
@@ -96,7 +97,7 @@ class Work:
         self._lanes = Lanes(
             network=network,
             settings=settings,
-            schedule=self._schedule,
+            schedule=self.schedule,
             record=self._record,
             outbox=self._outbox,
             tally=tally,
@@ -123,6 +124,8 @@ class Work:
         try:
             loops = [self._record.run, self._dispatcher.run]
             await self._crew.run(loops, partial(self._lanes.run, self._source))
+        except Spent:
+            return  # in good order; what is not sent stays open
         finally:
             # An orderly end hands out what is finished, whatever it was that ended the run.
             await self._record.flush()
@@ -149,25 +152,9 @@ class Work:
 
     def see(self, account: Account, tenant: str) -> bool:
         """Take note of an account as it is now; return whether a task was waiting for it."""
-        lanes = self._schedule.lanes
+        lanes = self.schedule.lanes
         lane = lanes.get("") or lanes.get(tenant)
         return lane is not None and lane.settler.see(account)
-
-    def limit_total(self, rate: float | None) -> None:
-        """Send at most so many requests a second, of all tenants together."""
-        self._schedule.limit(rate)
-
-    @property
-    def settling(self) -> int:
-        """Accounts that wait for their banks."""
-        return sum(len(lane.settler) for lane in self._schedule.lanes.values())
-
-    @property
-    def limit(self) -> float | None:
-        """The rate limit as learnt, of all lanes together; None unless it is known of each."""
-        limits = [lane.network.pace.limit for lane in self._schedule.lanes.values()]
-        known = [limit for limit in limits if limit is not None]
-        return sum(known) if limits and len(known) == len(limits) else None
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)
@@ -182,14 +169,14 @@ class Work:
     def _observe(self, headers: Mapping[str, str]) -> None:
         if not (back := self._time.observe(headers)):
             return
-        for lane in self._schedule.lanes.values():
+        for lane in self.schedule.lanes.values():
             for task in lane.live.tasks():
                 date_back(task, back)
                 if task.state not in (State.NEW, State.DONE):
                     self._record.store(task)
 
     def _carry_out(self, task: Task, command: commands.Command) -> None:  # noqa: C901 - one row per command
-        lane = self._schedule.lanes[task.stripe_account]
+        lane = self.schedule.lanes[task.stripe_account]
         match command:
             case commands.Finish():
                 # Whoever is finished waits no more, even though the disk may take its time.
@@ -224,5 +211,5 @@ class Work:
     def _finished(self, task: Task, seq: int) -> None:
         outcome = outcome_of(task)
         self._tally.finish(outcome)
-        place = self._schedule.lanes[task.stripe_account].live.remove(task)
+        place = self.schedule.lanes[task.stripe_account].live.remove(task)
         self._outbox.put(outcome, seq, place)

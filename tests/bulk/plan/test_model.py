@@ -109,8 +109,34 @@ def test_a_request_that_arrives_late_is_recognized(
         assert history.task.verdict.status == "succeeded", past
 
 
-@pytest.mark.skipif("FCASYNC_EXHAUSTIVE" not in os.environ, reason="takes half an hour")
+exhaustive = pytest.mark.skipif("FCASYNC_EXHAUSTIVE" not in os.environ, reason="takes half an hour")
+
+
+@exhaustive
 def test_no_history_at_all_ends_with_two_refreshes_or_none() -> None:
     """The same for every order of three faults of every kind and two gaps of every kind."""
     gaps = (SHORT, LONG, ("asleep", 60.0), LID)
     check(FAULTS + LIKE_ONE_OF_THOSE, 3, gaps, 2)
+
+
+@exhaustive
+def test_no_clock_step_and_no_refused_look_at_all_claims_too_much() -> None:
+    """The same with a clock that is set, kills, and looks that are refused, in every order.
+
+    The kills are short ones: nobody can know of a clock that was set back, by hours, between two
+    answers, if the run is killed before the next answer and a day passes before it is resumed.
+    """
+    faults, gaps = (*STORED, REFUSED_LOOK), (SHORT, SET_BACK, SET_AHEAD)
+    ends = histories(History.begin(), faults, 3, gaps, 2)
+    assert sum(confirm(history, past) for history, past in ends) > 0
+
+
+@exhaustive
+def test_no_late_request_at_all_is_done_twice() -> None:
+    """The same with requests that arrive at any time after their sender has given up."""
+    for history, past in histories(History.begin(WEEK), (ZOMBIE, *STORED), 3, (SHORT, LONG), 2):
+        history.deliver()
+        assert history.executions == 1, past
+        assert history.task is not None
+        assert history.task.verdict is not None
+        assert history.task.verdict.status == "succeeded", past

@@ -2,6 +2,7 @@
 
 import typing
 
+import attrs
 import pytest
 
 from fcasync.bulk._plan import events as e
@@ -21,11 +22,12 @@ from tests.bulk.plan.test_plan import (
     task,
 )
 
-NEW, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
+NEW, ASKING, OPEN, SENDING, LOOKING, JUDGING, SETTLING, DONE = State
+DAY = 86_400
+PICKY = attrs.evolve(JOB, max_age=DAY)
 GONE = NotFoundError("no such account", status=404)
 LAST = {"strikes": MAX_STRIKES - 1}
 REFUSAL = {"refusal": REFUSED}
-DAY = 86_400
 PENDING = account(refresh="pending", attempted=5)
 SETTLED = account(refresh="succeeded", attempted=5)
 
@@ -34,6 +36,16 @@ CASES: list[tuple[State, State, Job, e.Event, dict[str, typing.Any]]] = [
     (NEW, OPEN, JOB, e.Admitted(None), {}),
     (NEW, SETTLING, WAITING, e.Admitted(Row("fca_1", "settling", 0, NOW)), {}),
     (NEW, DONE, JOB, e.Admitted(None), {"account": account("inactive")}),
+    (NEW, ASKING, PICKY, e.Admitted(None), {}),
+    (ASKING, ASKING, PICKY, e.Due(), {}),
+    (ASKING, OPEN, PICKY, e.Seen(account()), {}),
+    (ASKING, DONE, PICKY, e.Seen(SETTLED), {}),
+    (ASKING, SETTLING, attrs.evolve(PICKY, wait=True), e.Seen(PENDING), {}),
+    (ASKING, ASKING, PICKY, e.Unseen(LOST), {}),
+    (ASKING, DONE, PICKY, e.Unseen(LOST), LAST),
+    (ASKING, DONE, PICKY, e.Refused(GONE), {}),
+    (ASKING, OPEN, PICKY, e.Denied(REFUSED), {}),
+    (ASKING, DONE, PICKY, e.Barred(REFUSED), {}),
     (OPEN, SENDING, JOB, e.Due(), {}),
     (OPEN, OPEN, JOB, e.Due(), {"sent_at": NOW - KEY_LIFETIME + 30}),
     (OPEN, LOOKING, JOB, e.Due(), {"sent_at": NOW - DAY}),

@@ -15,6 +15,7 @@ from fcasync._rules.request import Response
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
+from fcasync.bulk._work.network import Reads
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.errors import (
@@ -58,6 +59,7 @@ class FakeNetwork:
     api_key: str = "test 0123"
     stripe_account: str | None = None
     stripe_version: str = "2026-09-30.endive"
+    reads: Reads = attrs.field(factory=Reads)
     refreshed_at: dict[str, float] = attrs.field(factory=dict)
     executions: dict[str, int] = attrs.field(factory=dict)
     asked: Counter[str] = attrs.field(factory=Counter)
@@ -135,6 +137,7 @@ class FakeNetwork:
 
     async def retrieve(self, account_id: str) -> Response[Account]:
         self.gets += 1
+        self.reads.count += 1
         await self.clock.sleep(self.latency)
         if account_id not in self.ids:
             raise NotFoundError("no such account", status=404)
@@ -142,6 +145,7 @@ class FakeNetwork:
 
     async def list_page(self, starting_after: str | None, limit: int) -> Response[Page[Account]]:
         self.lists += 1
+        self.reads.count += 1
         await self.clock.sleep(self.latency)
         start = 0 if starting_after is None else self.ids.index(starting_after) + 1
         data = [self.account(account_id) for account_id in self.ids[start : start + limit]]

@@ -34,9 +34,28 @@ class Mood:
     webhooks: bool = False
 
 
+def shares(count: int, tenants: int) -> dict[str, list[str]]:
+    """Return who has which accounts: tenant number n has about n times as many as the first.
+
+    Without tenants all are the platform's own, which has the empty name.
+    """
+    ids = [f"fca_{number:05}" for number in range(count)]
+    if not tenants:
+        return {"": ids}
+    weights = tenants * (tenants + 1) // 2
+    found: dict[str, list[str]] = {}
+    taken = 0
+    for number in range(1, tenants + 1):
+        end = count * (number * (number + 1) // 2) // weights
+        found[f"acct_{number}"] = ids[taken:end]
+        taken = end
+    return found
+
+
 @attrs.define
 class Account:
     id: str
+    tenant: str
     bank: float
     """The part of the longest time that its bank takes, in [0, 1)."""
     attempted: int = 0
@@ -48,14 +67,15 @@ class Account:
 class Stripe:
     """The server's state, which survives its restarts."""
 
-    def __init__(self, count: int, seed: int, log: str) -> None:
+    def __init__(self, count: int, seed: int, log: str, tenants: int = 0) -> None:
         self.rng = random.Random(seed)
         self.log = open(log, "ab", buffering=0)  # noqa: SIM115, PTH123 - as long as the process
+        self.shares = shares(count, tenants)
         self.accounts = {
-            f"fca_{number:05}": Account(f"fca_{number:05}", self.rng.random())
-            for number in range(count)
+            name: Account(name, tenant, self.rng.random())
+            for tenant, names in self.shares.items()
+            for name in names
         }
-        self.ids = list(self.accounts)
         self.executed: Counter[str] = Counter()
         self.keys: dict[str, tuple[float, int, bytes]] = {}
         self.busy: set[str] = set()
@@ -109,7 +129,9 @@ class Stripe:
             loop.call_later(late, self.tell, lambda: self.show(account))
 
     def tell(self, what: Any) -> None:
-        line = json.dumps(what()).encode() + b"\n"
+        account = what()
+        told = {"tenant": self.accounts[account["id"]].tenant, "account": account}
+        line = json.dumps(told).encode() + b"\n"
         for listener in self.listeners:
             listener.write(line)
 
@@ -172,22 +194,31 @@ class Stripe:
         fault = self.rng.random() < self.mood.faults
         url = urlsplit(target)
         parts = url.path.split("/")[4:]
-        if method == "GET":
-            await self.answer_get(writer, parts, parse_qs(url.query), fault)
+        tenant = headers.get("stripe-account", "")
+        if parts and self.accounts[parts[0]].tenant != tenant:
+            await self.reply(writer, 404, _error("no such account"))
+        elif method == "GET":
+            query = parse_qs(url.query)
+            await self.answer_get(writer, parts, self.shares.get(tenant, []), query, fault)
         else:
             await self.answer_post(writer, parts[0], headers["idempotency-key"], fault)
 
     async def answer_get(
-        self, writer: asyncio.StreamWriter, parts: list[str], query: Any, fault: bool
+        self,
+        writer: asyncio.StreamWriter,
+        parts: list[str],
+        ids: list[str],
+        query: Any,
+        fault: bool,
     ) -> None:
         if parts:
             found = self.show(self.accounts[parts[0]])
         else:
             limit = int(query.get("limit", ["10"])[0])
             after = query.get("starting_after")
-            start = 0 if after is None else self.ids.index(after[0]) + 1
-            page = [self.show(self.accounts[name]) for name in self.ids[start : start + limit]]
-            more = start + limit < len(self.ids)
+            start = 0 if after is None else ids.index(after[0]) + 1
+            page = [self.show(self.accounts[name]) for name in ids[start : start + limit]]
+            more = start + limit < len(ids)
             found = {"object": "list", "url": "/v1/x", "has_more": more, "data": page}
         body = json.dumps(found).encode()
         match self.rng.choice(("slow", "503", "reset", "html")) if fault else None:
@@ -314,11 +345,11 @@ def _error(message: str, code: str | None = None) -> bytes:
     return json.dumps({"error": {"type": kind, "code": code, "message": message}}).encode()
 
 
-def run(count: int, seed: int, log: str, ready: Any) -> None:
+def run(count: int, seed: int, log: str, ready: Any, tenants: int = 0) -> None:
     """Serve until killed; *ready* is called with the port."""
 
     async def main() -> None:
-        stripe = Stripe(count, seed, log)
+        stripe = Stripe(count, seed, log, tenants)
         await stripe.listen()
         ready(stripe.port)
         await asyncio.Event().wait()

@@ -28,6 +28,7 @@ from typing import Any
 import attrs
 
 from fcasync._rules.retry_policy import RetryPolicy
+from fcasync.bulk import Tenants
 from fcasync.client import Client
 from fcasync.errors import FCError
 from fcasync.models import Account, Event, EventData
@@ -53,6 +54,10 @@ class Plan:
     faults: float
     clock: str
     """``steady``, ``jumps`` (a day ahead between runs) or ``set back`` (during runs)."""
+    tenants: int = 0
+    """Connected accounts, of mixed sizes, that have the accounts; 0: the platform's own."""
+    loses: bool = False
+    """Whether the job has a name, and its journal is lost between runs now and then."""
 
 
 async def work(url: str, folder: Path, plan: Plan, *, is_last: bool) -> None:
@@ -60,15 +65,19 @@ async def work(url: str, folder: Path, plan: Plan, *, is_last: bool) -> None:
     handed = os.open(folder / "handed", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     retry = RetryPolicy(attempts=3, base=0.02, cap=0.1)
     async with Client(KEY, base_url=url, timeout=0.4, deadline=3.0, retry=retry) as client:
-        client._engine.limiter.pace(None, "refresh").learn(400.0)
+        source = _stripe.shares(plan.accounts, plan.tenants)
+        for tenant in source:
+            client._engine.limiter.pace(tenant or None, "refresh").learn(400.0)
+        name: Any = {"job": "campaign", "since": int((folder / "since").read_text())}
         run = client.bulk.refresh(
-            list_ids(plan.accounts),
+            Tenants(source) if plan.tenants else source[""],
             features=["balance"],
             journal=folder / "job.sqlite",
             concurrency=32,
             wait=plan.waits,
             wait_timeout=2.0,
             retry_failed=is_last,
+            **(name if plan.loses else {}),
         )
         async with run:
             listening = asyncio.create_task(listen(url, run))
@@ -90,14 +99,12 @@ async def listen(url: str, run: Any) -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /events HTTP/1.1\r\n\r\n")
             while line := await reader.readline():
-                account = _account(json.loads(line))
-                run.observe(Event(id="evt_1", data=EventData(object=account)))
+                told = json.loads(line)
+                account = _account(told["account"])
+                data = EventData(object=account)
+                run.observe(Event(id="evt_1", account=told["tenant"] or None, data=data))
             writer.close()
         await asyncio.sleep(0.05)
-
-
-def list_ids(count: int) -> list[str]:
-    return [f"fca_{number:05}" for number in range(count)]
 
 
 def fork(function: Any, errors: Path) -> int:
@@ -123,14 +130,17 @@ class History:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan, self.folder = plan, folder
+        self.shares = _stripe.shares(plan.accounts, plan.tenants)
         self.rng = random.Random(plan.seed)
         self.errors = folder / "errors"
         self.endings: Counter[str] = Counter()
+        (folder / "since").write_text(str(int(time.time()) - 1))
         reader, writer = os.pipe()
 
         def serve() -> None:
             log = str(folder / "executed")
-            _stripe.run(plan.accounts, plan.seed, log, lambda n: os.write(writer, b"%d\n" % n))
+            ready = lambda port: os.write(writer, b"%d\n" % port)  # noqa: E731
+            _stripe.run(plan.accounts, plan.seed, log, ready, plan.tenants)
 
         self.server = fork(serve, self.errors)
         os.close(writer)
@@ -197,6 +207,10 @@ class History:
             if plan.clock == "jumps" and rng.random() < 0.15:
                 time.sleep(2.0)  # what the killed run has sent must have arrived
                 self.control("jump", seconds=rng.choice((23.0, 25.0, 30.0)) * 3600)
+            if plan.loses and rng.random() < 0.3:
+                self.endings["lost its journal"] += 1
+                for file in self.folder.glob("job.sqlite*"):
+                    file.unlink()
 
     def recover(self) -> None:
         self.control("mood", banks=0.2)
@@ -210,13 +224,14 @@ class History:
     def compare(self) -> list[str]:
         executed = Counter((self.folder / "executed").read_text().split())
         rows = [line.split() for line in (self.folder / "handed").read_text().splitlines()]
-        ids = list_ids(self.plan.accounts)
+        ids = [name for names in self.shares.values() for name in names]
         wrong = [f"{name} executed {executed[name]} times" for name in ids if executed[name] != 1]
         handed = {name for name, *_ in rows}
         wrong += [f"{name} never handed out" for name in ids if name not in handed]
         seen: set[tuple[str, str]] = set()
         for name, status, again in rows:
-            if (name, status) in seen and again == "0" and status == "succeeded":
+            is_told_again = (name, status) in seen and again == "0" and status == "succeeded"
+            if is_told_again and not self.plan.loses:
                 wrong.append(f"{name} handed out twice without saying so")
             seen.add((name, status))
         if self.errors.exists():
@@ -234,7 +249,9 @@ def plans(arguments: argparse.Namespace) -> list[Plan]:
             kills=arguments.kills,
             waits=number % 2 == 1,
             faults=rng.choice((0.1, 0.3, 0.6)),
-            clock=("steady", "jumps", "set back")[number % 3],
+            clock=("steady", "jumps", "steady" if arguments.lose else "set back")[number % 3],
+            tenants=arguments.tenants,
+            loses=arguments.lose,
         )
         for number in range(arguments.histories)
     ]
@@ -246,6 +263,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=17, help="in each history")
     parser.add_argument("--accounts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tenants", type=int, default=0, help="connected accounts")
+    parser.add_argument("--lose", action="store_true", help="lose journals between runs")
     arguments = parser.parse_args()
     endings: Counter[str] = Counter()
     violations = 0

@@ -10,9 +10,13 @@ from tests._paths import ROOT
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its runs are forked")
-def test_killed_runs_do_nothing_twice_and_lose_nothing() -> None:
-    """Three histories: with and without waiting, under each way for the clock to go."""
-    small = ["--histories", "3", "--kills", "3", "--accounts", "60", "--seed", "7"]
+@pytest.mark.parametrize(
+    "more", [[], ["--tenants", "6"], ["--tenants", "4", "--lose"]], ids=" ".join
+)
+def test_killed_runs_do_nothing_twice_and_lose_nothing(more: list[str]) -> None:
+    """With and without waiting, under each way for the clock to go, for one account and many."""
+    count = "2" if more else "3"
+    small = ["--histories", count, "--kills", "3", "--accounts", "60", "--seed", "7", *more]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bulk.work.campaign", *small],
         capture_output=True,

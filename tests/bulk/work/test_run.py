@@ -532,6 +532,7 @@ def test_a_report_reads_well() -> None:
         "refreshed     10 of 10 accounts",
         "failed        0",
         "requests      10 (0 retries, 0 replays)",
+        "reads         1",
         f"elapsed       {report.elapsed:.1f} s",
         f"rate          {report.rate:.1f} accounts/s, no 429s",
     ]

@@ -1,5 +1,7 @@
 """Many connected accounts in one run: each at its own pace, and none in the way of another."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,8 +101,8 @@ def test_no_more_tenants_are_at_work_than_asked_for() -> None:
         nonlocal most
         async with own.run(source) as run:
             async for _ in run:
-                assert run._work is not None
-                most = max(most, len(run._work._schedule.lanes))
+                assert isinstance(run._work, Work)
+                most = max(most, len(run._work.schedule.lanes))
 
     virtually(main())
     assert most == 2
@@ -241,6 +243,41 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(outcomes) >= 140
     found = [(each.stripe_account, each.account_id) for each in read_journal(settings["journal"])]
     assert len(set(found)) == 200
+
+
+@pytest.mark.parametrize("way", ["stop", "break", "cancel"])
+async def test_a_run_that_ends_early_hands_out_what_is_finished(tmp_path: Path, way: str) -> None:
+    """Whatever was in flight, or on its way to the disk, when the tenants were left alone."""
+    async with (
+        Sandbox(accounts=30, varied=False, rate_limit=None) as sandbox,
+        fcasync.Client(sandbox.api_key, base_url=sandbox.url) as client,
+    ):
+        told: list[Outcome] = []
+
+        async def run_until(count: int) -> Report:
+            job = client.bulk.refresh(
+                Tenants(names(4)), features=["balance"], journal=tmp_path / "job.sqlite"
+            )
+            before = len(told)
+            async with job as run:
+                async for outcome in run:
+                    told.append(outcome)
+                    if len(told) - before == count:
+                        if way == "break":
+                            break
+                        if way == "cancel":
+                            raise asyncio.CancelledError
+                        run.stop()
+            return job.report
+
+        for count in (1, 7, 13, 21):
+            with contextlib.suppress(asyncio.CancelledError):
+                await run_until(count)
+        report = await run_until(10**9)
+        assert len({(each.stripe_account, each.account_id) for each in told}) == report.total == 120
+        assert len(told) - sum(each.again for each in told) <= 120
+        for name in names(4):
+            assert set(sandbox.connected(name).executions("refresh").values()) == {1}
 
 
 def test_a_journal_of_tenants_is_not_one_of_an_account(tmp_path: Path) -> None:

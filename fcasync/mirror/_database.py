@@ -1,0 +1,160 @@
+"""The connections of a mirror, and its errors as one sentence each."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from fcasync._facts.redact import printable
+from fcasync.mirror._errors import MirrorError
+from fcasync.mirror._location import shown
+
+PATIENCE: Final = 10
+"""Seconds that a statement waits for the locks of others."""
+
+_READS: Final = "fcasync_reads"
+"""The execution option of a transaction that only reads."""
+
+
+class Database:
+    """The database of a mirror. Nothing is opened before the first transaction."""
+
+    def __init__(self, url: URL) -> None:
+        self.shown = shown(url)
+        """Its URL, without the password."""
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._password = url.password
+        self._file = _file(url) if self.is_sqlite else None
+        """The path of a SQLite file; None for one in memory, and for PostgreSQL."""
+        self.engine = self._make(url)
+
+    def __repr__(self) -> str:
+        return f"<Database {self.shown}>"
+
+    def _make(self, url: URL) -> AsyncEngine:
+        if not self.is_sqlite:
+            settings = {"application_name": "fcasync", "lock_timeout": f"{PATIENCE}s"}
+            return create_async_engine(
+                url,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args={"server_settings": settings, "timeout": PATIENCE},
+            )
+        options: dict[str, Any] = {"timeout": PATIENCE, **url.query}
+        query = {name: value for name, value in url.query.items() if name != "timeout"}
+        engine = create_async_engine(
+            url.set(query=query),
+            hide_parameters=True,
+            connect_args={"timeout": float(options["timeout"])},
+            **({} if self._file or "uri" in query else {"poolclass": StaticPool}),
+        )
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
+        return engine
+
+    def create_file(self) -> None:
+        """Make the file of a new SQLite database, readable by its owner only."""
+        if self._file is not None:
+            with self.errors():
+                os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads.
+
+        Raises:
+            MirrorError: The database cannot be used.
+        """
+        with self.errors():
+            async with self.engine.connect() as connection:
+                reads = await connection.execution_options(**{_READS: True})
+                async with reads.begin():
+                    yield reads
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that is committed at the end of the block.
+
+        Raises:
+            MirrorError: The database cannot be used; nothing of the block is stored.
+        """
+        with self.errors():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what a driver raises into a MirrorError."""
+        try:
+            yield
+        except DBAPIError as error:
+            what = str(error.orig)
+        except (SQLAlchemyError, OSError, OverflowError) as error:
+            what = str(error)
+        except Exception as error:
+            if not _is_of_driver(error):
+                raise
+            what = str(error)
+        else:
+            return
+        # Raised outside of the handlers: the frames of a driver hold the password.
+        raise self.error(what)
+
+    def error(self, what: str) -> MirrorError:
+        """Return the error that says *what* is wrong with this database."""
+        lines = [line for line in what.splitlines() if line.strip()] or ["no reason was given"]
+        line = lines[0].removeprefix("<class 'asyncpg.exceptions.").replace("Error'>:", ":")
+        if self._password:
+            line = line.replace(self._password, "***")
+        return MirrorError(f"the mirror {self.shown}: {printable(line)}", url=self.shown)
+
+    async def use_write_ahead_log(self) -> None:
+        """Let readers of a SQLite file read while the mirror writes; the file remembers it."""
+        if self.is_sqlite:
+            with self.errors():
+                async with self.engine.connect() as connection:
+                    raw: Any = await connection.get_raw_connection()
+                    cursor = await raw.driver_connection.execute("PRAGMA journal_mode = WAL")
+                    await cursor.close()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _file(url: URL) -> Path | None:
+    name = url.database
+    if not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
+
+
+def _is_of_driver(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in ("asyncpg", "aiosqlite", "sqlite3")
+
+
+def _prepare(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin with _begin, and no other way
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA page_size = 8192")  # of a new file; a row has about 700 bytes
+        cursor.execute("PRAGMA cache_size = -16384")  # KiB
+        # A power cut may lose the latest commits, rows and cursors alike: the next run repeats
+        # them.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.close()
+    except BaseException:
+        connection.close()  # nobody else will: the pool does not know it yet
+        raise
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS)
+    # Whoever begins by reading would fail, without any wait, where another writes meanwhile.
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,308 @@
+"""One account: what has to be read, in which order, and what is stored of it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from uuid import uuid4
+
+import attrs
+
+from fcasync._facts.clock import Clock
+from fcasync._facts.redact import printable
+from fcasync.bulk import Outcome
+from fcasync.client import Client
+from fcasync.errors import (
+    APIStatusError,
+    FCError,
+    InvalidArgumentError,
+    ProtocolError,
+    UnknownCursorError,
+)
+from fcasync.mirror import _rows as rows
+from fcasync.mirror._outcome import SyncOutcome, SyncStatus
+from fcasync.mirror._store import Key, Part, State, Store, Written
+from fcasync.mirror._upserts import Row
+from fcasync.models import Account, AccountOwnership, Page, Transaction
+from fcasync.models._convert import decoder, to_dict
+from fcasync.resources._sync import TransactionSync
+from fcasync.resources.transactions import LIST_TRANSACTIONS
+
+PAGE: Final = 100
+"""Transactions per page: the most that Stripe sends."""
+
+_SETTLED: Final = ("succeeded", "failed")
+_decode_page = decoder(Page[Transaction])
+
+
+@attrs.frozen
+class Item:
+    """An account that is to be synced, as it came from the source."""
+
+    account_id: str
+    account: Account | None = None
+    """The account, if it was at hand."""
+    read_at: float = 0.0
+    """When it was at hand, as a Unix time."""
+    refresh: Outcome | None = None
+    tenant: str | None = None
+    """The connected account, where the source has many; None for the client's own."""
+    error: FCError | None = None
+    """Why nothing can be read of it."""
+
+
+@attrs.frozen
+class _ListedPage:
+    """A page of transactions, checked, and beside them Stripe's JSON."""
+
+    data: list[Transaction]
+    has_more: bool
+    items: list[rows.Json]
+
+
+def _listed(value: Any) -> _ListedPage:
+    page = _decode_page(value)
+    return _ListedPage(page.data, page.has_more, value["data"])
+
+
+_LIST: Final[Any] = attrs.evolve(cast(Any, LIST_TRANSACTIONS), decode=_listed)
+"""The same operation, with the same pace, that keeps the JSON."""
+
+
+class _TakenOver(Exception):
+    """Another mirror claimed the account; what was read since is not stored."""
+
+
+class Reading:
+    """Syncs accounts of one client, one at a time per call."""
+
+    def __init__(
+        self, client: Client, store: Store, *, tenant: str, at: rows.At, owners: bool
+    ) -> None:
+        self.client = client
+        """Whose accounts they are."""
+        self._store = store
+        self._tenant = tenant
+        """The connected account; '' for the key's own."""
+        self._at = at
+        self._owners = owners
+        """Whether to store the owners."""
+
+        self._clock: Clock = client._engine.clock
+        self._tenants: dict[str, Reading] = {}
+        """Those of connected accounts, made when first asked for."""
+        self._requests = 0
+        """Requests for accounts, transactions and owners."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that were sent, for all connected accounts."""
+        return self._requests + sum(each.requests for each in self._tenants.values())
+
+    @property
+    def limit(self) -> float | None:
+        """The rate limit of the lists as learnt, in requests a second; None before a 429."""
+        limiter = self.client._engine.limiter
+        return limiter.pace(self.client._options.acting_for, LIST_TRANSACTIONS.name).limit
+
+    def of(self, tenant: str | None) -> "Reading":
+        """Return the reading of a connected account; itself for None."""
+        if tenant is None:
+            return self
+        if tenant not in self._tenants:
+            client = self.client.with_options(stripe_account=tenant)
+            self._tenants[tenant] = Reading(
+                client, self._store, tenant=tenant, at=self._at, owners=self._owners
+            )
+        return self._tenants[tenant]
+
+    def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
+        """Return the outcome of an account that *error* kept from being synced."""
+        return SyncOutcome(
+            account_id=printable(item.account_id, 80),
+            status=SyncStatus.FAILED,
+            account=item.account,
+            error=error,
+            reason=reason,
+            refresh=item.refresh,
+            stripe_account=self._tenant or None,
+        )
+
+    async def sync(self, item: Item) -> SyncOutcome:
+        """Bring one account up to date.
+
+        Raises:
+            FCError: A request failed.
+            MirrorError: The database cannot be used.
+        """
+        account, read_at = item.account, item.read_at
+        if account is None:
+            self._requests += 1
+            account = await self.client.accounts.retrieve(item.account_id)
+            read_at = self._clock.time()
+        outcome = SyncOutcome(
+            account_id=account.id,
+            status=SyncStatus.SYNCED,
+            account=account,
+            refresh=item.refresh,
+            stripe_account=self._tenant or None,
+        )
+        part = self._part(account, read_at)
+        if account.status == "disconnected":
+            await self._store.write(part)
+            return attrs.evolve(outcome, status=SyncStatus.SKIPPED, reason="disconnected")
+        state = await self._store.load(part.key)
+        lists, reason = _lists_transactions(account, state)
+        ownership = self._new_ownership(account, state)
+        if not lists and ownership is None:
+            await self._store.write(part)
+            return attrs.evolve(outcome, reason=reason)
+        try:
+            total = await self._claimed(account, part, lists=lists, ownership=ownership)
+        except _TakenOver:
+            return attrs.evolve(outcome, status=SyncStatus.SKIPPED, reason="taken_over")
+        return attrs.evolve(outcome, reason=reason, **attrs.asdict(total))
+
+    def _part(self, account: Account, read_at: float) -> Part:
+        """Return the account's own rows."""
+        item = to_dict(account)
+        return Part(
+            key=(self._tenant, account.id),
+            account=rows.account_row(self._tenant, item, self._at, read_at),
+            balances=rows.balance_rows(self._tenant, item, self._at),
+        )
+
+    def _new_ownership(self, account: Account, state: State) -> str | None:
+        """Return the ownership whose owners have to be read."""
+        if not self._owners or not _permits(account, "ownership"):
+            return None
+        ownership = account.ownership
+        if isinstance(ownership, AccountOwnership):
+            ownership = ownership.id
+        return None if ownership == state.ownership else ownership
+
+    async def _claimed(
+        self, account: Account, part: Part, *, lists: bool, ownership: str | None
+    ) -> "_Total":
+        """Read and store what is new, under a claim."""
+        writing = _Writing(self._store, part.key)
+        state = await self._store.claim(part.key, writing.claim)
+        owners = [] if ownership is None else await self._owner_rows(account, ownership)
+        if ownership is not None:
+            state = attrs.evolve(state, ownership=ownership)
+        if lists:
+            try:
+                state = await self._transactions(account, state, writing)
+            except UnknownCursorError:
+                # Stripe has forgotten that refresh: read everything again, and replace it.
+                state = await self._transactions(account, attrs.evolve(state, cursor=None), writing)
+        row = (*part.key, *attrs.astuple(state), self._at(self._clock.time()), writing.claim)
+        await writing.end(attrs.evolve(part, owners=owners, state=row))
+        return writing.total
+
+    async def _transactions(self, account: Account, state: State, writing: "_Writing") -> State:
+        """Read what is new, and return the state that goes with it."""
+        sync = self._sync(account, state.cursor)
+        pages: Any = sync.pages()
+        async for page in pages:
+            if isinstance(page, _ListedPage):  # else there has been no successful refresh yet
+                found = rows.transaction_rows(
+                    self._tenant, account.id, page.data, page.items, self._at
+                )
+                await writing.add(found)
+        return _advanced(account, state, sync.cursor, self._at)
+
+    def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
+        transactions = self.client.transactions
+
+        async def read() -> Account:
+            return account
+
+        async def fetch(params: Mapping[str, Any]) -> Any:
+            self._requests += 1
+            return await transactions._call(_LIST, None, {"account": account.id, **params})
+
+        return TransactionSync(account.id, read, fetch, after=cursor, limit=PAGE, account=account)
+
+    async def _owner_rows(self, account: Account, ownership: str) -> list[Row]:
+        self._requests += 1
+        owners = self.client.accounts.list_owners(account.id, ownership=ownership)
+        return [
+            rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)
+            async for owner in owners
+        ]
+
+
+@attrs.define
+class _Total:
+    new: int = 0
+    updated: int = 0
+    void: int = 0
+
+
+class _Writing:
+    """Stores the pages of one account, the last one together with the account's state."""
+
+    def __init__(self, store: Store, key: Key) -> None:
+        self._store = store
+        self._key = key
+        self.claim = uuid4().hex
+        self.total = _Total()
+        self._held_back: list[Row] = []
+        """The latest page: only when the next one comes, it is known not to be the last."""
+
+    async def add(self, page: list[Row]) -> None:
+        """Store the page before *page*."""
+        if self._held_back:
+            rest = self._held_back
+            self._take(
+                await self._store.write(Part(key=self._key, claim=self.claim, transactions=rest))
+            )
+        self._held_back = page
+
+    async def end(self, part: Part) -> None:
+        """Store the last page with *part*, which has the new state."""
+        last = attrs.evolve(part, claim=self.claim, transactions=self._held_back)
+        self._take(await self._store.write(last))
+
+    def _take(self, written: Written) -> None:
+        if not written.is_held:
+            raise _TakenOver
+        self.total.new += written.new
+        self.total.updated += written.updated
+        self.total.void += written.void
+
+
+def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -> State:
+    """Return the state after a sync that ended with *cursor*."""
+    refresh = account.transaction_refresh
+    attempted = None if refresh is None else refresh.last_attempted_at
+    moment = at(None if attempted is None else attempted.timestamp())
+    # An account at hand may be older than the last sync; a cursor never moves back.
+    if refresh is None or (None not in (moment, state.cursor_at) and moment < state.cursor_at):
+        return state
+    moved = {"cursor": cursor, "cursor_at": moment} if cursor == refresh.id else {}
+    return attrs.evolve(state, refresh=refresh.id, refresh_status=str(refresh.status), **moved)
+
+
+def _permits(account: Account, permission: str) -> bool:
+    return account.permissions is None or permission in account.permissions
+
+
+def _lists_transactions(account: Account, state: State) -> tuple[bool, str | None]:
+    """Return whether there may be something new, and if there cannot be, perhaps why."""
+    refresh = account.transaction_refresh
+    if not _permits(account, "transactions"):
+        return False, "permission_missing"
+    if refresh is None:
+        return False, "not_refreshed"
+    # A refresh that has ended brings nothing more, so the same one again has nothing new.
+    is_known = (state.refresh, state.refresh_status) == (refresh.id, refresh.status)
+    return not (is_known and refresh.status in _SETTLED), None
+
+
+def reason_of(error: FCError) -> str:
+    """Return a machine-readable reason for the failure of an account."""
+    if isinstance(error, InvalidArgumentError):
+        return "invalid_id"
+    if isinstance(error, APIStatusError):
+        return error.code or error.type or f"status_{error.status}"
+    return "protocol_error" if isinstance(error, ProtocolError) else "connection_error"

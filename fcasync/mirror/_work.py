@@ -1,0 +1,177 @@
+"""The work of a sync: from the source, perhaps through a refresh, to the tables.
+
+::
+
+    source ──▶ [bulk refresh] ──▶ workers (one account each) ──▶ store ──▶ the caller
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from fcasync._facts.clock import Clock
+from fcasync.bulk import BulkRun, Tenants
+from fcasync.bulk._work import sources
+from fcasync.bulk._work.crew import Crew
+from fcasync.client import Client
+from fcasync.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    FCError,
+    PermissionDeniedError,
+    ServerError,
+)
+from fcasync.mirror._errors import MirrorError
+from fcasync.mirror._outcome import SyncOutcome
+from fcasync.mirror._reading import Item, Reading, reason_of
+from fcasync.mirror._report import SyncTally
+from fcasync.mirror._store import Store
+from fcasync.models import Account
+
+OUTAGE: Final = 25
+"""After so many accounts in a row that got no answer, the run ends with the error."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a sync was asked to do; already checked."""
+
+    refresh: Sequence[str]
+    """What to refresh first; empty for nothing."""
+    max_age: timedelta | float | None
+    wait_timeout: float
+    concurrency: int
+    progress: bool
+
+
+class SyncWork:
+    """Reads the source, syncs many accounts at a time, and keeps their outcomes for the caller."""
+
+    def __init__(
+        self, client: Client, source: Any, reading: Reading, store: Store, settings: Settings
+    ) -> None:
+        self._client, self._source = client, source
+        self._reading, self._store, self._settings = reading, store, settings
+        self._clock: Clock = client._engine.clock
+        self.tally = SyncTally()
+        self.taken = 0
+        """Accounts that were taken from the source."""
+        self.refreshing: BulkRun | None = None
+        """The bulk job, once it has begun."""
+        self._unanswered = 0  # failures in a row without an answer
+        self._items: asyncio.Queue[Item] = asyncio.Queue(settings.concurrency)
+        self._outcomes: deque[SyncOutcome] = deque()  # not yet taken by the caller
+        self._room = asyncio.Semaphore(settings.concurrency)  # for outcomes that are not taken
+        self._news = asyncio.Event()  # there is an outcome, or the end
+
+    async def run(self) -> None:
+        """Work until every account has an outcome.
+
+        Raises:
+            Exception: What the source raised, or an FCError that concerns all accounts.
+        """
+        workers = [self._sync_items] * self._settings.concurrency
+        await Crew().run([self._store.run, *workers], self._read)
+
+    def end(self, _: object = None) -> None:
+        """Wake the caller: there is nothing more to come."""
+        self._news.set()
+
+    async def take(self, main: "asyncio.Task[None]") -> SyncOutcome | None:
+        """Return the next outcome, or None when *main* has ended and there are no more."""
+        while not self._outcomes:
+            if main.done():
+                return None
+            self._news.clear()
+            await self._news.wait()
+        self._room.release()
+        return self._outcomes.popleft()
+
+    async def _read(self) -> None:
+        """Read the source to its end, and wait until all of it is done."""
+        items = self._refreshed() if self._settings.refresh else self._listed()
+        async with aclosing(items):
+            async for item in items:
+                await self._put(item)
+        await self._items.join()
+
+    async def _put(self, item: Item) -> None:
+        self.taken += 1
+        await self._items.put(item)
+
+    async def _listed(self) -> AsyncGenerator[Item]:
+        if not isinstance(self._source, Tenants):
+            async for found in sources.read(self._source):
+                yield self._item(found)
+            return
+        async with aclosing(self._source.read()) as tenants:
+            async for tenant, own in tenants:
+                source = self._reading.of(tenant).client.accounts.list() if own is None else own
+                try:
+                    async for found in sources.read(source):
+                        yield self._item(found, tenant)
+                except PermissionDeniedError as error:
+                    # It has taken its access away, and ends alone.
+                    yield Item("", tenant=tenant, error=error)
+
+    def _item(self, found: Any, tenant: str | None = None) -> Item:
+        account = found if isinstance(found, Account) else None
+        name = found if account is None else account.id
+        return Item(name, account, self._clock.time(), tenant=tenant)
+
+    async def _refreshed(self) -> AsyncGenerator[Item]:
+        self.refreshing = run = self._client.bulk.refresh(
+            self._source,
+            features=self._settings.refresh,
+            wait=True,
+            wait_timeout=self._settings.wait_timeout,
+            max_age=self._settings.max_age,
+        )
+        async with run:
+            async for outcome in run:
+                yield Item(
+                    outcome.account_id,
+                    outcome.account,
+                    self._clock.time(),
+                    outcome,
+                    tenant=outcome.stripe_account if isinstance(self._source, Tenants) else None,
+                )
+
+    async def _sync_items(self) -> None:
+        while True:
+            item = await self._items.get()
+            outcome = await self._synced(item)
+            await self._room.acquire()
+            self.tally.add(outcome)
+            self._outcomes.append(outcome)
+            self._news.set()
+            self._items.task_done()
+
+    async def _synced(self, item: Item) -> SyncOutcome:
+        reading = self._reading.of(item.tenant)
+        try:
+            if item.error is not None:
+                raise item.error
+            outcome = await reading.sync(item)
+        except MirrorError:
+            raise
+        except FCError as error:
+            denied = isinstance(error, AuthenticationError | PermissionDeniedError)
+            if denied and (item.tenant is None or isinstance(error, AuthenticationError)):
+                raise
+            self._count_silence(error)
+            return reading.failed(item, error, "denied" if denied else reason_of(error))
+        self._unanswered = 0
+        return outcome
+
+    def _count_silence(self, error: FCError) -> None:
+        """Raise *error* if it is one of many in a row to which nobody answered."""
+        is_silence = isinstance(error, APIConnectionError | ServerError)
+        self._unanswered = self._unanswered + 1 if is_silence else 0
+        if self._unanswered >= OUTAGE:
+            raise error

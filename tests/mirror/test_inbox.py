@@ -1,0 +1,96 @@
+"""Webhooks that one process receives and another works off."""
+
+from typing import Any
+
+import pytest
+
+from fcasync import EventInProgress
+from fcasync.mirror import Inbox, Mirror
+from fcasync.models import Event
+from fcasync.testing import FakeClock, make_account, make_event
+from fcasync.webhooks import EventRouter
+from tests.mirror._look import listed, table, transactions
+from tests.mirror.test_mirror import refreshed_bank
+
+KIND = "financial_connections.account.refreshed_transactions"
+
+
+def event_of(account: str, number: int) -> Any:
+    return make_event(KIND, make_account(id=account), id=f"evt_{number}")
+
+
+async def test_a_job_works_off_what_the_web_service_received(url: str) -> None:
+    """Late, repeated and disordered events sync each account, and leave the inbox empty."""
+    bank = refreshed_bank(3)
+    client = bank.client()
+    async with Mirror(url) as web, Mirror(url) as job:
+        events = EventRouter(seen=web.inbox)
+
+        @events.on(KIND)
+        async def refreshed(event: Event[Any]) -> None:
+            await web.inbox.put(event)
+
+        for number, name in enumerate(["fca_0001", "fca_0000", "fca_0001"]):
+            assert await events.dispatch(event_of(name, number))
+        assert not await events.dispatch(event_of("fca_0001", 0))
+        assert await web.observe(event_of("fca_0002", 9))
+        assert not await web.observe(event_of("fca_0002", 9))
+        report = await job.sync(client, job.inbox.accounts())
+        assert report.synced >= 3
+        assert [each async for each in job.inbox.events()] == []
+    assert await transactions(url) == listed(bank)
+
+
+async def test_an_event_whose_job_failed_is_handed_out_again(url: str) -> None:
+    """It is removed only when the next one is asked for."""
+    async with Mirror(url) as mirror:
+        for number in range(2):
+            await mirror.inbox.put(event_of(f"fca_{number}", number))
+
+        async def fail() -> None:
+            events = mirror.inbox.events()
+            async for _ in events:
+                await events.aclose()
+                raise LookupError
+
+        with pytest.raises(LookupError):
+            await fail()
+        assert [each.id async for each in mirror.inbox.events()] == ["evt_0", "evt_1"]
+
+
+async def test_an_event_of_a_job_that_was_killed_comes_back(url: str) -> None:
+    """After the lease, and not before."""
+    clock = FakeClock()
+    async with Mirror(url) as mirror:
+        inbox = Inbox(mirror._database, lease=60, clock=clock)
+        await inbox.put(event_of("fca_1", 1))
+        assert await inbox._take() is not None  # and then a kill
+        assert await inbox._take() is None
+        clock.advance(61)
+        assert await inbox._take() is not None
+
+
+async def test_an_event_that_is_being_handled_is_claimed(url: str) -> None:
+    """A repeat is refused until the first delivery is done, released, or abandoned."""
+    clock = FakeClock()
+    async with Mirror(url) as mirror:
+        inbox = Inbox(mirror._database, lease=60, clock=clock)
+        assert await inbox.claim("evt_1")
+        with pytest.raises(EventInProgress):
+            await inbox.claim("evt_1")
+        await inbox.release("evt_1")
+        assert await inbox.claim("evt_1")
+        clock.advance(61)
+        assert await inbox.claim("evt_1")
+        await inbox.confirm("evt_1")
+        clock.advance(61)
+        assert not await inbox.claim("evt_1")
+
+
+async def test_an_inbox_holds_no_account_numbers(url: str) -> None:
+    """The event's account is stored as the mirror stores accounts."""
+    async with Mirror(url) as mirror:
+        await mirror.inbox.put(event_of("fca_1", 1))
+        assert not await mirror.observe("not an event")
+    (row,) = await table(url, "inbox")
+    assert "account_numbers" not in str(row["raw"])

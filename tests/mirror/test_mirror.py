@@ -1,0 +1,390 @@
+"""What a sync stores, what it says, and what it costs."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import fcasync
+from fcasync import to_dict
+from fcasync._rules.request import Request
+from fcasync.bulk import Tenants
+from fcasync.mirror import Mirror, SyncStatus
+from fcasync.testing import FakeClock, answer, make_ownership
+from tests._bank import START, Bank
+from tests.mirror._look import cursors, listed, table, transactions
+
+
+def refreshed_bank(accounts: int, rows: int = 3) -> Bank:
+    """Return a bank whose accounts were refreshed once."""
+    bank = Bank(accounts)
+    for account in bank.accounts.values():
+        ids = [f"fctxn_{account.id[4:]}_{number}" for number in range(rows)]
+        account.refresh({"id": name, "status": "pending"} for name in ids)
+    return bank
+
+
+async def test_the_tables_equal_the_list(url: str) -> None:
+    """After a sync every transaction is stored as Stripe lists it, and the cursor with it."""
+    bank = refreshed_bank(3, rows=120)
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        report = await mirror.sync(client, client.accounts.list())
+    assert await transactions(url) == listed(bank)
+    assert (report.synced, report.new, report.updated, report.void) == (3, 360, 0, 0)
+    expected = {each.id: each.refreshes[0]["id"] for each in bank.accounts.values()}
+    assert await cursors(url) == expected
+
+
+async def test_a_second_sync_costs_one_request_per_account_at_most(url: str) -> None:
+    """Accounts at hand cost nothing, ids one GET each."""
+    bank = refreshed_bank(5)
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, client.accounts.list())
+        for source, expected in ((client.accounts.list(), ["list"]), (list(bank.accounts), 5)):
+            bank.requests.clear()
+            report = await mirror.sync(client, source)
+            assert bank.requests == (["retrieve"] * 5 if expected == 5 else expected)
+            assert (report.synced, report.new, report.updated) == (5, 0, 0)
+
+
+async def test_a_refresh_that_failed_is_not_listed_again(url: str) -> None:
+    """It has ended and brings nothing more; the next success continues at the old cursor."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        account.begin([{"id": "fctxn_lost"}])
+        account.settle("failed")
+        await mirror.sync(client, [account.id])
+        bank.requests.clear()
+        await mirror.sync(client, [account.id])
+        assert bank.requests == ["retrieve"]
+        assert await cursors(url) == {account.id: account.refreshes[0]["id"]}
+        account.refresh([{"id": "fctxn_0000_0", "status": "void"}])
+        report = await mirror.sync(client, [account.id])
+    assert (report.new, report.updated, report.void) == (0, 1, 1)
+    assert await transactions(url) == listed(bank)
+    assert await cursors(url) == {account.id: account.refreshes[2]["id"]}
+
+
+async def test_a_row_counts_how_often_it_changed(url: str) -> None:
+    """A repeat without a change is no change."""
+    bank = refreshed_bank(1, rows=1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        account.begin()  # pending: the cursor stays, so the next list repeats what is known
+        await mirror.sync(client, [account.id])
+        account.settle()
+        account.refresh([{"id": "fctxn_0000_0", "status": "posted", "amount": -99}])
+        await mirror.sync(client, [account.id])
+    (row,) = await table(url, "transactions")
+    assert (row["revision"], row["status"], row["amount"]) == (2, "posted", -99)
+    at = datetime.fromtimestamp(account.transactions["fctxn_0000_0"]["updated"], UTC)
+    assert (row["updated"], row["posted_at"], row["void_at"]) == (at, at, None)
+    assert row["raw"]["description"] == row["description"]
+
+
+async def test_each_account_has_one_outcome(url: str) -> None:
+    """It says what became of the account and of its transactions."""
+    bank = refreshed_bank(5)
+    active, inactive, gone, shut, new = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, client.accounts.list())
+        inactive.status, gone.status = "inactive", "disconnected"
+        inactive.refresh([{"id": "fctxn_late"}])
+        gone.refresh([{"id": "fctxn_gone"}])
+        shut.permissions = ["balances"]
+        new.refreshes.clear()
+        source: list[Any] = [*bank.accounts, "fca_nobody", "not an id"]
+        async with mirror.sync(client, source) as run:
+            outcomes = {outcome.account_id: outcome async for outcome in run}
+    found = {name: (each.status.value, each.reason) for name, each in outcomes.items()}
+    assert found == {
+        active.id: ("synced", None),
+        inactive.id: ("synced", None),
+        gone.id: ("skipped", "disconnected"),
+        shut.id: ("synced", "permission_missing"),
+        new.id: ("synced", "not_refreshed"),
+        "fca_nobody": ("failed", "resource_missing"),
+        "not an id": ("failed", "invalid_id"),
+    }
+    assert outcomes[inactive.id].new == 1
+    assert isinstance(outcomes["fca_nobody"].error, fcasync.NotFoundError)
+    stored = await transactions(url)
+    assert "fctxn_late" in stored
+    assert len([row for row in stored.values() if row["account"] == gone.id]) == 3
+    statuses = {row["id"]: row["status"] for row in await table(url, "accounts")}
+    assert statuses[gone.id] == "disconnected"
+    assert "4 of 7 accounts" in str(run.report)
+
+
+async def test_a_disconnected_account_is_never_taken_back(url: str) -> None:
+    """An older state of the account, read earlier and stored later, does not revive it."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    before = await client.accounts.retrieve(account.id)
+    account.status = "disconnected"
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        await mirror.sync(client, [before])
+    (row,) = await table(url, "accounts")
+    assert row["status"] == "disconnected"
+
+
+async def test_a_cursor_is_never_moved_back_by_an_account_at_hand(url: str) -> None:
+    """An Account that was read long ago makes rows repeat, and nothing else."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    before = await client.accounts.retrieve(account.id)
+    account.refresh([{"id": "fctxn_new"}])
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        await mirror.sync(client, [before])
+    assert await cursors(url) == {account.id: account.refreshes[1]["id"]}
+    assert await transactions(url) == listed(bank)
+
+
+async def test_a_cursor_that_stripe_forgot_starts_the_account_anew(url: str) -> None:
+    """Every row is read again and replaced, and the new cursor stored."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        account.refreshes[0]["id"] = "fctxnref_other"
+        account.refresh([{"id": "fctxn_new"}])
+        report = await mirror.sync(client, [account.id])
+    assert (report.synced, report.new) == (1, 1)
+    assert await cursors(url) == {account.id: account.refreshes[1]["id"]}
+
+
+async def test_balances_are_a_history(url: str) -> None:
+    """Each as-of, kind and currency has a row; what is reported again is stored once."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        for balance in (10_000, 12_500):
+            account.balance = balance
+            account.refresh()
+            for _ in range(2):
+                await mirror.sync(client, [account.id])
+    found = [(row["kind"], row["currency"], row["amount"]) for row in await table(url, "balances")]
+    assert found == [
+        ("available", "usd", 9_500),
+        ("current", "usd", 10_000),
+        ("available", "usd", 12_000),
+        ("current", "usd", 12_500),
+    ]
+
+
+async def test_owners_are_stored_only_when_asked_for(url: str) -> None:
+    """Their contact details are personal data; a second sync does not read them again."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    owner = {"id": "fcaown_1", "name": "Jo Tester", "email": "jo@example.com"}
+    account.owners = [{**owner, "object": "financial_connections.account_owner"}]
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, client.accounts.list(expand=["data.ownership"]))
+    assert await table(url, "owners") == []
+    async with Mirror(url, owners=True) as mirror:
+        await mirror.sync(client, [account.id])
+        assert bank.requests.count("list_owners") == 1
+        await mirror.sync(client, [account.id])
+    assert bank.requests.count("list_owners") == 1
+    (row,) = await table(url, "owners")
+    assert (row["name"], row["email"]) == ("Jo Tester", "jo@example.com")
+
+
+async def test_account_numbers_and_personal_data_are_never_stored(url: str) -> None:
+    """They are left out of the raw JSON, wherever they stand in it."""
+    bank = refreshed_bank(1, rows=0)
+    (account,) = bank.accounts.values()
+    account.refresh([{"id": "fctxn_1", "meta": {"Account_Number": "000123456789"}}])
+    customer = {"id": "cus_1", "object": "customer", "email": "jo@x.org"}
+    account.extra = {
+        "account_holder": {"type": "customer", "customer": customer},
+        "ownership": to_dict(make_ownership(id="fcaowns_1")),
+        "us_bank_account": {"routing_number": "110000000", "bank_name": "Test"},
+    }
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, client.accounts.list())
+    (row,) = await table(url, "accounts")
+    (transaction,) = await table(url, "transactions")
+    assert row["raw"]["account_holder"] == {"type": "customer", "customer": "cus_1"}
+    assert row["raw"]["ownership"] == "fcaowns_1"
+    assert (row["holder"], row["ownership"]) == ("cus_1", "fcaowns_1")
+    assert row["raw"]["us_bank_account"] == {"bank_name": "Test"}
+    assert transaction["raw"]["meta"] == {}
+    text = f"{row} {transaction}"
+    for secret in ("000123456789", "110000000", "jo@x.org", "jo.tester", "account_numbers"):
+        assert secret not in text
+
+
+async def test_text_that_a_database_cannot_hold_is_replaced(url: str) -> None:
+    """PostgreSQL has no NUL characters; one bank's odd description stops no sync."""
+    bank = refreshed_bank(1, rows=0)
+    (account,) = bank.accounts.values()
+    account.refresh([{"id": "fctxn_1", "description": "Caf\0é \N{PILE OF POO}"}])
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        report = await mirror.sync(client, [account.id])
+    (row,) = await table(url, "transactions")
+    assert (report.synced, row["description"]) == (1, "Caf\ufffdé \N{PILE OF POO}")
+
+
+async def test_tenants_share_a_database(url: str) -> None:
+    """The rows of a connected account stand under its id."""
+    bank = refreshed_bank(1)
+    (account,) = bank.accounts.values()
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, [account.id])
+        platform = client.with_options(stripe_account="acct_1")
+        async with mirror.sync(platform, [account.id]) as run:
+            (outcome,) = [outcome async for outcome in run]
+    assert outcome.stripe_account == "acct_1"
+    for name in ("accounts", "transactions", "sync_state"):
+        tenants = [row["stripe_account"] for row in await table(url, name)]
+        assert sorted(set(tenants)) == ["", "acct_1"]
+
+
+async def test_a_source_of_tenants_stores_each_under_its_own_id(url: str) -> None:
+    """A tenant without a source has all its accounts synced; one that denies access ends alone."""
+    bank = refreshed_bank(2)
+
+    def deny(request: Request[Any]) -> Any:
+        denies = request.options.stripe_account == "acct_3"
+        error = {"type": "invalid_request_error", "message": "no access"}
+        return answer({"error": error}, status=403) if denies else None
+
+    bank.meanwhile = deny
+    client = bank.client()
+    tenants = Tenants({"acct_1": ["fca_0000"], "acct_3": ["fca_0001"]})
+    async with Mirror(url) as mirror:
+        await mirror.sync(client, Tenants(["acct_2"]))
+        async with mirror.sync(client, tenants) as run:
+            found = {each.stripe_account: (each.status.value, each.reason) async for each in run}
+    assert found == {"acct_1": ("synced", None), "acct_3": ("failed", "denied")}
+    stored = [(row["stripe_account"], row["id"]) for row in await table(url, "accounts")]
+    assert stored == [("acct_1", "fca_0000"), ("acct_2", "fca_0000"), ("acct_2", "fca_0001")]
+
+
+async def test_the_same_account_twice_in_a_source_is_harmless(url: str) -> None:
+    """Whoever came second takes over; nothing is lost or doubled."""
+    bank = refreshed_bank(2, rows=250)
+    client = bank.client()
+    source = [*bank.accounts] * 3
+    async with Mirror(url) as mirror:
+        async with mirror.sync(client, source) as run:
+            statuses = {(each.status, each.reason) async for each in run}
+        await mirror.sync(client, source)
+    assert statuses <= {(SyncStatus.SYNCED, None), (SyncStatus.SKIPPED, "taken_over")}
+    assert await transactions(url) == listed(bank)
+
+
+async def test_a_failure_of_one_account_leaves_the_others(url: str) -> None:
+    """It has its outcome, and the next run takes it up where it stopped."""
+    bank = refreshed_bank(3)
+    bad = "fca_0001"
+    bank.meanwhile = lambda request: (
+        answer(status=400) if bad in request.query else None  # its list, not the account
+    )
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        report = await mirror.sync(client, client.accounts.list())
+        assert (report.synced, report.failed) == (2, 1)
+        assert {row["account"] for row in (await transactions(url)).values()} == {
+            "fca_0000",
+            "fca_0002",
+        }
+        bank.meanwhile = lambda _: None
+        await mirror.sync(client, client.accounts.list())
+    assert await transactions(url) == listed(bank)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_bad_key_ends_the_run(url: str, status: int) -> None:
+    """Every account would fail in the same way."""
+    bank = refreshed_bank(3)
+    bank.meanwhile = lambda request: answer(
+        {"error": {"type": "invalid_request_error", "message": "no"}}, status=status
+    )
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        with pytest.raises((fcasync.AuthenticationError, fcasync.PermissionDeniedError)):
+            await mirror.sync(client, list(bank.accounts))
+
+
+async def test_an_outage_ends_the_run(url: str) -> None:
+    """A server that is down fails no hundred thousand accounts; the error says what it is."""
+    bank = refreshed_bank(60)
+    bank.meanwhile = lambda request: answer(status=503)
+    client = bank.client(retry=fcasync.RetryPolicy(attempts=1))
+    async with Mirror(url) as mirror:
+        with pytest.raises(fcasync.ServerError):
+            await mirror.sync(client, list(bank.accounts))
+    assert len(bank.requests) < 60 + 60
+
+
+async def test_memory_does_not_depend_on_the_source(url: str) -> None:
+    """The source is read only as fast as outcomes are taken."""
+    bank = refreshed_bank(1)
+    client = bank.client()
+    read = 0
+
+    def source() -> Any:
+        nonlocal read
+        while True:
+            read += 1
+            yield "fca_0000"
+
+    async with Mirror(url) as mirror, mirror.sync(client, source(), concurrency=4) as run:
+        for _ in range(3):
+            await anext(run)
+        for _ in range(200):
+            await asyncio.sleep(0)
+    assert read < 30
+
+
+async def test_a_refresh_comes_first_and_each_account_follows_its_bank(url: str) -> None:
+    """With refresh= the rows are those after the refresh, and outcomes say what became of it."""
+    bank = refreshed_bank(3)
+    failing = bank.accounts["fca_0002"]
+
+    def meanwhile(request: Request[Any]) -> None:
+        if request.operation.name == "refresh":
+            account = bank.accounts[str(request.object_id)]
+            account.begin([{"id": f"fctxn_{account.id[4:]}_new"}])
+            account.settle("failed" if account is failing else "succeeded")
+
+    bank.meanwhile = meanwhile
+    client = bank.client(clock=FakeClock(START))
+    source = list(bank.accounts)
+    async with (
+        Mirror(url) as mirror,
+        mirror.sync(client, source, refresh=["transactions"]) as run,
+    ):
+        outcomes = {outcome.account_id: outcome async for outcome in run}
+    assert await transactions(url) == listed(bank)
+    ends = {name: each.refresh and each.refresh.status for name, each in outcomes.items()}
+    assert ends == {
+        "fca_0000": "succeeded",
+        "fca_0001": "succeeded",
+        "fca_0002": "failed",
+    }
+    assert {each.status for each in outcomes.values()} == {SyncStatus.SYNCED}
+    assert run.report.refreshed is not None
+    assert (run.report.refreshed.succeeded, run.report.refreshed.failed) == (2, 1)
+    assert run.report.to_dict()["refreshed"]["by_status"]["failed"] == 1

@@ -1,0 +1,84 @@
+"""The guide's code, run as it is."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fcasync.sandbox import Sandbox
+from tests._paths import ROOT
+from tests.test_readme import run
+
+GUIDE = ROOT / "fcasync" / "guide"
+PAGES = sorted(GUIDE.glob("*.md"))
+BLOCK = re.compile(r"(<!-- not run: [^\n]* -->\n)?```(python|sh)\n(.*?)```", re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the blocks of *page* that can be run here, in order."""
+    found = BLOCK.findall(page.read_text())
+    return [code for excuse, kind, code in found if kind == language and not excuse]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_python_block_compiles(page: Path) -> None:
+    """Also those that need what is not installed here."""
+    for _, kind, code in BLOCK.findall(page.read_text()):
+        if kind == "python":
+            compile(code, page.name, "exec", flags=0x2000)  # top-level await
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox that the environment refers to, and an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(accounts=4, varied=False, threaded=True, refresh_cooldown=0.0) as sandbox:
+        monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
+        monkeypatch.setenv("STRIPE_API_BASE", sandbox.url)
+        yield sandbox
+
+
+def shell(code: str, tmp_path: Path) -> str:
+    """Run *code* with the command of this environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-euc", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, code + done.stderr
+    return done.stdout
+
+
+async def test_tenants(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page can be followed from the top: the job, the shell, shards, merging, xargs."""
+    page = GUIDE / "tenants.md"
+    for code in blocks(page, "python"):
+        await run(code)
+    assert capsys.readouterr().out.count("accepted") >= 12
+    since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    first, shards, together = (
+        code.replace("2026-11-24T00:00Z", since) for code in blocks(page, "sh")
+    )
+    assert "tenants       3" in shell(first, tmp_path)
+    assert "job           refresh balance for 3 connected accounts" in shell(shards, tmp_path)
+    for file in tmp_path.glob("shard-*"):
+        file.unlink()
+    shell(together, tmp_path)
+    executed = [
+        count
+        for name in ("acct_1", "acct_2", "acct_3")
+        for count in sandbox.connected(name).executions("refresh").values()
+    ]
+    assert executed == [2] * 12  # by the first job of the page, and by the named one
