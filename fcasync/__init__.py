@@ -12,6 +12,7 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #   6  engines    otel  testing/
+#                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run
 #   5  client     client

@@ -66,6 +66,7 @@ ADAPTERS = {
     },
     "tenacity": {"fcasync._wire.retries"},
     "cattrs": {"fcasync.models._convert"},
+    "distributed": {"fcasync.cluster._dask"},
 }
 
 

@@ -10,10 +10,10 @@ from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, log, sources, start
-from fcasync.bulk._work.network import Network
+from fcasync.bulk._work.network import Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.work import Work
+from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
 
@@ -38,11 +38,12 @@ class BulkRun:
     """
 
     def __init__(
-        self, network: Network, source: Any, settings: Settings, *, progress: bool = False
+        self, network: Party, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
         if not settings.is_for_many:
             sources.check(source)
-        self._network, self._clock = network, network.clock
+        self._network: Any = network
+        self._clock = network.clock
         self._source = source
         self._settings = settings
         self._bar = bar.make() if progress else None
@@ -50,7 +51,7 @@ class BulkRun:
         self._tally = Tally(Counter(), 0.0)
         self._was_entered = False
         self._is_stopping = False  # stop() was called
-        self._work: Work | None = None  # None before the block is entered
+        self._work: Workable | None = None  # None before the block is entered
         self._main: asyncio.Task[None] | None = None  # runs the work
         self._ended_at: float | None = None  # when the block was left; monotonic
 
@@ -63,24 +64,30 @@ class BulkRun:
         if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         self._was_entered = True
-        server_time = await start.server_time(self._network)
-        opened = await start.open_journal(self._network, self._settings, server_time)
-        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
-        log.started(self._settings, self._tally)
-        self._work = Work(
-            self._network,
-            self._source,
-            self._settings,
-            opened=opened,
-            tally=self._tally,
-            server_time=server_time,
-        )
+        self._work = await self._begin()
         self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
             name = self._settings.verb.name
             self._drawing = asyncio.create_task(bar.draw(self._bar, name, lambda: self.progress))
         return self
+
+    async def _begin(self) -> Workable:
+        server_time = await start.server_time(self._network)
+        opened = await start.open_journal(self._network, self._settings, server_time)
+        return Work(
+            self._network,
+            self._source,
+            self._settings,
+            opened=opened,
+            tally=self._count_from(opened),
+            server_time=server_time,
+        )
+
+    def _count_from(self, opened: start.Opened) -> Tally:
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
+        log.started(self._settings, self._tally)
+        return self._tally
 
     async def __aexit__(
         self,

@@ -52,6 +52,10 @@ class Schedule:
         self.lanes: dict[str, Lane] = {}
         """All lanes in work, by connected account."""
 
+    def set_total_rate(self, total_rate: float | None) -> None:
+        """Send at most so many requests a second from now on."""
+        self._total = Rate(Limits(max_rate=total_rate))
+
     def line_up(self, lane: Lane) -> None:
         """Take note that a task waits in *lane*."""
         if not lane.is_in_line and lane.queue:
