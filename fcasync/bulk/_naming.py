@@ -29,8 +29,8 @@ def instant(since: object) -> int:
     """Return the Unix time of *since*.
 
     Raises:
-        InvalidArgumentError: It is neither an aware datetime nor whole Unix seconds, or not between
-            1970 and 9999.
+        InvalidArgumentError: It is neither an aware datetime nor whole Unix seconds, or is before
+            1970.
     """
     if isinstance(since, datetime) and since.utcoffset() is not None:
         # Not by way of astimezone, which knows no year 0 and no year 10000.
@@ -41,9 +41,10 @@ def instant(since: object) -> int:
         raise InvalidArgumentError(
             f"since must be an aware datetime or whole Unix seconds, not {describe(since)}"
         )
-    if not 0 <= seconds <= LATEST:
-        raise InvalidArgumentError(f"since must be between 1970 and 9999, not {describe(since)}")
-    return seconds
+    if seconds < 0:
+        raise InvalidArgumentError(f"since must be 1970 or later, not {describe(since)}")
+    # Any time in the future is refused when the server has said what time it is.
+    return min(seconds, LATEST)
 
 
 def named(job: object, since: object) -> tuple[str | None, int | None]:

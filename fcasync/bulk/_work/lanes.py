@@ -44,6 +44,8 @@ class Lanes:
     """Returns the server's time at which a new account may first be sent."""
     is_suspect: bool
     """Whether the journal may have lost what it knew."""
+    passed: frozenset[str]
+    """Tenants with which the job is finished."""
     step: Callable[[Task, Event], None]
     start: Callable[..., None]
     """Runs a coroutine function as a task that ends with the run."""
@@ -68,6 +70,8 @@ class Lanes:
         room = asyncio.Semaphore(tenants.at_once)
         async with aclosing(tenants.read(self.settings.shard)) as items:
             async for tenant, source in items:
+                if tenant in self.passed:
+                    continue
                 await room.acquire()
                 crew.start(self._run_tenant, tenant, source, room)
 

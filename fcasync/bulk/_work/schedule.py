@@ -40,7 +40,8 @@ class Schedule:
             is_alone: Whether there is one lane, and never another.
         """
         self._clock = clock
-        self._is_alone = is_alone
+        self.is_alone = is_alone
+        """Whether there is one lane, and never another."""
         self._free = settings.concurrency
         self._is_free = asyncio.Event()  # set when something may have become so
         self._line: list[tuple[float, int, Lane, bool]] = []  # a heap; whether a slot was taken
@@ -174,7 +175,7 @@ class Schedule:
         wait = self._line[0][0] - self._clock.monotonic()
         if wait <= 0:
             return
-        if wait <= SHORT or self._is_alone:
+        if wait <= SHORT or self.is_alone:
             await self._clock.sleep(wait)
             return
         self._alarm = asyncio.ensure_future(self._clock.sleep(wait))

@@ -71,6 +71,11 @@ class Tally:
         self._source_is_read = True
         self._set_aside.clear()
 
+    def arrive(self) -> None:
+        """Take note that an account was read: nobody knows any more that the job is finished."""
+        self.arriving += 1
+        self.found_finished, self.finished_at = False, None
+
     def look_up(self, *, is_new: bool) -> None:
         """Take note that the journal has looked an account up, and whether it is new to the job."""
         self.arriving -= 1

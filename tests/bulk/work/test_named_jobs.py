@@ -1,14 +1,17 @@
 """Jobs with a name, whose accounts may all have been sent by a process that lost its journal."""
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fcasync.bulk import Tenants
-from fcasync.bulk._naming import instant
+from fcasync.bulk._journal.merge import merge
+from fcasync.bulk._naming import LATEST, instant
 from fcasync.errors import InvalidArgumentError
 from tests._virtual import EPOCH
+from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeNetwork
 from tests.bulk.work.test_tenants import names, platform, work_off
 
@@ -63,6 +66,9 @@ def test_a_named_job_with_a_maximum_age_repeats_nothing(by_id: bool, hours: int)
     assert sent(own) == 10
 
 
+WEST = timezone(timedelta(hours=-14))
+
+
 class Nowhere(tzinfo):
     """A time zone that does not know its offset, so that its times are naive."""
 
@@ -75,11 +81,9 @@ class Nowhere(tzinfo):
     [
         datetime(2026, 11, 24),
         datetime(2026, 11, 24, tzinfo=Nowhere()),
-        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
         datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
         datetime(1969, 12, 31, tzinfo=UTC),
         -1,
-        10**400,
         True,
         1.5,
         "2026-11-24T00:00Z",
@@ -97,3 +101,51 @@ def test_a_time_is_rounded_down() -> None:
     zone = timezone(timedelta(hours=2))
     assert instant(datetime(2026, 11, 24, 2, tzinfo=zone)) == 1_795_478_400
     assert instant(0) == 0
+    assert instant(10**400) == instant(datetime.max.replace(tzinfo=WEST)) == LATEST
+
+
+def test_a_shard_that_is_cut_anew_passes_no_tenant(tmp_path: Path) -> None:
+    """Though its journal says that the job is finished: for other tenants."""
+    own = platform(names(9), 3)
+    settings = {"journal": tmp_path / "0.sqlite", **NAMED}
+    _, first = work_off(own, Tenants(names(9)), shard=(0, 2), **settings)
+    assert first.finished_at is not None
+    for cut in ((0, 3), (1, 3), (2, 3)):
+        work_off(own, Tenants(names(9)), shard=cut, **settings)
+    assert all(list(each.executions.values()) == [1, 1, 1] for each in own.tenants.values())
+    before = sent(own)
+    outcomes, last = work_off(own, Tenants(names(9)), **settings)
+    assert (outcomes, last.found_finished, last.total, sent(own)) == ([], True, 27, before)
+
+
+def test_a_merge_of_some_shards_is_gone_on_with_by_the_others(tmp_path: Path) -> None:
+    """All of them were finished, and one is missing."""
+    own = platform(names(9), 3)
+    paths = [tmp_path / str(number) for number in range(3)]
+    for number in (0, 2):
+        settings = {"journal": paths[number], "shard": (number, 3)}
+        work_off(own, Tenants(names(9)), **settings, **NAMED)
+    merge([paths[0], paths[2]], tmp_path / "whole")
+    done, report = work_off(own, Tenants(names(9)), journal=tmp_path / "whole", **NAMED)
+    assert (report.total, report.found_finished) == (27, False)
+    assert all(list(each.executions.values()) == [1, 1, 1] for each in own.tenants.values())
+    assert len(done) == 27 - report.earlier
+
+
+def test_a_finished_journal_that_takes_up_another_tenant_is_unfinished_at_once(
+    tmp_path: Path,
+) -> None:
+    """However the run ends: its accounts may be on disk before anybody knows of it."""
+    own = platform(names(2), 30)
+    settings = {"journal": tmp_path / "job.sqlite", **NAMED}
+    work_off(own, Tenants(names(1)), **settings)
+
+    async def begin() -> None:
+        async with own.run(Tenants(names(2)), **settings) as run:
+            async for _ in run:
+                break
+
+    virtually(begin())
+    _, report = work_off(own, Tenants(names(2)), **settings)
+    assert (report.total, report.found_finished) == (60, False)
+    assert all(set(each.executions.values()) == {1} for each in own.tenants.values())
