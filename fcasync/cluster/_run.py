@@ -50,6 +50,7 @@ class ClusterRun(BulkRun):
         except BaseException:
             await to_its_end(self._hub.close())
             raise
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
         self._driver = Driver(
             self._hub,
             self._members,
@@ -57,7 +58,7 @@ class ClusterRun(BulkRun):
             self._settings,
             self._place,
             opened=opened,
-            tally=self._count_from(opened),
+            tally=self._tally,
             server_time=server_time,
         )
         return self._driver
