@@ -88,6 +88,7 @@ class Driver:
         self._crew = Crew()
         self._news = asyncio.Event()  # something may be dealt, or everything is done
         self._is_read = False  # there are no more tenants
+        self._is_reachable = True  # the scheduler was not lost
         self._is_ending = False  # the lanes are about to be closed
         self._may_deal = False  # all workers are there, or were waited for
         self.lost = 0
@@ -155,6 +156,9 @@ class Driver:
                 self._may_deal = self._may_deal or is_complete or now - began > GATHERING
                 self._deal_out()
                 await self._wait()
+        except ClusterError:
+            self._is_reachable = False
+            raise
         finally:
             reader.cancel()
             await self._close_lanes()
@@ -239,6 +243,8 @@ class Driver:
     async def _close_lanes(self) -> None:
         """Let the lanes stop, and take what they have finished."""
         self._is_ending = True
+        if not self._is_reachable:
+            return  # their leases end by themselves, and what they know will be asked for again
         tasks = [lane.task for lane in self._lanes.values() if lane.is_open and lane.task]
         if tasks:
             # Whatever an exchange brings that is not waited for would have to be done again.

@@ -11,13 +11,14 @@ pytest.importorskip("distributed", reason="needs pip install 'fcasync[cluster]'"
 
 from fcasync import __version__, cluster
 from fcasync.bulk import Tenants
+from fcasync.bulk._journal.header import MANY, Header
+from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.cluster import ClusterError, _wire
 from fcasync.cluster._dask import Hub
 from fcasync.cluster._members import PYTHON, Members
 from fcasync.cluster._settings import Place
 from fcasync.errors import FCError, InvalidArgumentError, JournalError
-from tests.cluster._job import make, tenants
-from tests.cluster._stripe import KEY, serving
+from tests.cluster._stripe import KEY
 
 TENANTS = Tenants(["acct_1"])
 WELCOME = _wire.Welcome(
@@ -86,7 +87,14 @@ class FakeHub(Hub):
 
     def __init__(self, *answers: _wire.Message) -> None:
         super().__init__(Place())
+        self.was_closed = False
         self.answers = {f"tcp://{number}": answer for number, answer in enumerate(answers)}
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        self.was_closed = True
 
     async def members(self) -> set[str]:
         return set(self.answers)
@@ -130,17 +138,30 @@ async def test_a_cluster_without_workers_says_so(monkeypatch: pytest.MonkeyPatch
 
 async def test_the_journal_of_another_job_is_refused(tmp_path: Path) -> None:
     """It stays as it was, and the workers are stopped."""
-    with serving(tmp_path, tenants=1, each=2) as stripe:
-        first = make(stripe.url, tmp_path / "j", tenants(1, 2), workers=1)
-        async with first:
-            assert (await first.finish()).total == 2
-        other = make(
-            stripe.url, tmp_path / "j", tenants(1, 2), workers=1, features=["transactions"]
-        )
-        with pytest.raises(JournalError, match="another job"):
-            async with other:
-                pass
-        assert stripe.executions() == {1: 2}
+    header = Header(
+        operation="refresh",
+        features="transactions",
+        api_key=WELCOME.api_key,
+        stripe_account=MANY,
+        stripe_version=WELCOME.stripe_version,
+        created=1,
+    )
+    FileJournal.open(tmp_path / "j", header).close(is_complete=True)
+    before = (tmp_path / "j").read_bytes()
+    run = cluster.refresh(TENANTS, features=["balance"], journal=tmp_path / "j")
+    run._hub = run._members._hub = hub = FakeHub(WELCOME)
+    with pytest.raises(JournalError, match="another job"):
+        async with run:
+            pass
+    assert (tmp_path / "j").read_bytes() == before
+    assert hub.was_closed
+
+
+@pytest.mark.parametrize("name", ["dry_run", "max_requests"])
+def test_what_one_process_alone_can_do_is_refused(name: str) -> None:
+    """A worker knows only what it sends itself."""
+    with pytest.raises(InvalidArgumentError, match=f"{name} is for client.bulk"):
+        cluster.refresh(TENANTS, features=["balance"], journal="j", **{name: 1})  # type: ignore[arg-type]
 
 
 def test_errors_of_a_cluster_are_errors_of_fcasync() -> None:

@@ -120,9 +120,10 @@ async def test_a_killed_driver_is_resumed(stripe: Server, tmp_path: Path) -> Non
 
 
 async def test_a_killed_scheduler_ends_the_run_which_is_resumed(
-    stripe: Server, tmp_path: Path
+    stripe: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal is at the driver: what is lost with the scheduler is asked for again."""
+    monkeypatch.setattr("fcasync.cluster._dask.CONNECT", 4.0)  # seconds until it counts as lost
     handed = Counter[str]()
     source = tenants(TENANTS, EACH)
     async with cluster() as dask:
