@@ -35,12 +35,12 @@ class ClusterRun(BulkRun):
     @property
     def workers(self) -> dict[str, tuple[str, ...]]:
         """The tenants in work on each worker, by the worker's address."""
-        return {} if self._driver is None else self._driver.workers
+        return {} if self._driver is None else self._driver.fleet.workers
 
     @property
     def workers_lost(self) -> int:
         """How often a worker was lost, so that others took its tenants."""
-        return 0 if self._driver is None else self._driver.lost
+        return 0 if self._driver is None else self._driver.fleet.lost
 
     async def _begin(self) -> Driver:
         try:
