@@ -84,8 +84,11 @@ class Schedule:
                 self._is_free.clear()
                 await self._is_free.wait()
             if (lane := self._due()) is not None:
-                return await self._at_total_rate(lane)
-            if self._free:
+                await self._at_total_rate(lane)
+                if lane.queue:
+                    return lane
+                self.put_back(lane)  # its tenant was denied meanwhile
+            elif self._free:
                 await self._sleep()
 
     def follow(self, lane: Lane) -> Lane | None:
@@ -123,14 +126,13 @@ class Schedule:
                 self._stand_in_line(lane)
         return None
 
-    async def _at_total_rate(self, lane: Lane) -> Lane:
+    async def _at_total_rate(self, lane: Lane) -> None:
         try:
             if wait := self._total.take(self._clock.monotonic()):
                 await self._clock.sleep(wait)
         except BaseException:
             lane.network.pace.lost()
             raise
-        return lane
 
     def put_back(self, lane: Lane) -> None:
         """Take note that the turn of *lane* is not used: its task stands in line again."""
