@@ -20,6 +20,7 @@ from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
 from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
+from fcasync.resources.any_request import AnyRequest
 from fcasync.resources.sessions import Sessions
 from fcasync.resources.transactions import Transactions
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from fcasync.bulk import Bulk
 
 
-class Client:
+class Client(AnyRequest):
     """A client of Stripe Financial Connections.
 
     A client may be built outside a loop, shared by any number of tasks, loops and threads, and used

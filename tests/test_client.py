@@ -240,3 +240,21 @@ async def test_an_older_state_does_not_end_the_wait() -> None:
     account = await client.accounts.refresh_and_wait("fca_1", features=["balance"])
     assert fcasync.to_dict(account) == DONE
     assert len(transport.requests) == 3
+
+
+async def test_transactions_have_raw_responses_too() -> None:
+    """One transaction, or the first page of a list, with what the answer said about itself."""
+    transaction = {"id": "fctxn_1", "object": "financial_connections.transaction"}
+    client, transport, _ = scripted(
+        answer(transaction, headers={"Request-Id": "req_1"}),
+        answer({"object": "list", "data": [transaction], "has_more": False}),
+    )
+    raw = client.transactions.with_raw_response
+    one = await raw.retrieve("fctxn_1")
+    page = await raw.list("fca_1", limit=1)
+    assert (one.value.id, one.request_id, one.status) == ("fctxn_1", "req_1", 200)
+    assert [found.id for found in page.value.data] == ["fctxn_1"]
+    assert [request.operation.name for request in transport.requests] == [
+        "retrieve_transaction",
+        "list_transactions",
+    ]

@@ -47,3 +47,11 @@ def test_an_error_survives_pickling(cls: type[Exception]) -> None:
 def test_an_argument_error_is_a_value_error() -> None:
     """Code that does not import fcasync can catch an invalid argument."""
     assert issubclass(fcasync.InvalidArgumentError, ValueError)
+
+
+@pytest.mark.parametrize("before", ["", "a\n", "a\t", "\x00", "\x85", "\u2028", "\ud800"])
+def test_a_message_shows_four_digits_of_a_number(before: str) -> None:
+    """Whatever stands before it, also where a repr turns that into letters or digits."""
+    shown = errors.describe([f"{before}000123456789"]) + errors.describe(f"{before}000123456789")
+    assert "000123456789" not in shown
+    assert shown.count("••••6789") == 2

@@ -10,8 +10,10 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 # Eight digits or more, perhaps separated by blanks or hyphens, that are not the end of a UUID.
+# They begin a word, or follow an escape: that of a control character in a repr or in JSON.
 _ACCOUNT_NUMBER = re.compile(
-    r"(?<![0-9A-Za-z_])(?<![0-9a-f]{4}-)[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9A-Za-z]))"
+    r"(?:(?<![0-9A-Za-z_])|(?<=\\[bfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4}))"
+    r"(?<![0-9a-f]{4}-)[0-9](?:[ -]?[0-9]){3,}(?=[ -]?[0-9]{4}(?![0-9A-Za-z]))"
 )
 _CUT_NUMBER = re.compile(r"[0-9][0-9 -]*$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -65,6 +65,8 @@ class Options:
     stripe_account: str | None = None
     stripe_context: str | None = None
     stripe_version: str = API_VERSION
+    content_type: str = "application/x-www-form-urlencoded"
+    """Of the body of a POST."""
     extra_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     get_headers: Mapping[str, str] = attrs.field(init=False, repr=False, eq=False)
     """Every header of a GET but those of the connection."""
@@ -93,7 +95,7 @@ class Options:
 
     @post_headers.default
     def _post_headers(self) -> Mapping[str, str]:
-        return {**self.get_headers, "Content-Type": "application/x-www-form-urlencoded"}
+        return {**self.get_headers, "Content-Type": self.content_type}
 
     @get_head.default
     def _get_head(self) -> Hidden:

@@ -150,7 +150,7 @@ class Bulk:
         options = dict(given)
         progress = options.pop("progress", False)
         words = [] if features is None else sorted(set(checks.features(features)))
-        settings = _settings(verb, source, tuple(words), options)
+        settings = job_settings(verb, source, tuple(words), options)
         if settings.is_for_many and self._options.acting_for is not None:
             raise InvalidArgumentError(
                 f"Tenants need the client of the platform, not one for {self._options.acting_for}"
@@ -162,9 +162,14 @@ class Bulk:
         return BulkRun(network, source, settings, progress=progress)
 
 
-def _settings(
+def job_settings(
     verb: Verb, source: object, features: tuple[str, ...], options: dict[str, Any]
 ) -> Settings:
+    """Return the arguments of a bulk method as settings.
+
+    Raises:
+        InvalidArgumentError: One of them could not work.
+    """
     is_for_many = isinstance(source, Tenants)
     job_id, since = named(options.pop("job", None), options.pop("since", None))
     if isinstance(age := options.get("max_age"), timedelta):

@@ -10,10 +10,10 @@ from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, log, sources, start
-from fcasync.bulk._work.network import Network
+from fcasync.bulk._work.network import Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
-from fcasync.bulk._work.work import Work
+from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Account
 
@@ -38,11 +38,12 @@ class BulkRun:
     """
 
     def __init__(
-        self, network: Network, source: Any, settings: Settings, *, progress: bool = False
+        self, network: Party, source: Any, settings: Settings, *, progress: bool = False
     ) -> None:
         if not settings.is_for_many:
             sources.check(source)
-        self._network, self._clock = network, network.clock
+        self._network: Any = network
+        self._clock = network.clock
         self._source = source
         self._settings = settings
         self._bar = bar.make() if progress else None
@@ -50,31 +51,20 @@ class BulkRun:
         self._tally = Tally(Counter(), 0.0)
         self._was_entered = False
         self._is_stopping = False  # stop() was called
-        self._work: Work | None = None  # None before the block is entered
+        self._work: Workable | None = None  # None before the block is entered
         self._main: asyncio.Task[None] | None = None  # runs the work
         self._ended_at: float | None = None  # when the block was left; monotonic
 
     def __repr__(self) -> str:
-        tally = self._tally
-        failed = tally.count("failed")
-        return f"<BulkRun {tally.done} done, {failed} failed, {tally.unfinished} waiting>"
+        failed, waiting = self._tally.count("failed"), self._tally.unfinished
+        return f"<BulkRun {self._tally.done} done, {failed} failed, {waiting} waiting>"
 
     async def __aenter__(self) -> Self:
         if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         self._was_entered = True
-        server_time = await start.server_time(self._network)
-        opened = await start.open_journal(self._network, self._settings, server_time)
-        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
+        self._work = await self._begin()
         log.started(self._settings, self._tally)
-        self._work = Work(
-            self._network,
-            self._source,
-            self._settings,
-            opened=opened,
-            tally=self._tally,
-            server_time=server_time,
-        )
         self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
@@ -82,14 +72,26 @@ class BulkRun:
             self._drawing = asyncio.create_task(bar.draw(self._bar, name, lambda: self.progress))
         return self
 
+    async def _begin(self) -> Workable:
+        server_time = await start.server_time(self._network)
+        opened = await start.open_journal(self._network, self._settings, server_time)
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
+        return Work(
+            self._network,
+            self._source,
+            self._settings,
+            opened=opened,
+            tally=self._tally,
+            server_time=server_time,
+        )
+
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._main is not None  # noqa: S101 - entered
-        assert self._work is not None  # noqa: S101 - entered
+        assert self._main is not None and self._work is not None  # noqa: PT018, S101 - entered
         self._is_stopping = self._is_stopping or not self._main.done()
         tasks = [self._main] + ([self._drawing] if self._drawing else [])
         try:
@@ -123,13 +125,11 @@ class BulkRun:
         return outcome
 
     def stop(self) -> bool:
-        """Stop in good order: nothing more is sent, and what is finished is still handed out.
+        """Stop in good order, and return whether the run was at work.
 
-        Iteration ends after that; the same call with the same journal goes on from there. May be
-        called at any time, also from a signal handler of the loop.
-
-        Returns:
-            Whether the run was at work.
+        Nothing more is sent, and what is finished is still handed out; iteration ends after that.
+        The same call with the same journal goes on from there. May be called at any time, also
+        from a signal handler of the loop.
         """
         if self._main is None or self._main.done():
             return False

@@ -39,12 +39,12 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose bare ``--sandbox`` never swallows the argument after it."""
+    """A command whose bare ``--sandbox`` or ``--cluster`` takes no argument after it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Replace a bare ``--sandbox`` by one with the default number of accounts."""
-        default = f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}"
-        return super().parse_args(ctx, [default if arg == "--sandbox" else arg for arg in args])
+        """Give a bare option its default."""
+        defaults = {"--sandbox": f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}", "--cluster": "--cluster="}
+        return super().parse_args(ctx, [defaults.get(arg, arg) for arg in args])
 
 
 @attrs.frozen(kw_only=True)

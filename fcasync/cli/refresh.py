@@ -23,6 +23,7 @@ from fcasync.cli._common import (
     runs_async,
 )
 from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._place import Place
 from fcasync.cli._progress import shown
 from fcasync.cli._source import Source, duration, instant, shard
 from fcasync.cli._table import Column
@@ -100,6 +101,17 @@ OUTCOME_COLUMNS = (
     metavar="INSTANT",
     help="Time before which nothing of --job was sent, such as 2026-11-24T00:00Z.",
 )
+@click.option(
+    "--cluster",
+    metavar="[=ADDRESS]",
+    help="Work on the Dask scheduler at ADDRESS (default: on processes of this machine).",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes of --cluster to start, or to wait for (default: one for each core).",
+)
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
     "--wait-timeout",
@@ -134,6 +146,8 @@ async def refresh(
     failed_only: bool,
     journal: str | None,
     output: str,
+    cluster: str | None,
+    workers: int | None,
     **options: Any,
 ) -> int:
     """Refresh any number of accounts, each exactly once.
@@ -152,11 +166,11 @@ async def refresh(
     )
     source.check()
     is_kept = journal is not None or options["job"] is not None
+    place = Place(cluster, workers)
+    place.check(source)
     stopping = Stopping()
-    async with connection.open() as client:
-        job = client.bulk.refresh(
-            await source.accounts(client), journal=journal, retry_failed=failed_only, **options
-        )
+    async with place.open(connection, source) as (accounts, make):
+        job = make(accounts, journal=journal, retry_failed=failed_only, **options)
         stopping.job = job
         try:
             async with job as run, shown(run, "refresh"):

@@ -21,6 +21,7 @@ class ListOptions(TypedDict, total=False):
         ending_before: The id from which to walk backwards; excludes *starting_after*.
         expand: Fields to include as objects, such as ``["data.ownership"]``.
         prefetch: Whether a walk fetches the next page while you process the current one.
+        extra_params: Parameters that fcasync does not know, such as those of a preview version.
     """
 
     limit: int | None
@@ -29,6 +30,7 @@ class ListOptions(TypedDict, total=False):
     ending_before: str | None
     expand: Sequence[str] | None
     prefetch: bool
+    extra_params: Mapping[str, Any] | None
 
 
 class PostOptions(TypedDict, total=False):
@@ -37,10 +39,12 @@ class PostOptions(TypedDict, total=False):
     Options:
         expand: Fields to include as objects, such as ``["ownership"]``.
         idempotency_key: 1 to 255 printable characters; None generates one.
+        extra_params: Parameters that fcasync does not know, such as those of a preview version.
     """
 
     expand: Sequence[str] | None
     idempotency_key: str | None
+    extra_params: Mapping[str, Any] | None
 
 
 _DEFAULTS: Final[Mapping[str, object]] = {"prefetch": True}

@@ -5,6 +5,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import attrs
 
+from fcasync._rules.raw import with_extra
 from fcasync._rules.request import Operation, Options, Response, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Page
@@ -56,6 +57,11 @@ class Resource:
             return cast(Coroutine[Any, Any, T], self._engine.call(request))
         return self._engine.value(request)
 
+    def _retrieve(
+        self, operation: Operation[T], object_id: object, expand: object, extra: object
+    ) -> Coroutine[Any, Any, T]:
+        return self._call(operation, object_id, with_extra({"expand": expand}, extra))
+
     def _post(
         self,
         operation: Operation[T],
@@ -64,7 +70,9 @@ class Resource:
         options: PostOptions,
     ) -> Coroutine[Any, Any, T]:
         check_names(options, PostOptions, operation.name)
-        params = {**params, "expand": options.get("expand")}
+        params = with_extra(
+            {**params, "expand": options.get("expand")}, options.get("extra_params")
+        )
         return self._call(operation, object_id, params, options.get("idempotency_key"))
 
     def _list(
@@ -76,7 +84,9 @@ class Resource:
     ) -> Paginator[T]:
         check_names(options, ListOptions, operation.name)
         paging: dict[str, Any] = {**options}
-        params = {**params, "expand": paging.pop("expand", None)}
+        extra = paging.pop("extra_params", None)
+        own = dict.fromkeys(("limit", "starting_after", "ending_before"))
+        params = with_extra({**own, **params, "expand": paging.pop("expand", None)}, extra)
         # An invalid id or filter is refused here, not in the middle of a loop.
         build(operation, self._options, object_id=object_id, params=params)
 

@@ -100,14 +100,18 @@ class Sessions(Resource):
         return await self._post(CREATE_SESSION, None, params, options)
 
     async def retrieve(
-        self, session: str | Session, *, expand: Sequence[str] | None = None
+        self,
+        session: str | Session,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
     ) -> Session:
         """Return one session, with its linked accounts.
 
         Raises:
             NotFoundError: The API key has no access to such a session.
         """
-        return await self._call(RETRIEVE_SESSION, session, {"expand": expand})
+        return await self._retrieve(RETRIEVE_SESSION, session, expand, extra_params)
 
     @property
     def with_raw_response(self) -> "SessionsWithRawResponse":

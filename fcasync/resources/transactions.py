@@ -116,14 +116,18 @@ class Transactions(Resource):
         return TransactionSync(account_id, read, fetch, after=checked, limit=limit, account=account)
 
     async def retrieve(
-        self, transaction: str | Transaction, *, expand: Sequence[str] | None = None
+        self,
+        transaction: str | Transaction,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
     ) -> Transaction:
         """Return one transaction.
 
         Raises:
             NotFoundError: The API key has no access to such a transaction.
         """
-        return await self._call(RETRIEVE_TRANSACTION, transaction, {"expand": expand})
+        return await self._retrieve(RETRIEVE_TRANSACTION, transaction, expand, extra_params)
 
     @property
     def with_raw_response(self) -> "TransactionsWithRawResponse":

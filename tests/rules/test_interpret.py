@@ -219,3 +219,11 @@ def test_what_follows_a_long_key_is_shown() -> None:
     """A key shrinks to its kind, which leaves room for the sentence about it."""
     key = "sk_live_" + "a" * 600
     assert printable(f"{key} is wrong") == "sk_live_… is wrong"
+
+
+def test_a_whole_number_has_twenty_digits_at_most() -> None:
+    """Also where the slower reader is used, for half a surrogate pair."""
+    body = rb'{"a": "\ud800", "created": %s}'
+    assert read(body % (b"9" * 20))["created"] == int("9" * 20)
+    with pytest.raises(ProtocolError):
+        read(body % (b"9" * 21))

@@ -142,6 +142,7 @@ def test_oversized_webhooks_are_refused() -> None:
     wrong = ",".join(["v1=" + "0" * 64] * 15)
     right = f"v1={GOLDEN[BODY]}"
     assert construct(header=f"t={NOW},{wrong},{right}").id == "evt_1"
+    refused(header=f"t={NOW},{wrong},v1=0,{right}", match="17 signatures")
     refused(header=f"t={NOW},{wrong},{wrong},{right}", match="31 signatures")
     refused(header=f"t={NOW},{right}" + ",v1=0" * 10_000, match="longer than 4096")
     refused(header="t" * 1_000_000, match="longer than 4096")
@@ -386,3 +387,12 @@ def test_the_tolerance_is_five_minutes_unless_it_is_given() -> None:
     assert construct_event(BODY, header, SECRET, clock=FakeClock(NOW + 300)).id == "evt_1"
     with pytest.raises(SignatureVerificationError):
         construct_event(BODY, header, SECRET, clock=FakeClock(NOW + 301))
+
+
+async def test_as_many_events_are_kept_as_there_is_room_for() -> None:
+    """The oldest is forgotten when there is one more, and not before."""
+    seen = SeenEvents(size=2)
+    for event_id in ("a", "b"):
+        assert await seen.claim(event_id)
+        await seen.confirm(event_id)
+    assert [await seen.claim(event_id) for event_id in ("a", "b")] == [False, False]

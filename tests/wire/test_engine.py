@@ -684,3 +684,45 @@ def test_a_context_counts_before_an_account() -> None:
     assert calls.options(stripe_account="acct_1").acting_for == "acct_1"
     assert calls.options(stripe_context="acct_2").acting_for == "acct_2"
     assert calls.options().acting_for is None
+
+
+async def test_an_attempt_that_met_a_stale_connection_is_made_again_while_there_is_time() -> None:
+    """Half a second of its timeout is enough, and no wait of a retry comes before it."""
+    clock = FakeClock()
+    stale = lost()
+    stale.is_stale = True
+
+    class Slow(ScriptedTransport):
+        async def send(self, request: Any, timeout: float) -> Any:
+            left.append(timeout)
+            if len(left) == 1:
+                clock.advance(4.5)
+            return await super().send(request, timeout)
+
+    left: list[float] = []
+    response = await calls.call(
+        calls.engine(Slow([stale, OK]), clock), POST, calls.options(timeout=5.0)
+    )
+    assert (response.attempts, left, clock.sleeps) == (2, [5.0, 0.5], [])
+
+
+async def test_hooks_are_told_how_long_an_attempt_took() -> None:
+    """From when it was sent, whatever came before it."""
+    clock, hook = FakeClock(), RecordingHook()
+
+    class Slow(ScriptedTransport):
+        async def send(self, request: Any, timeout: float) -> Any:
+            clock.advance(0.25)
+            return await super().send(request, timeout)
+
+    eng = calls.engine(Slow([failure(500), OK]), clock, hooks=(hook,))
+    await calls.call(eng, POST)
+    attempts = [event for event in hook.events if isinstance(event, AttemptFinished)]
+    assert [event.elapsed for event in attempts] == [0.25, 0.25]
+
+
+async def test_reprs_of_calls_show_no_headers() -> None:
+    """Neither those that are sent with every request, nor those of an answer."""
+    response = await calls.call(calls.engine(ScriptedTransport([OK]), FakeClock()), GET)
+    assert "header" not in repr(response)
+    assert "head" not in repr(calls.options())

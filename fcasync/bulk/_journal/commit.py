@@ -49,6 +49,10 @@ class GroupCommit:
         """Write *task* down as it is now; call *then* when it is on disk."""
         self._put((row_of(task, seq), False, then))
 
+    def put(self, row: Row, then: Callable[..., None] | None, *, is_admission: bool) -> None:
+        """Write a row that another process has made; *then* is called as by the others."""
+        self._put((row, is_admission, then))
+
     def _put(self, write: Write) -> None:
         self._queue.append(write)
         waiting = len(self._queue)

@@ -49,6 +49,11 @@ class ServerTime:
         self._take(date)
         return self._set_back(date - self._monotonic)
 
+    def adopt(self, server: float) -> None:
+        """Take over the time that another process has from the server, not later than it is."""
+        self._take(server)
+        self._ahead = max(self._ahead, server - self._monotonic)
+
     def _set_back(self, ahead: float) -> float:
         back = self._ahead - ahead
         if back > NOISE:

@@ -35,7 +35,11 @@ class Crew:
 
     def start(self, job: Job, *args: Any) -> None:
         """Start one more task, which ends with the run."""
-        self._group.create_task(self._watched(job, *args))
+        self.task(job, *args)
+
+    def task(self, job: Job, *args: Any) -> asyncio.Task[None]:
+        """Do the same, and return the task, which may be cancelled without ending the run."""
+        return self._group.create_task(self._watched(job, *args))
 
     async def _watched(self, job: Job, *args: Any) -> None:
         try:

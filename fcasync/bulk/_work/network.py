@@ -24,21 +24,26 @@ class Reads:
         self.count = 0
 
 
-class Network(Protocol):
-    """The network, as a run sees it. Everything raises what the client's calls raise."""
+class Party(Protocol):
+    """Who works on a job, as its journal names it."""
 
     @property
     def clock(self) -> Clock:
         """Time, sleep and jitter."""
 
-    pace: Pace
-    """Paces the operation; GETs have paces of their own."""
     api_key: str
     """Mode and fingerprint of the API key, never the key."""
     stripe_account: str | None
     stripe_version: str
     reads: Reads
     """Counts the GETs, those of all tenants together."""
+
+
+class Network(Party, Protocol):
+    """The network, as a run sees it. Everything raises what the client's calls raise."""
+
+    pace: Pace
+    """Paces the operation; GETs have paces of their own."""
 
     def of_tenant(self, stripe_account: str) -> "Network":
         """Return the network as a connected account sees it."""

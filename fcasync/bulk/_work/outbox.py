@@ -1,10 +1,16 @@
 """Finished accounts on their way to the caller."""
 
 import asyncio
+from typing import Protocol
 
 from fcasync.bulk._journal.record import Record
 from fcasync.bulk._outcome import Outcome
-from fcasync.bulk._work.window import Place
+
+
+class Room(Protocol):
+    """What an outcome occupies until it is taken; see :class:`fcasync.bulk._work.window.Place`."""
+
+    def leave(self) -> None: ...
 
 
 class Outbox:
@@ -16,7 +22,7 @@ class Outbox:
 
     def __init__(self, record: Record, last_seq: int) -> None:
         self._record = record
-        self._queue: asyncio.Queue[tuple[Outcome, int, Place | None] | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Outcome, int, Room | None] | None] = asyncio.Queue()
         self._last_seq = last_seq  # the highest number given away
         self._shown = 0  # the number of the outcome that the caller has in its hands
 
@@ -25,7 +31,7 @@ class Outbox:
         self._last_seq += 1
         return self._last_seq
 
-    def put(self, outcome: Outcome, seq: int = 0, place: Place | None = None) -> None:
+    def put(self, outcome: Outcome, seq: int = 0, place: Room | None = None) -> None:
         """Hand *outcome* to the caller.
 
         Args:

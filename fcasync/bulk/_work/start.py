@@ -17,7 +17,7 @@ from fcasync.bulk._journal.record import Record
 from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.task import Job, Row
-from fcasync.bulk._work.network import Network
+from fcasync.bulk._work.network import Network, Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.errors import (
@@ -126,7 +126,7 @@ def tally(opened: Opened, settings: Settings, now: float) -> Tally:
     return tally
 
 
-async def open_journal(network: Network, settings: Settings, time: ServerTime) -> Opened:
+async def open_journal(party: Party, settings: Settings, time: ServerTime) -> Opened:
     """Open the journal of the job, or make one that says it was created now.
 
     A job with a name began when it says so. Whatever its journal does not know may have been sent
@@ -145,14 +145,14 @@ async def open_journal(network: Network, settings: Settings, time: ServerTime) -
         id=settings.job_id or uuid4().hex,
         operation=settings.verb.name,
         features=",".join(settings.features),
-        api_key=network.api_key,
-        stripe_account=MANY if settings.is_for_many else network.stripe_account,
-        stripe_version=network.stripe_version,
+        api_key=party.api_key,
+        stripe_account=MANY if settings.is_for_many else party.stripe_account,
+        stripe_version=party.stripe_version,
         created=time.earliest() if settings.since is None else settings.since,
     )
     if settings.journal is None or settings.dry_run:
         return Opened(header=header, record=Memory(), was_cut_short=is_named)
-    return await _open_file(settings.journal, header, settings, network.clock)
+    return await _open_file(settings.journal, header, settings, party.clock)
 
 
 async def _open_file(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:

@@ -13,7 +13,7 @@ What is to be done about an account is decided by `_plan`; here its commands are
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
@@ -36,6 +36,27 @@ from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.turns import Turns
 from fcasync.models import Account
+
+
+class Pace(Protocol):
+    """How fast a run goes, and how many accounts wait for their banks."""
+
+    @property
+    def settling(self) -> int: ...
+    @property
+    def limit(self) -> float | None: ...
+
+
+class Workable(Protocol):
+    """What carries a run out, in this process or elsewhere; see :class:`Work`."""
+
+    @property
+    def schedule(self) -> Pace: ...
+    async def run(self) -> None: ...
+    def end(self, _: object) -> None: ...
+    def close(self, *, acknowledge: bool) -> None: ...
+    async def next_outcome(self) -> Outcome | None: ...
+    def see(self, account: Account, tenant: str) -> bool: ...
 
 
 class Work:

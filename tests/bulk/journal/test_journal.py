@@ -20,7 +20,7 @@ import pytest
 
 from fcasync import errors
 from fcasync.bulk import read_journal
-from fcasync.bulk._journal import stored_errors
+from fcasync.bulk._journal import files, stored_errors
 from fcasync.bulk._journal.connections import OPTIONS
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal, read_rows
@@ -505,3 +505,41 @@ def test_a_journal_on_a_full_disk_can_be_read(path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.stdout, done.stderr) == ("20\n", "")
     assert path.with_name("job.sqlite-wal").read_bytes() == before
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_one_of_two_creators_has_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    """Whoever comes second while a journal is made is told so, and the first loses nothing."""
+    publish = files.publish
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    def late(built: Path, target: Path) -> None:
+        monkeypatch.setattr(files, "publish", publish)
+        make(path)
+        if not has_links:
+            monkeypatch.setattr(os, "link", refuse)
+        publish(built, target)
+
+    monkeypatch.setattr(files, "publish", late)
+    with pytest.raises(JournalError, match="in use by another run"):
+        FileJournal.open(path, HEADER)
+    assert len(list(read_journal(path))) == 3
+    assert [entry.name for entry in path.parent.iterdir()] == ["job.sqlite"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_foreign_folder_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A folder that is somebody else's, or read-only, is an error with the reason in it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcasync.bulk._journal.files.tempfile.mkstemp", refuse)
+    with pytest.raises(JournalError, match=f"cannot write .*job.sqlite: {os.strerror(number)}"):
+        FileJournal.open(path, HEADER)

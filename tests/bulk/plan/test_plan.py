@@ -432,6 +432,7 @@ def test_a_deferred_id_is_not_sent_before_its_time() -> None:
     assert step(JOB, subject, e.Admitted(row), at()) == c.Finish()
     assert subject.verdict is not None
     assert subject.verdict.available_at == datetime.fromtimestamp(NOW + 60, UTC)
+    assert step(JOB, task(), e.Admitted(row), at(60)) == c.Store()
     assert step(JOB, task(), e.Admitted(row), at(61)) == c.Store()
 
 
@@ -475,3 +476,28 @@ def test_the_numbers_of_the_rules() -> None:
     assert (KEY_LIFETIME, EDGE, STORED_AFTER) == (23 * 60 * 60, 60, 60)
     assert (MAX_RENEWALS, MAX_STRIKES) == (3, 12)
     assert server_time.NOISE == 60.0
+
+
+def test_what_failed_on_the_way_is_not_the_outcomes_error() -> None:
+    """An account that was accepted after a lost answer has no error, and its row keeps none."""
+    subject = task(State.SENDING)
+    step(JOB, subject, e.Lost(LOST), at())
+    assert subject.error is LOST
+    subject.state = State.SENDING
+    step(JOB, subject, e.Accepted(account(refresh="succeeded"), False), at())
+    assert subject.error is None
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (State.OPEN, e.Barred(REFUSED)),
+        (State.LOOKING, e.Barred(REFUSED)),
+        (State.LOOKING, e.Refused(REFUSED)),
+    ],
+)
+def test_what_could_not_be_looked_at_may_have_run(state: State, event: e.Event) -> None:
+    """A door that is closed says nothing about what went through it before."""
+    subject = task(state)
+    assert step(JOB, subject, event, at()) == c.Finish()
+    assert subject.is_certain is False

@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 
 from fcasync.bulk import Report
+from fcasync.bulk._journal.sqlite import FileJournal, read_job
+from fcasync.bulk._plan.task import Row
 from fcasync.errors import (
     APIConnectionError,
     FCError,
     NotFoundError,
+    PermissionDeniedError,
     ServerError,
 )
 from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeNetwork, fast, ids, work_off
 
 LOST = APIConnectionError("reset", may_have_executed=True)
+EPOCH = 1_760_000_000
+DENIED = PermissionDeniedError("not yours", status=403)
 STORED = ServerError("oops", status=500, idempotent_replayed=True)
 
 
@@ -189,3 +194,49 @@ def test_looks_that_fail_now_and_then_end_no_run(tmp_path: Path) -> None:
     _, report = work_off(network, journal=path, max_rate=5.0)
     assert (report.total, report.failed, len(seen)) == (300, 0, 150)
     assert report.elapsed > 60
+
+
+def killed_a_day_ago(path: Path) -> FakeNetwork:
+    """Return a network whose accounts were sent by a run that was killed, and is a day old."""
+    network = FakeNetwork(ids(6), pace=fast())
+    work_off(network, network.ids[:1], journal=path)
+    journal = FileJournal.open(path, read_job(path)[0])
+    journal.commit([Row(name, "open", 0, EPOCH) for name in network.ids[1:]], [])
+    journal.close(is_complete=False)
+    for name in network.ids[1:]:
+        network.executions[name], network.refreshed_at[name] = 1, EPOCH + 5.0
+    network.clock.shift(30 * 3600)
+    network.keys.clear()
+    return network
+
+
+def refusing(error: FCError) -> Any:
+    async def retrieve(account_id: str) -> Any:
+        raise error
+
+    return retrieve
+
+
+def test_a_look_that_is_denied_after_a_crash_ends_the_run_and_fails_nobody(tmp_path: Path) -> None:
+    """Whether the accounts were refreshed is found out when the key may look again."""
+    path = tmp_path / "job.sqlite"
+    network = killed_a_day_ago(path)
+    retrieve, network.retrieve = network.retrieve, refusing(DENIED)  # type: ignore[method-assign]
+    with pytest.raises(PermissionDeniedError):
+        work_off(network, journal=path)
+    network.retrieve = retrieve  # type: ignore[method-assign]
+    _, report = work_off(network, journal=path)
+    assert report.succeeded == 6
+    assert network.executions == dict.fromkeys(network.ids, 1)
+
+
+def test_accounts_that_are_gone_after_a_crash_are_uncertain_failures(tmp_path: Path) -> None:
+    """They may have been refreshed before they went: nothing is sent for them."""
+    path = tmp_path / "job.sqlite"
+    network = killed_a_day_ago(path)
+    gone = NotFoundError("no such account", status=404, code="resource_missing")
+    network.retrieve = refusing(gone)  # type: ignore[method-assign]
+    outcomes, report = work_off(network, journal=path)
+    assert {(o.status, o.reason) for o in outcomes} == {("failed", "resource_missing")}
+    assert (len(outcomes), report.total) == (5, 6)
+    assert network.executions == dict.fromkeys(network.ids, 1)

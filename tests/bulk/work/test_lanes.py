@@ -3,6 +3,7 @@
 import asyncio
 import tracemalloc
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_source_of_tenants_that_raises_ends_the_run_with_its_error() -> None:
     own = platform(names(2), 3)
     closed: list[str] = []
 
-    async def accounts(name: str) -> object:
+    async def accounts(name: str) -> Any:
         try:
             for account_id in own.tenants[name].ids:
                 yield account_id
@@ -121,7 +122,7 @@ def test_a_source_of_tenants_that_raises_ends_the_run_with_its_error() -> None:
         finally:
             closed.append(name)
 
-    async def tenants() -> object:
+    async def tenants() -> Any:
         for name in names(2):
             yield name, accounts(name)
         await asyncio.sleep(1.0)

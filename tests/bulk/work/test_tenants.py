@@ -12,6 +12,7 @@ import pytest
 import fcasync
 from fcasync.bulk import BulkRun, Outcome, Report, Tenants, read_journal
 from fcasync.bulk._work.lanes import ALL_DENIED
+from fcasync.bulk._work.work import Work
 from fcasync.errors import AuthenticationError, FCError, JournalError, PermissionDeniedError
 from fcasync.sandbox import Sandbox
 from tests._virtual import EPOCH
@@ -100,7 +101,7 @@ def test_no_more_tenants_are_at_work_than_asked_for() -> None:
         nonlocal most
         async with own.run(source) as run:
             async for _ in run:
-                assert run._work is not None
+                assert isinstance(run._work, Work)
                 most = max(most, len(run._work.schedule.lanes))
 
     virtually(main())

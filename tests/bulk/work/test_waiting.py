@@ -9,7 +9,7 @@ import pytest
 from fcasync.bulk import Outcome
 from fcasync.bulk._plan.events import Event, TimedOut
 from fcasync.bulk._plan.task import Task
-from fcasync.bulk._work import waiters
+from fcasync.bulk._work import reader, waiters
 from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.turns import SLICE
 from fcasync.errors import FCError
@@ -203,3 +203,22 @@ def test_whoever_is_due_is_taken_in_slices() -> None:
         assert turns >= 100_000 // SLICE
 
     virtually(main())
+
+
+def test_no_more_accounts_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source is read on when one of them has settled; all have their outcome in the end."""
+    monkeypatch.setattr(reader, "CAPACITY", 50)
+    most = 0
+    add = Settler.add
+
+    def count(self: Settler, task: Task) -> None:
+        nonlocal most
+        add(self, task)
+        most = max(most, len(self))
+
+    monkeypatch.setattr(Settler, "add", count)
+    network = FakeNetwork(ids(2000), pace=fast(), settle_seconds=5.0)
+    outcomes, _ = work_off(network, wait=True)
+    assert [outcome.status for outcome in outcomes] == ["succeeded"] * 2000
+    # What had been read when the last place was taken is still sent.
+    assert most < 1000

@@ -206,3 +206,18 @@ async def test_scripted_faults_of_the_constructor_come_back_with_a_reset() -> No
         sandbox.clear_faults()
         sandbox.reset()
         assert [fault.kind for fault in sandbox.faults] == ["status"]
+
+
+async def test_the_page_can_leaf_through_the_accounts(http: Http) -> None:
+    """Fifty at a time, newest first; ``skip`` leaves out those that were shown."""
+    first = await http.control("accounts")
+    newest = [account["id"] for account in first["data"]]
+    _, page, _ = await http.send("GET", f"{ACCOUNTS}?limit=50")
+    assert newest == [account["id"] for account in page["data"]]
+    assert first["has_more"] is page["has_more"]
+    rest = await http.control("accounts?skip=1")
+    assert [account["id"] for account in rest["data"]][: len(newest) - 1] == newest[1:]
+    beyond = await http.control("accounts?skip=1000000")
+    assert beyond == {"data": [], "has_more": False}
+    status, answer, _ = await http.send("GET", "/_sandbox/accounts?skip=-1")
+    assert (status, bool(answer["error"]["message"])) == (400, True)

@@ -1,5 +1,6 @@
 """The state file: what comes back, and what is refused."""
 
+import errno
 import json
 import os
 import stat
@@ -173,3 +174,22 @@ def _with_names(data: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     if "varied" in data:  # what the file was made with
         return data
     return {names.get(name, name): value for name, value in data.items()}
+
+
+def test_a_save_that_fails_leaves_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk costs neither the old file nor leaves half of a new one."""
+    path, worlds = tmp_path / "state.json", realm()
+    save(path, worlds)
+    before = path.read_bytes()
+    used(worlds)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(path, worlds)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]

@@ -1,0 +1,258 @@
+"""The driver: it deals tenants out to lanes, feeds them, and keeps the journal.
+
+::
+
+    tenants ──▶ deal ──▶ pump of each lane ◀──exchange──▶ lane on a worker ──▶ Stripe
+                             │
+                           books ──▶ group commit ──▶ outbox
+                                       (disk)       (the caller)
+
+A lane is lost when its worker leaves the cluster or does not answer in time. Its tenants go to
+others at once. What it has sent and not reported is sent again with the same keys, of which the
+journal holds the generations; why that is safe while the old lane may still be alive is said at
+:class:`fcasync.cluster._remote.Lease` and in `_settings`.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from fcasync._facts.clock import SYSTEM_CLOCK
+from fcasync.bulk._journal.commit import GroupCommit
+from fcasync.bulk._journal.rows import outcome_of_row
+from fcasync.bulk._outcome import Outcome
+from fcasync.bulk._plan.admission import over
+from fcasync.bulk._plan.server_time import ServerTime
+from fcasync.bulk._work import start
+from fcasync.bulk._work.crew import Crew
+from fcasync.bulk._work.outbox import Outbox
+from fcasync.bulk._work.settings import Settings
+from fcasync.bulk._work.start import Opened
+from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.tenants import Tenants
+from fcasync.cluster._books import Books, Tenant
+from fcasync.cluster._dask import Hub, WorkerLostError
+from fcasync.cluster._deal import Deal
+from fcasync.cluster._members import Members
+from fcasync.cluster._pump import GOODBYE, Pump, Terms
+from fcasync.cluster._settings import ClusterError, Place
+from fcasync.models import Account
+
+logger = logging.getLogger("fcasync")
+
+LOOK = 0.5
+"""Seconds between two looks at who is in the cluster."""
+GATHERING = 10.0
+"""Seconds in which the first tenants wait for all workers: the first would get everything."""
+PATIENCE = 60.0
+"""Seconds without any lane after which the run ends."""
+QUEUE = 100
+"""Tenants that are read before there is room for them."""
+
+
+class Driver:
+    """Carries a run out on the workers of a cluster."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        members: Members,
+        tenants: Tenants,
+        settings: Settings,
+        place: Place,
+        *,
+        opened: Opened,
+        tally: Tally,
+        server_time: ServerTime,
+    ) -> None:
+        assert isinstance(opened.record, GroupCommit)  # noqa: S101 - a journal is required
+        self._hub, self._members, self._source = hub, members, tenants
+        self._opened, self._tally = opened, tally
+        self._record = opened.record
+        self._record.over = over(start.job(opened, settings))
+        self._outbox = Outbox(self._record, opened.last_seq)
+        self.schedule = Books(self._record, self._outbox, tally, opened.last_seq)
+        """What is in work, as a run shows it."""
+        self._terms = Terms(
+            members=members,
+            books=self.schedule,
+            settings=settings,
+            place=place,
+            opened=opened,
+            tally=tally,
+            time=server_time,
+        )
+        self._deal = Deal(at_once=tenants.at_once)
+        self._tenants: dict[str, Tenant] = {}  # all in work or waiting
+        self._lanes: dict[str, Pump] = {}  # by address
+        self._crew = Crew()
+        self._news = asyncio.Event()  # something may be dealt, or everything is done
+        self._is_read = False  # there are no more tenants
+        self._is_reachable = True  # the scheduler was not lost
+        self._is_ending = False  # the lanes are about to be closed
+        self._may_deal = False  # all workers are there, or were waited for
+        self.lost = 0
+        """Lanes that were lost."""
+
+    @property
+    def workers(self) -> dict[str, tuple[str, ...]]:
+        """The tenants in work on each worker, by its address."""
+        return {lane.address: tuple(lane.tenants) for lane in self._lanes.values() if lane.is_open}
+
+    def see(self, account: Account, tenant: str) -> bool:
+        """Take no note: banks are polled by the lanes."""
+        return False
+
+    def end(self, _: object) -> None:
+        """Tell the caller, behind all outcomes, that there are no more."""
+        self._outbox.end()
+
+    def close(self, *, acknowledge: bool) -> None:
+        """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
+        if acknowledge:
+            self._outbox.acknowledge()
+        rows = self._record.close()
+        if rows is not None:
+            self._tally.close(rows)
+
+    async def next_outcome(self) -> Outcome | None:
+        """Return the next outcome, or None when there are no more."""
+        return await self._outbox.take()
+
+    async def run(self) -> None:
+        """Work until every account has an outcome.
+
+        Raises:
+            ClusterError: The scheduler is lost, or all workers are.
+            FCError: What ended the job on a worker: a bad key, or a network that is down.
+        """
+        for row in self._opened.unacknowledged:
+            self._outbox.put(outcome_of_row(row, again=True), row.seq)
+        if self._tally.found_finished:
+            self._record.finished_at = self._tally.finished_at
+            return
+        try:
+            await self._crew.run([self._record.run], self._serve)
+        finally:
+            await self._record.flush()
+        was_read = self._opened.finished_at is not None or not self._terms.settings.retry_failed
+        if was_read and not self._tally.is_anything_left:
+            self._record.finished_at = self._tally.finished_at = self._terms.time.earliest()
+
+    async def _serve(self) -> None:
+        began = served = SYSTEM_CLOCK.monotonic()
+        reader = self._crew.task(self._read_tenants)
+        try:
+            while not (self._is_read and self._deal.is_empty):
+                await self._look()
+                now = SYSTEM_CLOCK.monotonic()
+                served = now if self._deal.lanes else served
+                if now - served > PATIENCE:
+                    raise ClusterError(
+                        f"no worker for {PATIENCE:.0f} s ({self._hub.name}); the same call resumes"
+                    )
+                wanted = self._terms.place.workers or len(self._lanes)
+                is_complete = 0 < wanted <= len(self._deal.lanes)
+                self._may_deal = self._may_deal or is_complete or now - began > GATHERING
+                self._deal_out()
+                await self._wait()
+        except ClusterError:
+            self._is_reachable = False
+            raise
+        finally:
+            reader.cancel()
+            await self._close_lanes()
+        self._tally.end_of_source()
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _look(self) -> None:
+        """Open a lane on each new worker, and give up those that are gone."""
+        there = await self._hub.members()
+        for address in self._lanes.keys() - there:
+            self._lose(self._lanes[address], "it left the cluster")
+        for address in there - self._lanes.keys():
+            lane = self._lanes[address] = Pump(address, self._terms)
+            lane.task = self._crew.task(self._pump, lane)
+
+    async def _read_tenants(self) -> None:
+        async with aclosing(self._source.read(self._terms.settings.shard)) as items:
+            async for name, source in items:
+                tenant = self._tenants[name] = Tenant(name, source)
+                self._deal.add(name)
+                self._deal_out()
+                if source is not None:
+                    self._crew.start(tenant.read, self.schedule.reject)
+                while len(self._deal.waiting) >= QUEUE:
+                    await SYSTEM_CLOCK.sleep(LOOK)
+        self._is_read = True
+        self._news.set()
+
+    def _deal_out(self) -> None:
+        if not self._may_deal:
+            return
+        for address, name in self._deal.deal():
+            tenant = self._tenants[name]
+            tenant.begin()
+            self._lanes[address].tenants[name] = tenant
+
+    async def _pump(self, lane: Pump) -> None:
+        """Exchange with a lane until it is lost."""
+        try:
+            await lane.open()
+            self._deal.join(lane.address)
+            self._news.set()
+            while not self._is_ending:
+                share = self._deal.share(lane.address, self._terms.settings.total_rate)
+                await lane.exchange(share)
+                self._end_tenants(lane)
+        except WorkerLostError as error:
+            self._lose(lane, str(error))
+
+    def _end_tenants(self, lane: Pump) -> None:
+        for name in [name for name, tenant in lane.tenants.items() if tenant.is_done]:
+            del lane.tenants[name], self._tenants[name]
+            self._deal.done(lane.address, name)
+            self._news.set()
+
+    def _lose(self, lane: Pump, why: str) -> None:
+        """Give a lane up: its tenants wait for another one."""
+        if self._lanes.get(lane.address) is not lane:
+            return
+        del self._lanes[lane.address]
+        lane.cancel()
+        self._tally.in_flight -= lane.in_flight
+        self._members.forget(lane.address)
+        if lane.is_open:
+            self.lost += 1
+            tenants = self._deal.lose(lane.address)
+            logger.warning(
+                "cluster: worker %s is lost (%s); its %d tenants go to others",
+                lane.address,
+                why,
+                len(tenants),
+            )
+        self._news.set()
+
+    async def _close_lanes(self) -> None:
+        """Let the lanes stop, and take what they have finished."""
+        self._is_ending = True
+        if not self._is_reachable:
+            return  # their leases end by themselves, and what they know will be asked for again
+        tasks = [lane.task for lane in self._lanes.values() if lane.is_open and lane.task]
+        if tasks:
+            # Whatever an exchange brings that is not waited for would have to be done again.
+            await asyncio.wait(tasks, timeout=GOODBYE)
+        lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.cancel()
+        goodbyes = [lane.say_goodbye() for lane in lanes if lane.is_open]
+        for found in await asyncio.gather(*goodbyes, return_exceptions=True):
+            if isinstance(found, Exception):
+                logger.info("cluster: a worker did not say goodbye: %s", found)
