@@ -79,8 +79,11 @@ class Schedule:
         while True:
             await self.room.any()
             if (lane := self._due()) is not None:
-                return await self._at_total_rate(lane)
-            if self.room.free:
+                await self._at_total_rate(lane)
+                if lane.queue:
+                    return lane
+                self.put_back(lane)  # its tenant was denied meanwhile
+            elif self.room.free:
                 await self._sleep()
 
     def follow(self, lane: Lane) -> Lane | None:
@@ -117,14 +120,13 @@ class Schedule:
                 self._stand_in_line(lane)
         return None
 
-    async def _at_total_rate(self, lane: Lane) -> Lane:
+    async def _at_total_rate(self, lane: Lane) -> None:
         try:
             if wait := self._total.take(self._clock.monotonic()):
                 await self._clock.sleep(wait)
         except BaseException:
             lane.network.pace.lost()
             raise
-        return lane
 
     def put_back(self, lane: Lane) -> None:
         """Take note that the turn of *lane* is not used: its task stands in line again."""

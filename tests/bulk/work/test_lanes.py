@@ -47,6 +47,16 @@ def test_what_is_accepted_after_a_tenant_was_denied_is_not_waited_for() -> None:
     assert report.elapsed < 60
 
 
+@pytest.mark.parametrize("rate", [3.0, 10.0, 50.0])
+def test_a_tenant_may_be_denied_while_its_turn_waits_for_the_total_rate(rate: float) -> None:
+    """The turn goes to another, and its accounts fail as denied."""
+    own = platform(names(3), 20, latency=0.3)
+    own.tenants["acct_1"].fault = lambda account_id, attempt: REVOKED
+    _, report = work_off(own, Tenants(names(3)), total_rate=rate)
+    assert report.tenants["acct_1"] == {"failed": 20}
+    assert report.succeeded == 40
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.04, 0.5])
 def test_a_run_that_is_stopped_leaves_nothing_in_flight(seconds: float) -> None:
     """Even turns that were given and never begun: the client's next call needs the room."""
