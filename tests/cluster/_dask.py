@@ -68,8 +68,10 @@ async def cluster(
         yield Cluster(address, scheduler, started[1:])
     finally:
         for process in started:
-            if process.returncode is None:
-                process.terminate()
+            if process.returncode is None and nannies:
+                process.terminate()  # so that they end their workers
+            elif process.returncode is None:
+                process.kill()
         for process in started:
             try:
                 await asyncio.wait_for(process.wait(), 5)
