@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from fcasync._facts.redact import printable
 from fcasync.mirror._errors import MirrorError
-from fcasync.mirror._location import shown
+from fcasync.mirror._location import passwords, shown
 
 PATIENCE: Final = 10
 """Seconds that a statement waits for the locks of others."""
@@ -29,7 +29,7 @@ class Database:
         self.shown = shown(url)
         """Its URL, without the password."""
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._password = url.password
+        self._passwords = passwords(url)
         self._file = _file(url) if self.is_sqlite else None
         """The path of a SQLite file; None for one in memory, and for PostgreSQL."""
         self.engine = self._make(url)
@@ -110,8 +110,8 @@ class Database:
         """Return the error that says *what* is wrong with this database."""
         lines = [line for line in what.splitlines() if line.strip()] or ["no reason was given"]
         line = lines[0].removeprefix("<class 'asyncpg.exceptions.").replace("Error'>:", ":")
-        if self._password:
-            line = line.replace(self._password, "***")
+        for password in self._passwords:
+            line = line.replace(password, "***")
         return MirrorError(f"the mirror {self.shown}: {printable(line)}", url=self.shown)
 
     async def use_write_ahead_log(self) -> None:

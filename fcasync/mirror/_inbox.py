@@ -13,6 +13,7 @@ from fcasync._rules import checks
 from fcasync.errors import EventInProgress
 from fcasync.mirror import _rows as rows
 from fcasync.mirror._database import Database
+from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._tables import inbox, seen_events
 from fcasync.mirror._upserts import _datetime as instant
 from fcasync.models import Account, AnyEvent
@@ -101,17 +102,13 @@ class Inbox:
             finally:
                 await self._settle(event_id, is_done=is_done)
 
-    async def accounts(self) -> AsyncGenerator[str]:
-        """Take events as the ids of their accounts, for ``mirror.sync``.
+    def accounts(self) -> Nudges:
+        """Return the accounts of the events, for ``mirror.sync``, which takes them one by one.
 
-        Each account comes once for all of its events so far.
-
-        Raises:
-            MirrorError: The database cannot be used.
+        Each is read under the connected account of its event (with ``refresh``, under the
+        client's). Its event is removed when it was synced, or has failed by an answer of Stripe's.
         """
-        async for event in self.events():
-            account: Any = event.data.object
-            yield account.id
+        return Nudges(self._take, self._settle)
 
     async def _take(self) -> tuple[str, AnyEvent] | None:
         free = or_(inbox.c.taken_at.is_(None), inbox.c.taken_at < self._now() - self._lease)

@@ -45,7 +45,23 @@ def locate(url: object) -> URL:
 
 def shown(url: URL) -> str:
     """Return *url* as it may stand in a message."""
-    return url.set(drivername=url.drivername.partition("+")[0]).render_as_string(hide_password=True)
+    query = {name: "***" if _is_secret(name) else value for name, value in url.query.items()}
+    plain = url.set(drivername=url.drivername.partition("+")[0], query=query)
+    return plain.render_as_string(hide_password=True)
+
+
+def passwords(url: URL) -> list[str]:
+    """Return what no message may have in it."""
+    found = [url.password] if url.password else []
+    for name, value in url.query.items():
+        if _is_secret(name):
+            found += [value] if isinstance(value, str) else value
+    return [each for each in found if each]
+
+
+def _is_secret(name: str) -> bool:
+    """Return whether an argument in the query of a URL, such as ``password``, is one."""
+    return "pass" in name.lower()
 
 
 def _parse(url: object) -> URL:

@@ -27,6 +27,7 @@ from fcasync.errors import (
     ServerError,
 )
 from fcasync.mirror._errors import MirrorError
+from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._outcome import SyncOutcome
 from fcasync.mirror._reading import Item, Reading, reason_of
 from fcasync.mirror._report import SyncTally
@@ -106,15 +107,22 @@ class SyncWork:
 
     async def _listed(self) -> AsyncGenerator[Item]:
         if not isinstance(self._source, Tenants):
-            async for found in sources.read(self._source):
-                yield self._item(found)
+            if isinstance(self._source, Nudges):
+                async with aclosing(self._source.keys()) as keys:
+                    async for own_of, account in keys:
+                        yield self._item(account, own_of or None)
+                return
+            async with aclosing(sources.read(self._source)) as items:
+                async for found in items:
+                    yield self._item(found)
             return
         async with aclosing(self._source.read()) as tenants:
             async for tenant, own in tenants:
                 source = self._reading.of(tenant).client.accounts.list() if own is None else own
                 try:
-                    async for found in sources.read(source):
-                        yield self._item(found, tenant)
+                    async with aclosing(sources.read(source)) as items:
+                        async for found in items:
+                            yield self._item(found, tenant)
                 except PermissionDeniedError as error:
                     # It has taken its access away, and ends alone.
                     yield Item("", tenant=tenant, error=error)
@@ -146,6 +154,10 @@ class SyncWork:
         while True:
             item = await self._items.get()
             outcome = await self._synced(item)
+            if isinstance(self._source, Nudges) and not _is_silence(outcome.error):
+                await self._source.synced(
+                    item.account_id, None if item.refresh else item.tenant or ""
+                )
             await self._room.acquire()
             self.tally.add(outcome)
             self._outcomes.append(outcome)
@@ -171,7 +183,10 @@ class SyncWork:
 
     def _count_silence(self, error: FCError) -> None:
         """Raise *error* if it is one of many in a row to which nobody answered."""
-        is_silence = isinstance(error, APIConnectionError | ServerError)
-        self._unanswered = self._unanswered + 1 if is_silence else 0
+        self._unanswered = self._unanswered + 1 if _is_silence(error) else 0
         if self._unanswered >= OUTAGE:
             raise error
+
+
+def _is_silence(error: BaseException | None) -> bool:
+    return isinstance(error, APIConnectionError | ServerError)

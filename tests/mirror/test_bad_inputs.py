@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import fcasync
@@ -50,6 +50,15 @@ def test_a_missing_driver_names_the_command(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(MirrorError, match=r"pip install 'fcasync\[postgres\]'") as caught:
         Mirror("postgresql://jo:hunter2@db/x")
     assert "hunter2" not in f"{caught.value} {caught.value.url}"
+
+
+@pytest.mark.parametrize("name", ["password", "passfile", "sslpassword"])
+def test_a_password_in_the_query_of_a_url_is_never_shown(name: str) -> None:
+    """It is as secret as one before the host, whatever a driver then says of it."""
+    url = make_url(f"postgresql://jo@db/x?{name}=hunter2&application_name=job")
+    assert "hunter2" not in location.shown(url)
+    assert "application_name=job" in location.shown(url)
+    assert location.passwords(url) == ["hunter2"]
 
 
 async def test_a_server_that_is_not_there_is_one_sentence() -> None:

@@ -1,13 +1,16 @@
 """Webhooks that one process receives and another works off."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-from fcasync import EventInProgress
+from fcasync import AuthenticationError, EventInProgress, RetryPolicy
+from fcasync.bulk import Tenants
 from fcasync.mirror import Inbox, Mirror
 from fcasync.models import Event
-from fcasync.testing import FakeClock, make_account, make_event
+from fcasync.testing import FakeClock, answer, make_account, make_event
 from fcasync.webhooks import EventRouter
 from tests.mirror._look import listed, table, transactions
 from tests.mirror.test_mirror import refreshed_bank
@@ -94,3 +97,92 @@ async def test_an_inbox_holds_no_account_numbers(url: str) -> None:
         assert not await mirror.observe("not an event")
     (row,) = await table(url, "inbox")
     assert "account_numbers" not in str(row["raw"])
+
+
+def failing(account: str, status: int) -> Any:
+    """Return a bank's *meanwhile* that answers a request for *account* with *status*."""
+    body = {"error": {"type": "api_error", "message": "no"}}
+    headers = {"Request-Id": "req_1", "Content-Type": "application/json"}
+
+    def meanwhile(request: Any) -> Any:
+        if request.object_id == account:
+            return answer(body, status=status, headers=headers)
+        return None
+
+    return meanwhile
+
+
+async def left(inbox: Inbox) -> list[str]:
+    return sorted([each.id async for each in inbox.events()])
+
+
+async def test_a_sync_that_ends_early_loses_no_event(url: str) -> None:
+    """What was read from the inbox, and not synced, is there for the next one, at once."""
+    bank = refreshed_bank(6)
+    bank.meanwhile = failing("fca_0003", 401)
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        for number in range(6):
+            await mirror.inbox.put(event_of(f"fca_{number:04}", number))
+        with pytest.raises(AuthenticationError):
+            await mirror.sync(client, mirror.inbox.accounts(), concurrency=1)
+        bank.meanwhile = lambda _: None
+        report = await mirror.sync(client, mirror.inbox.accounts(), concurrency=1)
+        assert report.synced >= 3
+        assert await left(mirror.inbox) == []
+    assert await transactions(url) == listed(bank)
+
+
+async def test_an_account_for_which_nobody_answered_is_handed_out_again(url: str) -> None:
+    """After the lease; a refusal of Stripe's would be the same again, and ends the event."""
+    bank = refreshed_bank(3)
+    bank.meanwhile = failing("fca_0001", 503)
+    client = bank.client(retry=RetryPolicy(attempts=1))
+    clock = FakeClock()
+    async with Mirror(url) as mirror:
+        inbox = Inbox(mirror._database, lease=60.0, clock=clock)
+        for number, name in enumerate(["fca_0000", "fca_0001", "fca_gone"]):
+            await inbox.put(event_of(name, number))
+        report = await mirror.sync(client, inbox.accounts())
+        assert (report.synced, report.failed) == (1, 2)
+        assert await left(inbox) == []
+        clock.advance(61.0)
+        assert await left(inbox) == ["evt_1"]
+
+
+async def test_an_event_of_a_connected_account_is_synced_under_it(url: str) -> None:
+    """Its accounts cannot be seen from anywhere else."""
+    bank = refreshed_bank(2)
+    client = bank.client()
+    async with Mirror(url) as mirror:
+        await mirror.inbox.put(event_of("fca_0000", 0))
+        event = make_event(KIND, make_account(id="fca_0001"), id="evt_1", account="acct_1")
+        await mirror.inbox.put(event)
+        await mirror.sync(client, mirror.inbox.accounts())
+    rows = await table(url, "accounts")
+    assert {(row["stripe_account"], row["id"]) for row in rows} == {
+        ("", "fca_0000"),
+        ("acct_1", "fca_0001"),
+    }
+
+
+async def test_a_source_is_closed_when_a_sync_ends_early(url: str) -> None:
+    """In the run's own time, and not when its memory is collected."""
+    bank = refreshed_bank(3)
+    bank.meanwhile = failing("fca_0001", 401)
+    closed = []
+
+    async def ids() -> AsyncGenerator[str]:
+        try:
+            for name in bank.accounts:
+                yield name
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            closed.append(True)
+
+    async with Mirror(url) as mirror:
+        for source in (ids(), Tenants([("acct_1", ids())])):
+            with pytest.raises(AuthenticationError):
+                await mirror.sync(bank.client(), source)
+    assert closed == [True, True]

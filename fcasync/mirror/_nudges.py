@@ -1,0 +1,67 @@
+"""The accounts of the events in an inbox, each removed when its account was synced."""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+from fcasync.models import AnyEvent
+
+Key: TypeAlias = tuple[str, str]
+"""The connected account ('' for the key's own) and the linked account."""
+
+
+class Nudges:
+    """Ids of accounts that want to be synced, as a source of ``mirror.sync``.
+
+    An event is removed when its account has been synced. If the sync is stopped or killed before
+    that, or nobody answered, it is handed out again, at the latest after the inbox's lease.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[tuple[str, AnyEvent] | None]],
+        settle: Callable[..., Awaitable[None]],
+    ) -> None:
+        """Make a source.
+
+        Args:
+            take: Takes the oldest event, and returns its id and itself; None if there is none.
+            settle: Removes the event with an id, or, with ``is_done=False``, gives it back.
+        """
+        self._take, self._settle = take, settle
+        self._taken: defaultdict[Key, deque[str]] = defaultdict(deque)  # ids of events, not settled
+
+    async def keys(self) -> AsyncGenerator[Key]:
+        """Take events until none is left; yield the connected account and the account of each."""
+        try:
+            while (found := await self._take()) is not None:
+                event_id, event = found
+                account: Any = event.data.object
+                key = event.account or "", account.id
+                self._taken[key].append(event_id)
+                yield key
+        except BaseException:
+            while self._taken:
+                _, ids = self._taken.popitem()
+                for event_id in ids:
+                    await self._settle(event_id, is_done=False)
+            raise
+
+    async def __aiter__(self) -> AsyncGenerator[str]:
+        """Yield the ids alone."""
+        keys = self.keys()
+        try:
+            async for _, account in keys:
+                yield account
+        finally:
+            await keys.aclose()
+
+    async def synced(self, account: str, tenant: str | None) -> None:
+        """Take note that *account* was synced after its oldest event; None for any tenant."""
+        for key, ids in self._taken.items():
+            if key[1] == account and tenant in (None, key[0]):
+                event_id = ids.popleft()
+                if not ids:
+                    del self._taken[key]
+                await self._settle(event_id, is_done=True)
+                return
