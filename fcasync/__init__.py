@@ -23,8 +23,9 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #                 retries (decides about each retry; tenacity)
 #                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  interpret  retry_policy  cursor  limits  webhooks/_verify
+#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
+#      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
 #   0  _facts/    clock  collector  frames  html  money  public  random_keys  redact  signature
 #                 errors  hooks

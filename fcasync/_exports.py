@@ -10,11 +10,13 @@ from fcasync.client import Client
 from fcasync.errors import *  # noqa: F403 - errors.__all__ is the list
 from fcasync.models import *  # noqa: F403 - models.__all__ is the list
 from fcasync.models._convert import to_dict
+from fcasync.resources._balance_check import BalanceCheck
 from fcasync.resources._paginator import Paginator
 from fcasync.resources._sync import TransactionSync
 
 __all__ = [
     "API_VERSION",
+    "BalanceCheck",
     "Client",
     "Limits",
     "Paginator",

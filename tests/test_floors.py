@@ -19,6 +19,7 @@ FLOORS = {
     "fcasync._rules": 2,
     "fcasync.webhooks": 4,
     "fcasync.webhooks._verify": 2,
+    "fcasync.webhooks._read": 2,
     "fcasync._wire": 3,
     "fcasync.resources": 4,
     "fcasync.bulk": 4,

@@ -1,12 +1,15 @@
 """Jobs that have a name: a process that lost its journal goes on with them all the same."""
 
 import hashlib
-from datetime import UTC, datetime
+import math
+from datetime import datetime
 
 from fcasync.errors import InvalidArgumentError, describe
 
 LONGEST = 200
 """Characters of a name."""
+LATEST = 253_402_300_799
+"""The last second of the year 9999, in Unix time."""
 
 
 def job_id(name: object) -> str:
@@ -26,15 +29,22 @@ def instant(since: object) -> int:
     """Return the Unix time of *since*.
 
     Raises:
-        InvalidArgumentError: It is neither an aware datetime nor whole Unix seconds.
+        InvalidArgumentError: It is neither an aware datetime nor whole Unix seconds, or is before
+            1970.
     """
-    if isinstance(since, datetime) and since.tzinfo is not None:
-        return int(since.astimezone(UTC).timestamp())
-    if isinstance(since, int) and not isinstance(since, bool) and since >= 0:
-        return since
-    raise InvalidArgumentError(
-        f"since must be an aware datetime or whole Unix seconds, not {describe(since)}"
-    )
+    if isinstance(since, datetime) and since.utcoffset() is not None:
+        # Not by way of astimezone, which knows no year 0 and no year 10000.
+        seconds = math.floor(since.timestamp())
+    elif isinstance(since, int) and not isinstance(since, bool):
+        seconds = since
+    else:
+        raise InvalidArgumentError(
+            f"since must be an aware datetime or whole Unix seconds, not {describe(since)}"
+        )
+    if seconds < 0:
+        raise InvalidArgumentError(f"since must be 1970 or later, not {describe(since)}")
+    # Any time in the future is refused when the server has said what time it is.
+    return min(seconds, LATEST)
 
 
 def named(job: object, since: object) -> tuple[str | None, int | None]:

@@ -56,15 +56,15 @@ class BulkRun:
         self._ended_at: float | None = None  # when the block was left; monotonic
 
     def __repr__(self) -> str:
-        tally = self._tally
-        failed = tally.count("failed")
-        return f"<BulkRun {tally.done} done, {failed} failed, {tally.unfinished} waiting>"
+        failed, waiting = self._tally.count("failed"), self._tally.unfinished
+        return f"<BulkRun {self._tally.done} done, {failed} failed, {waiting} waiting>"
 
     async def __aenter__(self) -> Self:
         if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         self._was_entered = True
         self._work = await self._begin()
+        log.started(self._settings, self._tally)
         self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
@@ -75,19 +75,15 @@ class BulkRun:
     async def _begin(self) -> Workable:
         server_time = await start.server_time(self._network)
         opened = await start.open_journal(self._network, self._settings, server_time)
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
         return Work(
             self._network,
             self._source,
             self._settings,
             opened=opened,
-            tally=self._count_from(opened),
+            tally=self._tally,
             server_time=server_time,
         )
-
-    def _count_from(self, opened: start.Opened) -> Tally:
-        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
-        log.started(self._settings, self._tally)
-        return self._tally
 
     async def __aexit__(
         self,
@@ -95,8 +91,7 @@ class BulkRun:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._main is not None  # noqa: S101 - entered
-        assert self._work is not None  # noqa: S101 - entered
+        assert self._main is not None and self._work is not None  # noqa: PT018, S101 - entered
         self._is_stopping = self._is_stopping or not self._main.done()
         tasks = [self._main] + ([self._drawing] if self._drawing else [])
         try:
@@ -130,13 +125,11 @@ class BulkRun:
         return outcome
 
     def stop(self) -> bool:
-        """Stop in good order: nothing more is sent, and what is finished is still handed out.
+        """Stop in good order, and return whether the run was at work.
 
-        Iteration ends after that; the same call with the same journal goes on from there. May be
-        called at any time, also from a signal handler of the loop.
-
-        Returns:
-            Whether the run was at work.
+        Nothing more is sent, and what is finished is still handed out; iteration ends after that.
+        The same call with the same journal goes on from there. May be called at any time, also
+        from a signal handler of the loop.
         """
         if self._main is None or self._main.done():
             return False

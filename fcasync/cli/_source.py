@@ -3,12 +3,15 @@
 import re
 from collections.abc import AsyncIterable, Iterable
 from datetime import datetime
+from pathlib import Path
 
 import attrs
 import click
 
 from fcasync.bulk import Tenants, read_journal
+from fcasync.bulk._journal.header import MANY
 from fcasync.bulk._journal.rows import read_unfinished
+from fcasync.bulk._journal.sqlite import read_job
 from fcasync.cli._ids import read_ids
 from fcasync.cli._tenants import read_tenants
 from fcasync.client import Client
@@ -46,12 +49,25 @@ class Source:
         if self.file is not None:
             return read_ids(self.file)
         if self.failed_only and self.journal:
-            # Lists, because the job cannot open a journal that is still being read.
-            failed = [
-                row.account_id for row in read_journal(self.journal) if row.status == "failed"
-            ]
-            return failed + [row.account_id for row in read_unfinished(self.journal)]
+            return _failed(self.journal)
         return client.accounts.list() if self.everything else self.ids
+
+
+def _failed(journal: str) -> list[str] | Tenants:
+    """Return the accounts of *journal* that have failed, and those that have no outcome."""
+    # Lists, because the job cannot open a journal that is still being read.
+    rows = [
+        (row.stripe_account, row.account_id)
+        for row in read_journal(journal)
+        if row.status == "failed"
+    ]
+    rows += [(row.stripe_account, row.account_id) for row in read_unfinished(journal)]
+    if read_job(Path(journal))[0].stripe_account != MANY:
+        return [account_id for _, account_id in rows]
+    tenants: dict[str, list[str]] = {}
+    for tenant, account_id in rows:
+        tenants.setdefault(tenant or "", []).append(account_id)
+    return Tenants(tenants)
 
 
 def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:

@@ -165,6 +165,7 @@ async def refresh(
         failed_only=failed_only,
     )
     source.check()
+    is_kept = journal is not None or options["job"] is not None
     place = Place(cluster, workers)
     place.check(source)
     stopping = Stopping()
@@ -176,11 +177,11 @@ async def refresh(
                 await _print_outcomes(run, output)
         except asyncio.CancelledError as stop:
             raise Failure(
-                _how_to_resume(job.report, journal, file or tenants), INTERRUPTED
+                _how_to_resume(job.report, file or tenants, is_kept=is_kept), INTERRUPTED
             ) from stop
     report = job.report
     if stopping.was_asked and report.finished_at is None:
-        raise Failure(_how_to_resume(report, journal, file or tenants), INTERRUPTED)
+        raise Failure(_how_to_resume(report, file or tenants, is_kept=is_kept), INTERRUPTED)
     if report.found_finished:
         click.echo(_nothing_to_do(report), err=True)
     # The results own stdout; where there are none to print, the summary is the result.
@@ -274,9 +275,9 @@ class Stopping:
             self._task.cancel()
 
 
-def _how_to_resume(report: Report, journal: str | None, file: str | None) -> str:
+def _how_to_resume(report: Report, file: str | None, *, is_kept: bool) -> str:
     stopped = f"stopped with {report.total} done"
-    if journal is None:
+    if not is_kept:
         return f"{stopped}; without --journal a new run starts over"
     words = sys.argv[1:]
     kept = _without_key(words)

@@ -13,8 +13,6 @@ journal holds the generations; why that is safe while the old lane may still be 
 :class:`fcasync.cluster._remote.Lease` and in `_settings`.
 """
 
-import asyncio
-import logging
 from contextlib import aclosing
 
 from fcasync._facts.clock import SYSTEM_CLOCK
@@ -31,14 +29,12 @@ from fcasync.bulk._work.start import Opened
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.cluster._books import Books, Tenant
-from fcasync.cluster._dask import Hub, WorkerLostError
-from fcasync.cluster._deal import Deal
+from fcasync.cluster._dask import Hub
+from fcasync.cluster._fleet import Fleet
 from fcasync.cluster._members import Members
-from fcasync.cluster._pump import GOODBYE, Pump, Terms
+from fcasync.cluster._pump import Terms
 from fcasync.cluster._settings import ClusterError, Place
 from fcasync.models import Account
-
-logger = logging.getLogger("fcasync")
 
 LOOK = 0.5
 """Seconds between two looks at who is in the cluster."""
@@ -66,7 +62,7 @@ class Driver:
         server_time: ServerTime,
     ) -> None:
         assert isinstance(opened.record, GroupCommit)  # noqa: S101 - a journal is required
-        self._hub, self._members, self._source = hub, members, tenants
+        self._hub, self._source = hub, tenants
         self._opened, self._tally = opened, tally
         self._record = opened.record
         self._record.over = over(start.job(opened, settings))
@@ -82,22 +78,12 @@ class Driver:
             tally=tally,
             time=server_time,
         )
-        self._deal = Deal(at_once=tenants.at_once)
-        self._tenants: dict[str, Tenant] = {}  # all in work or waiting
-        self._lanes: dict[str, Pump] = {}  # by address
         self._crew = Crew()
-        self._news = asyncio.Event()  # something may be dealt, or everything is done
+        self.fleet = Fleet(hub, self._terms, self._crew, tenants.at_once)
+        """The workers."""
         self._is_read = False  # there are no more tenants
         self._is_reachable = True  # the scheduler was not lost
-        self._is_ending = False  # the lanes are about to be closed
         self._may_deal = False  # all workers are there, or were waited for
-        self.lost = 0
-        """Lanes that were lost."""
-
-    @property
-    def workers(self) -> dict[str, tuple[str, ...]]:
-        """The tenants in work on each worker, by its address."""
-        return {lane.address: tuple(lane.tenants) for lane in self._lanes.values() if lane.is_open}
 
     def see(self, account: Account, tenant: str) -> bool:
         """Take no note: banks are polled by the lanes."""
@@ -143,116 +129,38 @@ class Driver:
         began = served = SYSTEM_CLOCK.monotonic()
         reader = self._crew.task(self._read_tenants)
         try:
-            while not (self._is_read and self._deal.is_empty):
-                await self._look()
+            while not (self._is_read and self.fleet.deal.is_empty):
+                await self.fleet.look()
                 now = SYSTEM_CLOCK.monotonic()
-                served = now if self._deal.lanes else served
+                served = now if self.fleet.deal.lanes else served
                 if now - served > PATIENCE:
                     raise ClusterError(
                         f"no worker for {PATIENCE:.0f} s ({self._hub.name}); the same call resumes"
                     )
-                wanted = self._terms.place.workers or len(self._lanes)
-                is_complete = 0 < wanted <= len(self._deal.lanes)
+                wanted = self._terms.place.workers or len(self.fleet)
+                is_complete = 0 < wanted <= len(self.fleet.deal.lanes)
                 self._may_deal = self._may_deal or is_complete or now - began > GATHERING
-                self._deal_out()
-                await self._wait()
+                if self._may_deal:
+                    self.fleet.deal_out()
+                await self.fleet.wait(LOOK)
         except ClusterError:
             self._is_reachable = False
             raise
         finally:
             reader.cancel()
-            await self._close_lanes()
+            await self.fleet.close(is_reachable=self._is_reachable)
         self._tally.end_of_source()
-
-    async def _wait(self) -> None:
-        self._news.clear()
-        try:
-            async with asyncio.timeout(LOOK):
-                await self._news.wait()
-        except TimeoutError:
-            return
-
-    async def _look(self) -> None:
-        """Open a lane on each new worker, and give up those that are gone."""
-        there = await self._hub.members()
-        for address in self._lanes.keys() - there:
-            self._lose(self._lanes[address], "it left the cluster")
-        for address in there - self._lanes.keys():
-            lane = self._lanes[address] = Pump(address, self._terms)
-            lane.task = self._crew.task(self._pump, lane)
 
     async def _read_tenants(self) -> None:
         async with aclosing(self._source.read(self._terms.settings.shard)) as items:
             async for name, source in items:
-                tenant = self._tenants[name] = Tenant(name, source)
-                self._deal.add(name)
-                self._deal_out()
+                tenant = Tenant(name, source)
+                self.fleet.add(tenant)
+                if self._may_deal:
+                    self.fleet.deal_out()
                 if source is not None:
                     self._crew.start(tenant.read, self.schedule.reject)
-                while len(self._deal.waiting) >= QUEUE:
+                while len(self.fleet.deal.waiting) >= QUEUE:
                     await SYSTEM_CLOCK.sleep(LOOK)
         self._is_read = True
-        self._news.set()
-
-    def _deal_out(self) -> None:
-        if not self._may_deal:
-            return
-        for address, name in self._deal.deal():
-            tenant = self._tenants[name]
-            tenant.begin()
-            self._lanes[address].tenants[name] = tenant
-
-    async def _pump(self, lane: Pump) -> None:
-        """Exchange with a lane until it is lost."""
-        try:
-            await lane.open()
-            self._deal.join(lane.address)
-            self._news.set()
-            while not self._is_ending:
-                share = self._deal.share(lane.address, self._terms.settings.total_rate)
-                await lane.exchange(share)
-                self._end_tenants(lane)
-        except WorkerLostError as error:
-            self._lose(lane, str(error))
-
-    def _end_tenants(self, lane: Pump) -> None:
-        for name in [name for name, tenant in lane.tenants.items() if tenant.is_done]:
-            del lane.tenants[name], self._tenants[name]
-            self._deal.done(lane.address, name)
-            self._news.set()
-
-    def _lose(self, lane: Pump, why: str) -> None:
-        """Give a lane up: its tenants wait for another one."""
-        if self._lanes.get(lane.address) is not lane:
-            return
-        del self._lanes[lane.address]
-        lane.cancel()
-        self._tally.in_flight -= lane.in_flight
-        self._members.forget(lane.address)
-        if lane.is_open:
-            self.lost += 1
-            tenants = self._deal.lose(lane.address)
-            logger.warning(
-                "cluster: worker %s is lost (%s); its %d tenants go to others",
-                lane.address,
-                why,
-                len(tenants),
-            )
-        self._news.set()
-
-    async def _close_lanes(self) -> None:
-        """Let the lanes stop, and take what they have finished."""
-        self._is_ending = True
-        if not self._is_reachable:
-            return  # their leases end by themselves, and what they know will be asked for again
-        tasks = [lane.task for lane in self._lanes.values() if lane.is_open and lane.task]
-        if tasks:
-            # Whatever an exchange brings that is not waited for would have to be done again.
-            await asyncio.wait(tasks, timeout=GOODBYE)
-        lanes = list(self._lanes.values())
-        for lane in lanes:
-            lane.cancel()
-        goodbyes = [lane.say_goodbye() for lane in lanes if lane.is_open]
-        for found in await asyncio.gather(*goodbyes, return_exceptions=True):
-            if isinstance(found, Exception):
-                logger.info("cluster: a worker did not say goodbye: %s", found)
+        self.fleet.tell()

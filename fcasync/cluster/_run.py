@@ -35,12 +35,12 @@ class ClusterRun(BulkRun):
     @property
     def workers(self) -> dict[str, tuple[str, ...]]:
         """The tenants in work on each worker, by the worker's address."""
-        return {} if self._driver is None else self._driver.workers
+        return {} if self._driver is None else self._driver.fleet.workers
 
     @property
     def workers_lost(self) -> int:
         """How often a worker was lost, so that others took its tenants."""
-        return 0 if self._driver is None else self._driver.lost
+        return 0 if self._driver is None else self._driver.fleet.lost
 
     async def _begin(self) -> Driver:
         try:
@@ -50,6 +50,7 @@ class ClusterRun(BulkRun):
         except BaseException:
             await to_its_end(self._hub.close())
             raise
+        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
         self._driver = Driver(
             self._hub,
             self._members,
@@ -57,7 +58,7 @@ class ClusterRun(BulkRun):
             self._settings,
             self._place,
             opened=opened,
-            tally=self._count_from(opened),
+            tally=self._tally,
             server_time=server_time,
         )
         return self._driver

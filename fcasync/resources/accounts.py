@@ -1,15 +1,26 @@
 """``client.accounts``: https://docs.stripe.com/api/financial_connections/accounts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
 from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
-from fcasync.errors import InvalidArgumentError, describe
+from fcasync.errors import (
+    AuthenticationError,
+    DeadlineExceededError,
+    FCError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    describe,
+)
 from fcasync.models import Account, AccountOwner, AccountOwnership, Page
 from fcasync.models._convert import decoder
 from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
+from fcasync.resources._balance_check import BalanceCheck, judge, threshold, why_not_refresh
 from fcasync.resources._paginator import Paginator
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
 from fcasync.resources._waiting import refreshed
@@ -39,7 +50,67 @@ class AccountHolderFilter(TypedDict, total=False):
     customer_account: str
 
 
-class Accounts(Resource):
+class BalanceChecks(Resource):
+    """Decisions about a debit."""
+
+    async def balance(
+        self,
+        account: str | Account,
+        *,
+        max_age: timedelta | float = timedelta(hours=1),
+        at_least: Mapping[str, int] | None = None,
+        timeout: float = 15.0,
+    ) -> BalanceCheck:
+        """Say whether there is enough money, as of when, and how sure that is.
+
+        The account is fetched, and refreshed only if its balance is older than *max_age*. If it
+        cannot be refreshed yet, or its bank fails or does not answer in time, the balance that is
+        there decides, and ``reason`` says so (https://docs.stripe.com/financial-connections/balances).
+
+        Args:
+            account: The account or its id.
+            max_age: How old the balance may be: a timedelta, or seconds.
+            at_least: One currency with the amount that is needed: ``{"usd": 5_000}`` is 50 USD.
+            timeout: Seconds to wait for the bank.
+
+        Raises:
+            NotFoundError: The API key has no access to such an account.
+            FCError: The account could not be fetched; a bank's silence raises nothing.
+        """
+        currency, least = threshold(at_least)
+        age = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+        age, timeout = checks.seconds(age, "max_age"), checks.seconds(timeout, "timeout")
+        account_id = checks.object_id(account, "account")
+        seen = await self._call(RETRIEVE, account_id)
+        problem = why_not_refresh(seen, self._engine.clock.time(), age)
+        if problem is None:
+            seen, problem = await self._refreshed(seen, timeout)
+        return judge(seen, currency, least, problem or None)
+
+    async def _refreshed(self, seen: Account, timeout: float) -> tuple[Account, str | None]:
+        key, params = new_key(), _features(["balance"])
+        try:
+            seen = await refreshed(
+                lambda left: self._within(left)._call(REFRESH, seen, params, key),
+                lambda left: self._within(left)._call(RETRIEVE, seen),
+                clock=self._engine.clock,
+                features=params["features"],
+                timeout=timeout,
+                key=key,
+            )
+        except (AuthenticationError, PermissionDeniedError, NotFoundError):
+            raise
+        except DeadlineExceededError as error:
+            return error.account or seen, "not_settled"
+        except InvalidRequestError:
+            return seen, "refresh_refused"
+        except FCError as error:
+            return seen, type(error).__name__
+        refresh = seen.balance_refresh
+        return seen, "refresh_failed" if refresh and refresh.status == "failed" else None
+
+
+class Accounts(BalanceChecks):
     """Linked bank accounts."""
 
     @spelled_out(ListOptions)

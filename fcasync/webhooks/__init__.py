@@ -19,6 +19,7 @@ a `SeenStore` drops events that it has already handled: `SeenEvents` remembers t
 
 from fcasync._facts.public import show_as
 from fcasync.errors import EventInProgress
+from fcasync.webhooks._read import parse_event
 from fcasync.webhooks._router import EventRouter
 from fcasync.webhooks._seen import SeenEvents, SeenStore
 from fcasync.webhooks._sqlite import SqliteSeenEvents
@@ -31,6 +32,7 @@ __all__ = [
     "SeenStore",
     "SqliteSeenEvents",
     "construct_event",
+    "parse_event",
     "sign",
 ]
 

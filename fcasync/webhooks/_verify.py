@@ -6,20 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
-import orjson
-
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._facts.frames import forgets_frames
 from fcasync._facts.signature import compute, header
 from fcasync.errors import (
     InvalidArgumentError,
-    ProtocolError,
     SignatureVerificationError,
-    WebhookPayloadError,
     describe,
 )
-from fcasync.models._convert import decoder
-from fcasync.models.event import AnyEvent, Event
+from fcasync.models.event import AnyEvent
+from fcasync.webhooks._read import read
 
 MAX_BODY: Final = 1024 * 1024
 """The longest accepted body, in bytes; Stripe's events are a few kilobytes."""
@@ -73,7 +69,7 @@ def construct_event(
     _check_mac(body, secrets, timestamp, signatures)
     # The MAC covers the timestamp, so from here on it can be trusted.
     _check_age(clock.time() - timestamp, tolerance)
-    return _read(body)
+    return read(body)
 
 
 @forgets_frames
@@ -169,13 +165,3 @@ def _check_age(age: float, tolerance: float) -> None:
             f"signature is dated {abs(age):.0f} s {when} by this machine's clock; the tolerance is "
             f"{tolerance:g} s"
         )
-
-
-def _read(body: bytes) -> AnyEvent:
-    try:
-        return cast(AnyEvent, decoder(Event)(orjson.loads(body)))
-    except orjson.JSONDecodeError as error:
-        sentence, cause = f"webhook is not JSON: {error}", None  # the error holds the whole body
-    except ProtocolError as error:
-        sentence, cause = f"webhook is not an event: {error}", error
-    raise WebhookPayloadError(sentence) from cause

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,10 +24,11 @@ def fcasync(*arguments: str, stdin: str | None = None, **environment: str) -> Re
     return CliRunner().invoke(cli, arguments, input=stdin, env={"COLUMNS": "200", **environment})
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, stdin: IO[str] | None = None) -> subprocess.Popen[str]:
     """Start the command as users do; a resource left open would show as a warning on stderr."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-X", "dev", "-m", "fcasync", *arguments],
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,13 +1,16 @@
 """Bulk jobs over many connected accounts, from the shell."""
 
 import json
+import shlex
+import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from fcasync.sandbox import Sandbox
-from tests.cli.test_cli import connection, fcasync, one_sentence
+from tests.cli.test_cli import connection, fcasync, one_sentence, said, start
 
 REFRESH = ("refresh", "--features", "balance")
 
@@ -65,6 +68,8 @@ def test_a_line_that_names_no_tenant_is_named_and_nothing_is_sent(
         (("--job", "nightly", "--since", "yesterday"), "is not a time"),
         (("--job", "nightly", "--since", "2026-11-24"), "no time zone"),
         (("--job", "nightly"), "needs since="),
+        (("--job", "nightly", "--since", "9999-12-31T23:59-14:00"), "in the future"),
+        (("--job", "nightly", "--since", "1969-12-31T23:59Z"), "1970 or later"),
         (("--job", "nightly", "--since", "2999-01-01T00:00Z"), "in the future"),
     ],
 )
@@ -102,3 +107,49 @@ def test_shards_are_reported_and_merged(sandbox: Sandbox, tmp_path: Path) -> Non
     assert "nothing to do" in again.stderr
     assert "18 of 18 accounts" in again.stdout
     assert fcasync("journal", "merge", *journals, "--into", whole).exit_code == 1
+
+
+def test_failures_of_tenants_can_be_retried(sandbox: Sandbox, tmp_path: Path) -> None:
+    """--failed-only asks each tenant for its own, and leaves alone what did not fail."""
+    file, journal = tmp_path / "tenants.txt", tmp_path / "job.sqlite"
+    first = sandbox.connected("acct_1").world.store.facts(0).id
+    other = '{"stripe_account": "acct_2", "accounts": ["fca_gone"]}'
+    file.write_text(f'{{"stripe_account": "acct_1", "accounts": ["{first}"]}}\n{other}\n')
+    base = (*REFRESH, "--journal", str(journal), *connection(sandbox), "--output", "jsonl")
+    assert fcasync(*base, "--tenants", str(file)).exit_code == 1
+    again = fcasync(*base, "--failed-only")
+    (row,) = (json.loads(line) for line in again.stdout.splitlines())
+    assert (row["stripe_account"], row["account_id"]) == ("acct_2", "fca_gone")
+    assert row["reason"] == "resource_missing"
+    assert set(sandbox.connected("acct_1").executions("refresh").values()) == {1}
+
+
+@pytest.mark.parametrize("source", ["-", "tenants.txt"])
+@pytest.mark.parametrize("keeps", ["--journal", "--job"])
+def test_an_interrupted_job_of_tenants_says_how_to_resume(
+    sandbox: Sandbox, tmp_path: Path, source: str, keeps: str
+) -> None:
+    """The sentence names what is missing, and the command goes on where the job stopped."""
+    lines = tmp_path / "tenants.txt"
+    lines.write_text("acct_1\nacct_2\n")
+    name = "-" if source == "-" else str(lines)
+    named = ("--job", "night shift", "--since", f"{datetime.now(UTC):%Y-%m-%dT00:00Z}")
+    kept = named if keeps == "--job" else ("--journal", str(tmp_path / "the job.sqlite"))
+    slow = ("--total-rate", "2", "--concurrency", "1", "--output", "jsonl")
+    with lines.open() as stdin:
+        process = start(
+            *REFRESH, "--tenants", name, *kept, *slow, *connection(sandbox), stdin=stdin
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=30)
+    (sentence,) = said(stderr)
+    missing = "--api-key and the same input" if source == "-" else "--api-key"
+    words = shlex.split(sentence.partition(f"to resume, run (with {missing}): ")[2])
+    rate = words.index("--total-rate")
+    rest = (*words[words.index("refresh") : rate], *words[rate + 2 :])
+    again = fcasync(*rest, "--api-key", sandbox.api_key, stdin=lines.read_text())
+    assert again.exit_code == 0, again.stderr
+    for tenant in ("acct_1", "acct_2"):
+        assert list(sandbox.connected(tenant).executions("refresh").values()) == [1, 1, 1]

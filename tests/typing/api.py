@@ -2,8 +2,8 @@
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, assert_type
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, assert_type
 
 import aiohttp
 import pytest
@@ -16,6 +16,7 @@ from fcasync import (
     AccountStatus,
     Authorization,
     Balance,
+    BalanceCheck,
     BalanceRefresh,
     Client,
     Event,
@@ -63,7 +64,7 @@ from fcasync.testing import (
     make_transaction,
     signed_webhook,
 )
-from fcasync.webhooks import EventRouter, SeenEvents, construct_event, sign
+from fcasync.webhooks import EventRouter, SeenEvents, construct_event, parse_event, sign
 
 
 def versions() -> None:
@@ -181,6 +182,21 @@ async def transactions(client: Client, account: Account) -> None:
         assert_type(page, Page[Transaction])
     assert_type(sync.cursor, str | None)
     assert_type(sync.account, Account | None)
+
+
+def message(record: dict[str, str]) -> None:
+    event = parse_event(record)
+    if isinstance(event.data.object, Account):
+        assert_type(event.data.object, Account)
+
+
+async def balances(client: Client) -> None:
+    check = await client.accounts.balance(
+        "fca_1", max_age=timedelta(hours=1), at_least={"usd": 5_000}, timeout=15
+    )
+    assert_type(check, BalanceCheck)
+    assert_type(check.verdict, Literal["sufficient", "insufficient", "unknown"])
+    assert_type(check.amount, int | None)
 
 
 async def any_request(client: Client) -> None:

@@ -66,20 +66,24 @@ def _still_deferred(task: Task, row: Row, now: Now) -> Finish | None:
 
 
 def _begin(job: Job, task: Task, now: Now) -> Command:
-    if task.is_suspect and moves.may_have_run(job, task):
-        return moves.queue_up(task)
-    if decided := moves.judge(job, task, now):
+    is_in_doubt = task.is_suspect and moves.may_have_run(job, task)
+    if not is_in_doubt and (decided := moves.judge(job, task, now)):
         return decided
     if job.dry_run:
         return moves.finish(task, DRY_RUN)
     if job.max_age is not None and task.account is None:
         task.state = State.ASKING
         return Enqueue()
+    if job.max_age is not None and is_in_doubt:
+        return moves.accept(job, task, "had_run")
     return moves.queue_up(task)
 
 
 def asked(job: Job, task: Task, event: Seen, now: Now) -> Command:
     task.account = event.account
+    if task.is_suspect and moves.may_have_run(job, task):
+        # Whoever refreshed it, this job or another, did so after the job began.
+        return moves.accept(job, task, "had_run")
     return moves.judge(job, task, now) or moves.queue_up(task)
 
 

@@ -1,5 +1,6 @@
 """From the queue onto the network."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from fcasync._facts.clock import Clock
@@ -50,6 +51,7 @@ class Dispatcher:
         self._schedule, self._clock = schedule, clock
         self._step, self._start, self._tally = step, start, tally
         self._left = settings.max_requests  # requests that may still be sent; None for any number
+        self._begun: deque[Lane] = deque()  # whose turns have a task that has not run yet
         self._sender = Sender(
             clock,
             decide=decide,
@@ -95,8 +97,12 @@ class Dispatcher:
                     self._schedule.put_back(lane)
                     await self._wind_up()
                 else:
+                    self._begun.append(lane)
                     self._start(self._serve, lane, self._take(lane))
         finally:
+            # A task that is cancelled before its first step never runs: its slot is not used.
+            for lane in self._begun:
+                lane.network.pace.lost()
             self._schedule.close()
 
     async def _wind_up(self) -> None:
@@ -124,6 +130,7 @@ class Dispatcher:
 
     async def _serve(self, lane: Lane, task: Task) -> None:
         """Give *task* its turn on the network, and then others whose turn has come at once."""
+        self._begun.popleft()
         self._tally.in_flight += 1
         try:
             while True:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from fcasync._rules.limits import Limits
-from fcasync._rules.pace import Pace
+from fcasync._rules.rate import Rate
 from fcasync.bulk._plan.events import Event
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work.network import Network
@@ -51,7 +51,7 @@ class Lane:
         """Whether its account was denied."""
         self.barred_by: FCError | None = None
         """Why nothing more is sent for it."""
-        self._ceiling = Pace(Limits(max_rate=settings.max_rate))
+        self._ceiling = Rate(Limits(max_rate=settings.max_rate))
         self._logged = 0.0  # the rate limit that the log has last named
 
     @property
@@ -61,7 +61,7 @@ class Lane:
 
     def reserve(self, now: float) -> float:
         """Take the next slot, and return the seconds until it begins."""
-        return max(self.network.pace.reserve(now), self._ceiling.reserve(now))
+        return max(self.network.pace.reserve(now), self._ceiling.take(now))
 
     def news_of_limit(self) -> float | None:
         """Return the rate limit as learnt, if it is other than when this last returned it."""

@@ -44,6 +44,8 @@ class Lanes:
     """Returns the server's time at which a new account may first be sent."""
     is_suspect: bool
     """Whether the journal may have lost what it knew."""
+    passed: frozenset[str]
+    """Tenants with which the job is finished."""
     step: Callable[[Task, Event], None]
     start: Callable[..., None]
     """Runs a coroutine function as a task that ends with the run."""
@@ -61,13 +63,17 @@ class Lanes:
         self.tally.end_of_source()
 
     async def _run_tenants(self, tenants: Tenants) -> None:
+        crew = Crew()
+        await crew.run([], partial(self._start_tenants, tenants, crew))
+
+    async def _start_tenants(self, tenants: Tenants, crew: Crew) -> None:
         room = asyncio.Semaphore(tenants.at_once)
         async with aclosing(tenants.read(self.settings.shard)) as items:
             async for tenant, source in items:
+                if tenant in self.passed:
+                    continue
                 await room.acquire()
-                self.start(self._run_tenant, tenant, source, room)
-        for _ in range(tenants.at_once):
-            await room.acquire()
+                crew.start(self._run_tenant, tenant, source, room)
 
     async def _run_tenant(self, tenant: str, source: Any, room: asyncio.Semaphore) -> None:
         network = self.network.of_tenant(tenant)

@@ -103,7 +103,7 @@ class Reader:
         tenant = self._lane.stripe_account
         task = Task(account_id, self._sent_at(), account, self._is_suspect, stripe_account=tenant)
         self._live.add(task, place)
-        self._tally.arriving += 1
+        self._tally.arrive()
         self._record.admit(task, partial(self._admitted, task))
 
     def _reject(self, item: object, error: InvalidArgumentError, place: Place) -> None:

@@ -4,11 +4,6 @@ All lanes share one schedule, so that hundreds of them need one asyncio task and
 in which a task waits takes the next slot of its own pace, and stands in line with the time at which
 that begins; whoever's time has come first is served first. So each lane gets what its rate limit
 allows, and where that is more than can be sent, all get the same.
-
-What is in flight is shared by a rule for switches that share a buffer: a lane may have no more in
-flight than is still free (dynamic thresholds, Choudhury and Hahne 1998, with a factor of 1). A lane
-whose server hangs takes half of the room at most, two of them a third each, and there is always
-some left for the others. A lane that is alone may take everything.
 """
 
 import asyncio
@@ -18,8 +13,9 @@ from itertools import count
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.limits import Limits
-from fcasync._rules.pace import Pace
+from fcasync._rules.rate import Rate
 from fcasync.bulk._work.lane import Lane
+from fcasync.bulk._work.room import Room
 from fcasync.bulk._work.settings import Settings
 
 ROOM_WAIT = 0.05
@@ -40,13 +36,14 @@ class Schedule:
             is_alone: Whether there is one lane, and never another.
         """
         self._clock = clock
-        self._is_alone = is_alone
-        self._free = settings.concurrency
-        self._is_free = asyncio.Event()  # set when something may have become so
+        self.is_alone = is_alone
+        """Whether there is one lane, and never another."""
+        self.room = Room(settings.concurrency)
+        """For requests in flight, of all lanes."""
         self._line: list[tuple[float, int, Lane, bool]] = []  # a heap; whether a slot was taken
         self._numbers = count()
         self._blocked: deque[Lane] = deque()  # they have more in flight than is free
-        self._total = Pace(Limits(max_rate=settings.total_rate))
+        self._total = Rate(Limits(max_rate=settings.total_rate))
         self._news = asyncio.Event()
         self._alarm: asyncio.Future[None] | None = None  # what a long sleep ends with
         self.lanes: dict[str, Lane] = {}
@@ -54,7 +51,7 @@ class Schedule:
 
     def set_total_rate(self, total_rate: float | None) -> None:
         """Send at most so many requests a second from now on."""
-        self._total = Pace(Limits(max_rate=total_rate))
+        self._total = Rate(Limits(max_rate=total_rate))
 
     def line_up(self, lane: Lane) -> None:
         """Take note that a task waits in *lane*."""
@@ -64,7 +61,7 @@ class Schedule:
 
     def _stand_in_line(self, lane: Lane) -> None:
         now = self._clock.monotonic()
-        if not self._may_have_more(lane):
+        if not self.room.admits(lane, is_alone=len(self.lanes) == 1):
             self._blocked.append(lane)
             return
         has_slot = lane.has_room
@@ -77,18 +74,16 @@ class Schedule:
             if self._alarm is not None:
                 self._alarm.cancel()
 
-    def _may_have_more(self, lane: Lane) -> bool:
-        return lane.in_flight < self._free or not lane.in_flight or len(self.lanes) == 1
-
     async def next(self) -> Lane:
         """Wait for a turn and return whose it is; the task is to be taken from its queue."""
         while True:
-            while not self._free:
-                self._is_free.clear()
-                await self._is_free.wait()
+            await self.room.any()
             if (lane := self._due()) is not None:
-                return await self._at_total_rate(lane)
-            if self._free:
+                await self._at_total_rate(lane)
+                if lane.queue:
+                    return lane
+                self.put_back(lane)  # its tenant was denied meanwhile
+            elif self.room.free:
                 await self._sleep()
 
     def follow(self, lane: Lane) -> Lane | None:
@@ -99,47 +94,45 @@ class Schedule:
         self._done(lane)
         following = self._next_at_once()
         if following is None:
-            self._is_free.set()
+            self.room.tell()
         return following
 
     def _next_at_once(self) -> Lane | None:
-        if not self._line or self._total.wait_for(self._clock.monotonic()):
+        if not self._line or self._total.peek(self._clock.monotonic()):
             return None
         if (lane := self._due()) is not None:
-            self._total.reserve(self._clock.monotonic())
+            self._total.take(self._clock.monotonic())
         return lane
 
     def _due(self) -> Lane | None:
         """Return the lane whose time has come first, and let it take the room for a request."""
         now = self._clock.monotonic()
-        while self._line and self._free and self._line[0][0] <= now:
+        while self._line and self.room.free and self._line[0][0] <= now:
             _, _, lane, has_slot = heapq.heappop(self._line)
             if not lane.queue:
                 lane.is_in_line = False
                 if has_slot:
                     lane.network.pace.lost()
             elif has_slot:
-                lane.in_flight += 1
-                self._free -= 1
+                self.room.take(lane)
                 return lane
             else:
                 self._stand_in_line(lane)
         return None
 
-    async def _at_total_rate(self, lane: Lane) -> Lane:
+    async def _at_total_rate(self, lane: Lane) -> None:
         try:
-            if wait := self._total.reserve(self._clock.monotonic()):
+            if wait := self._total.take(self._clock.monotonic()):
                 await self._clock.sleep(wait)
         except BaseException:
             lane.network.pace.lost()
             raise
-        return lane
 
     def put_back(self, lane: Lane) -> None:
         """Take note that the turn of *lane* is not used: its task stands in line again."""
         lane.network.pace.lost()
         self._done(lane)
-        self._is_free.set()
+        self.room.tell()
         self.taken(lane)
 
     @property
@@ -160,8 +153,7 @@ class Schedule:
         self.line_up(lane)
 
     def _done(self, lane: Lane) -> None:
-        lane.in_flight -= 1
-        self._free += 1
+        self.room.give_back(lane)
         for _ in range(len(self._blocked)):
             self._stand_in_line(self._blocked.popleft())
 
@@ -174,7 +166,7 @@ class Schedule:
         wait = self._line[0][0] - self._clock.monotonic()
         if wait <= 0:
             return
-        if wait <= SHORT or self._is_alone:
+        if wait <= SHORT or self.is_alone:
             await self._clock.sleep(wait)
             return
         self._alarm = asyncio.ensure_future(self._clock.sleep(wait))

@@ -87,6 +87,14 @@ class Opened:
     unacknowledged: list[Row] = attrs.field(factory=list)
     """Outcomes that the caller has perhaps not seen, in their order."""
 
+    def passed(self) -> frozenset[str]:
+        """Return the tenants with which a finished job is finished.
+
+        Others may be in the source all the same: of a shard that was cut otherwise, or whose
+        journal was not merged.
+        """
+        return frozenset(tenant for tenant, _ in self.tenants)
+
 
 def job(opened: Opened, settings: Settings) -> Job:
     """Return what is to be done to every account."""

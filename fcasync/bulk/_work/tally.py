@@ -71,6 +71,11 @@ class Tally:
         self._source_is_read = True
         self._set_aside.clear()
 
+    def arrive(self) -> None:
+        """Take note that an account was read: nobody knows any more that the job is finished."""
+        self.arriving += 1
+        self.found_finished, self.finished_at = False, None
+
     def look_up(self, *, is_new: bool) -> None:
         """Take note that the journal has looked an account up, and whether it is new to the job."""
         self.arriving -= 1
@@ -133,10 +138,6 @@ class Tally:
         if total is None and self._source_is_read and not self.arriving:
             total = self.done + self.unfinished
         left = None if total is None else max(total - self.done, 0)
-        rates = [rate for rate in (limit, ceiling) if rate]
-        eta = None
-        if left is not None and rates:
-            eta = max(left - settling, 0) / min(rates)
         return Progress(
             done=self.done,
             failed=self.count("failed"),
@@ -148,7 +149,7 @@ class Tally:
             total=total,
             rate=self._pulse.rate(now),
             limit=limit,
-            eta=0.0 if left == 0 else eta,
+            eta=_eta(left, settling, [rate for rate in (limit, ceiling) if rate]),
         )
 
     def report(self, now: float, verb: Verb, limit: float | None, reads: int) -> Report:
@@ -172,6 +173,12 @@ class Tally:
             tenants=_by_tenant(self.tenants),
             barred=tuple(self.barred),
         )
+
+
+def _eta(left: int | None, settling: int, rates: list[float]) -> float | None:
+    if left is None or not (rates or left == 0):
+        return None
+    return max(left - settling, 0) / min(rates) if left else 0.0
 
 
 def _by_tenant(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

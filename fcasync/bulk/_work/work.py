@@ -19,7 +19,7 @@ from fcasync.bulk._journal.rows import outcome_of, outcome_of_row
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan import commands
 from fcasync.bulk._plan.admission import over
-from fcasync.bulk._plan.events import Admitted, Event
+from fcasync.bulk._plan.events import Admitted, Event, TimedOut
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._plan.table import date_back, step
 from fcasync.bulk._plan.task import Now, State, Task
@@ -104,6 +104,7 @@ class Work:
             # A torn journal may have forgotten what was sent at any time since the job began.
             sent_at=(lambda: began) if is_suspect else server_time.earliest,
             is_suspect=is_suspect,
+            passed=opened.passed() if tally.found_finished else frozenset(),
             step=self._step,
             start=self._crew.start,
         )
@@ -118,8 +119,7 @@ class Work:
         for row in self._again:
             self._outbox.put(outcome_of_row(row, again=True), row.seq)
             await turns.step()
-        if self._tally.found_finished:
-            self._record.finished_at = self._tally.finished_at
+        if self._tally.found_finished and self.schedule.is_alone:
             return
         try:
             loops = [self._record.run, self._dispatcher.run]
@@ -131,8 +131,8 @@ class Work:
             await self._record.flush()
         # The source of a run that retries failures is perhaps only a part of the job's.
         was_read = self._was_finished or not self._job.retry_failed
-        if was_read and not self._tally.is_anything_left:
-            self._record.finished_at = self._tally.finished_at = self._time.earliest()
+        if was_read and not self._tally.is_anything_left and not self._tally.found_finished:
+            self._tally.finished_at = self._time.earliest()
 
     def end(self, _: object) -> None:
         """Tell the caller, behind all outcomes, that there are no more."""
@@ -142,6 +142,7 @@ class Work:
         """Bring to disk what is finished, and perhaps that its last outcome was seen; close."""
         if acknowledge:
             self._outbox.acknowledge()
+        self._record.finished_at = self._tally.finished_at
         rows = self._record.close()
         if rows is not None:
             self._tally.close(rows)
@@ -196,6 +197,9 @@ class Work:
                 lane.settler.add(task)
                 # Banks take minutes; the source is read on meanwhile.
                 lane.live.place(task).leave()
+                if lane.barred_by is not None:
+                    # Nobody can see any more how it ends.
+                    self._step(task, TimedOut())
             case commands.Forget():
                 lane.live.remove(task).leave()
             case commands.Abort(error):

@@ -46,7 +46,7 @@ def test_the_rate_is_that_of_the_last_two_seconds() -> None:
         tally.send(10.0 + number / 50, is_retry=False)
     skipped = Outcome(account_id="fca_1", status=OutcomeStatus.SKIPPED)
     for _ in range(50):
-        tally.arriving += 1
+        tally.arrive()
         tally.look_up(is_new=True)
         tally.finish(skipped)
     assert progress(tally, 12.0).rate == 49.5
@@ -100,7 +100,7 @@ def test_the_end_is_foreseen_only_from_a_known_rate() -> None:
     """Neither a ramp nor a few skipped accounts are extrapolated."""
     tally = Tally(Counter(), 0.0)
     for _ in range(100):
-        tally.arriving += 1
+        tally.arrive()
         tally.look_up(is_new=True)
     tally.send(1.0, is_retry=False)
     assert progress(tally, 1.0, total=1000).eta is None
@@ -113,6 +113,6 @@ def test_the_end_is_foreseen_only_from_a_known_rate() -> None:
 def test_an_unknown_total_looks_unknown() -> None:
     """No number stands where none is known."""
     tally = Tally(Counter(), 0.0)
-    tally.arriving += 1
+    tally.arrive()
     tally.look_up(is_new=True)
     assert str(progress(tally, 1.0)) == "0 of ? done, 0 failed, sent 0, 0.0 requests/s"

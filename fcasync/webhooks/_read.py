@@ -1,0 +1,77 @@
+"""From the bytes of a message to the event in it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import orjson
+
+from fcasync.errors import InvalidArgumentError, ProtocolError, WebhookPayloadError
+from fcasync.models._convert import decoder
+from fcasync.models.event import AnyEvent, Event
+
+_ENVELOPES: Final = ("detail", "Body", "body", "Message")
+"""Where EventBridge, SQS (its API and its Lambda records) and SNS put what they carry."""
+_DEEPEST: Final = 3
+"""An event by EventBridge, SNS and SQS, the most that is seen."""
+
+
+def parse_event(payload: bytes | bytearray | memoryview | str | Mapping[str, Any]) -> AnyEvent:
+    """Return the event in a message whose channel vouches for it, such as EventBridge or SQS.
+
+    Nothing is verified: never pass it what came from the open internet, for which there is
+    :func:`construct_event`.
+
+    Args:
+        payload: The event, or the envelope of EventBridge, SNS or SQS around it; as JSON or parsed.
+
+    Raises:
+        InvalidArgumentError: It is neither text, bytes nor a mapping.
+        WebhookPayloadError: There is no event in it.
+    """
+    value: object = payload
+    for _ in range(_DEEPEST + 1):
+        if isinstance(value, bytes | bytearray | memoryview | str):
+            value = _loads(value)
+        elif not isinstance(value, Mapping):
+            break
+        if isinstance(value, Mapping) and (name := _envelope(value)) is not None:
+            value = value[name]
+        else:
+            return _decode(value)
+    if value is payload:
+        raise InvalidArgumentError(
+            f"payload must be a message as JSON or parsed, not {type(payload).__name__}"
+        )
+    raise WebhookPayloadError("webhook is not an event: there is none in its envelope")
+
+
+def read(body: bytes) -> AnyEvent:
+    """Return the event in *body*.
+
+    Raises:
+        WebhookPayloadError: It is none.
+    """
+    return _decode(_loads(body))
+
+
+def _envelope(value: Mapping[str, Any]) -> str | None:
+    return (
+        None
+        if "type" in value and "id" in value and "data" in value
+        else next((name for name in _ENVELOPES if name in value), None)
+    )
+
+
+def _loads(body: bytes | bytearray | memoryview | str) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        sentence = f"webhook is not JSON: {error}"  # the error itself holds the whole body
+    raise WebhookPayloadError(sentence)
+
+
+def _decode(value: object) -> AnyEvent:
+    try:
+        return cast(AnyEvent, decoder(Event)(value))
+    except ProtocolError as error:
+        raise WebhookPayloadError(f"webhook is not an event: {error}") from error
