@@ -1,7 +1,10 @@
 """Dealing tenants out, whatever the order in which lanes and tenants come and go."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("distributed", reason="needs pip install 'fcasync[cluster]'")
 
 from fcasync.cluster._deal import Deal
 

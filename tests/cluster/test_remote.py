@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+pytest.importorskip("distributed", reason="needs pip install 'fcasync[cluster]'")
+
 from fcasync.bulk._plan.task import OVER, Row, Task
 from fcasync.cluster import _wire
 from fcasync.cluster._remote import Lease, LeaseExpiredError, RemoteCommit

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("distributed", reason="needs pip install 'fcasync[cluster]'")
+
 from fcasync.bulk._plan.task import Row
 from fcasync.cluster import _wire
 
