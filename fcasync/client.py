@@ -164,8 +164,7 @@ class Client(AnyRequest):
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; a later call opens new ones."""
-        self._engine.closings += 1
-        await self._engine.transport.aclose()
+        await self._engine.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,9 @@
 """What the calls of one client share: connections, rate limits, the retry quota and hooks."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.limiter import Limiter
@@ -35,8 +37,21 @@ class Engine:
         self.lines = Lines(clock)
         self.quota = RetryQuota() if quota is None else quota
         self.reporter = Reporter(hooks)
-        self.closings = 0
-        """How often the client was closed; it may be used again, but not by what was at work."""
+        # By event loop, because closing the client on one leaves the others at work.
+        self._closings: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+
+    @property
+    def closings(self) -> int:
+        """How often the client was closed on the running loop.
+
+        It may be used again then, but not by what was at work.
+        """
+        return self._closings.get(asyncio.get_running_loop(), 0)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        self._closings[asyncio.get_running_loop()] = self.closings + 1
+        await self.transport.aclose()
 
     async def call(self, request: Request[T]) -> Response[T]:
         """Carry out one call and return its result.

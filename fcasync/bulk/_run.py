@@ -167,7 +167,7 @@ class BulkRun:
         return self._tally.progress(
             self._ended_at or self._clock.monotonic(),
             limit=self._work.schedule.limit if self._work else None,
-            ceiling=self._settings.total_rate or self._settings.max_rate,
+            ceiling=self._settings.ceiling,
             total=sources.length(self._source),
             settling=self._work.schedule.settling if self._work else 0,
         )

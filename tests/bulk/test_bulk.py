@@ -1,8 +1,10 @@
 """``client.bulk`` over the sandbox: the four operations, their arguments, and the bar."""
 
+import asyncio
 import builtins
 import io
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -276,3 +278,32 @@ async def test_no_more_requests_are_in_flight_than_there_are_connections(
                 seen = max(seen, run.progress.in_flight)
         assert run._settings.concurrency == most
         assert 0 < seen <= most
+
+
+def test_leaving_the_client_on_one_loop_leaves_runs_on_another_at_work() -> None:
+    """Each loop has its own connections, and closes only those."""
+    with Sandbox(accounts=20, varied=False, threaded=True, rate_limit=None) as sandbox:
+        client = Client(sandbox.api_key, base_url=sandbox.url)
+        begun, left = threading.Event(), threading.Event()
+
+        async def briefly() -> None:
+            async with client:
+                await client.accounts.list()
+                assert begun.wait(10)
+            left.set()
+
+        async def job() -> int:
+            async with client:
+                ids = [account.id async for account in client.accounts.list()]
+                run = client.bulk.refresh(ids, features=["balance"], concurrency=1)
+                async with run:
+                    await anext(run)
+                    begun.set()
+                    await asyncio.to_thread(left.wait, 10)
+                    await run.finish()
+            return run.report.total
+
+        other = threading.Thread(target=asyncio.run, args=(briefly(),))
+        other.start()
+        assert asyncio.run(job()) == 20
+        other.join()

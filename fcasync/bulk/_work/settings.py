@@ -43,6 +43,11 @@ class Settings:
     retry_failed: bool = False
 
     @property
+    def ceiling(self) -> float | None:
+        """Most requests a second of the whole run; None if only tenants have a limit."""
+        return self.total_rate if self.is_for_many else self.max_rate
+
+    @property
     def window(self) -> int:
         """Accounts that may be read, and not yet taken by the caller, at any time."""
         return 2 * self.concurrency + 64

@@ -367,3 +367,15 @@ async def test_what_cannot_work_is_refused_before_anything_is_sent(
         async with fc_client.bulk.refresh([], features=["balance"], job="nightly", since=2**40):
             pass
     assert not [row for row in fc_sandbox.ledger if row["method"] == "POST"]
+
+
+def test_a_ceiling_of_each_tenant_is_none_of_all() -> None:
+    """The time that is left is told only from a rate of the whole run."""
+    own = platform(names(4), 20)
+
+    async def main() -> None:
+        async with own.run(Tenants(names(4)), max_rate=5.0) as run:
+            async for _ in run:
+                assert run.progress.eta in (None, 0.0)
+
+    virtually(main())
