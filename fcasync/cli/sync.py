@@ -1,10 +1,8 @@
 """``fcasync sync``: keep accounts, balances and transactions in a database of your own."""
 
 import asyncio
-import re
 import shlex
 import sys
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -21,7 +19,7 @@ from fcasync.cli._common import (
 )
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source
+from fcasync.cli._source import Source, duration
 from fcasync.cli._table import Column
 from fcasync.cli.refresh import Stopping, _Failures, _program, _without_key
 
@@ -31,7 +29,6 @@ Examples:
   fcasync sync --all --to postgresql://user@host/bank --refresh transactions,balance --max-age 12h
 """
 FEATURES = ("balance", "ownership", "transactions")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 COLUMNS = (
     Column("account", lambda row: row["account_id"]),
     Column("status", lambda row: row["status"]),
@@ -50,15 +47,6 @@ def _features(ctx: click.Context, param: click.Parameter, value: str | None) -> 
             f"unknown feature {unknown[0]!r}; choose from {', '.join(FEATURES)}"
         )
     return words
-
-
-def _age(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,6})([smhd])", value)
-    if found is None:
-        raise click.BadParameter(f"{value[:20]!r} is not a time such as 30m, 12h or 7d")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
@@ -90,9 +78,9 @@ def _age(ctx: click.Context, param: click.Parameter, value: str | None) -> timed
 )
 @click.option(
     "--max-age",
-    callback=_age,
-    metavar="TIME",
-    help="With --refresh: leave what was refreshed within this time (30m, 12h, 7d).",
+    callback=duration,
+    metavar="AGE",
+    help="With --refresh: leave what was refreshed more recently, such as 12h, 30m or 90.",
 )
 @click.option(
     "--concurrency",
@@ -172,10 +160,10 @@ def _row(outcome: Any) -> dict[str, Any]:
 
 
 def _how_to_go_on(total: int, url: str) -> str:
-    words = [word.replace(url, _shown(url)) for word in _without_key(sys.argv[1:])]
+    from sqlalchemy import make_url  # noqa: PLC0415 - an extra
+
+    from fcasync.mirror._location import shown as without_password  # noqa: PLC0415
+
+    safe = without_password(make_url(url))
+    words = [word.replace(url, safe) for word in _without_key(sys.argv[1:])]
     return f"stopped with {total} done; to go on, run: {shlex.join([*_program(), *words])}"
-
-
-def _shown(url: str) -> str:
-    """Return *url* without its password."""
-    return re.sub(r"(//[^:/@]*):.*@", r"\1:***@", url)

@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from fcasync.cli.sync import _how_to_go_on
 from fcasync.sandbox import Sandbox
 from tests.cli.test_cli import connection, fcasync, one_sentence
 
@@ -90,3 +92,23 @@ def test_a_wrong_database_is_one_sentence(
 def test_wrong_usage_has_exit_code_2(arguments: tuple[str, ...]) -> None:
     """Nothing is opened or sent."""
     assert fcasync("sync", *arguments, "--sandbox").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cret@host/bank",
+        "postgresql://user@host/bank?password=s3cret",
+        "postgresql://user@host/bank?sslpassword=s3cret&x=1",
+    ],
+)
+def test_the_command_that_goes_on_shows_no_password(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Wherever it stands in the URL, and however the option is written."""
+    for words in (["--to", url], [f"--to={url}"]):
+        monkeypatch.setattr(sys, "argv", ["fcasync", "sync", "--all", *words])
+        sentence = _how_to_go_on(3, url)
+        assert "s3cret" not in sentence
+        assert "stopped with 3 done" in sentence
+        assert "host/bank" in sentence
