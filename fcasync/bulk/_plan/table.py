@@ -44,6 +44,10 @@ refused leaves the outcome uncertain, and a refresh is *accepted*, not succeeded
 answered. Only ``last_attempted_at`` shows whether it has: it must not be before that of the refresh
 that was accepted, so a page that was computed earlier, or an event that comes late, ends no wait.
 
+A job with ``max_age`` fetches an account that it knows by its id alone before it sends anything
+(*asking*), and skips it if it is fresh. A connected account that has taken its access away is
+*barred*: what of it was not finished fails as denied, and may have been sent, so its key is kept.
+
 What cannot be seen from the outside is another party that refreshes the same account in between:
 a look takes its refresh for ours. The account is then as fresh as this job would have made it.
 
