@@ -67,6 +67,7 @@ ADAPTERS = {
     "tenacity": {"fcasync._wire.retries"},
     "cattrs": {"fcasync.models._convert"},
     "distributed": {"fcasync.cluster._dask"},
+    "pyarrow": {"fcasync.models._arrow"},
 }
 
 
