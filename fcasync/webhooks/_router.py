@@ -4,22 +4,26 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 import attrs
 
 from fcasync._wire.uninterrupted import to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.models.event import Event, EventType
+from fcasync.models.event import Event
+from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
+from fcasync.models.thin_event import AnyEvent, ThinEvent
 from fcasync.webhooks._seen import SeenStore
 
-Handler: TypeAlias = Callable[[Event[Any]], Awaitable[None] | None]
+Handler: TypeAlias = Callable[[Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Handler)
+OfSnapshots = TypeVar("OfSnapshots", bound=Callable[[Event[Any]], Awaitable[None] | None])
+OfThin = TypeVar("OfThin", bound=Callable[[ThinEvent], Awaitable[None] | None])
 
 EVERY: Final = "*"
 """Stands for all types of events, also for those that this version does not know."""
 
-_KNOWN: Final = frozenset({*map(str, EventType), EVERY})
+_KNOWN: Final = frozenset({*map(str, EventType), *map(str, ThinEventType), EVERY})
 
 
 def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
@@ -39,14 +43,27 @@ class EventRouter:
     # The type and the function of each registration, in order.
     _handlers: list[tuple[str, Handler]] = attrs.field(factory=list, init=False, repr=_names)
 
-    def on(self, *types: str) -> Callable[[H], H]:
+    @overload  # mypy takes a member of an enum for a literal that equals it
+    def on(  # type: ignore[overload-overlap]
+        self, kind: EventName | EventType, /, *more: EventName | EventType
+    ) -> Callable[[OfSnapshots], OfSnapshots]: ...
+
+    @overload
+    def on(
+        self, kind: ThinEventName | ThinEventType, /, *more: ThinEventName | ThinEventType
+    ) -> Callable[[OfThin], OfThin]: ...
+
+    @overload
+    def on(self, kind: str, /, *more: str) -> Callable[[H], H]: ...
+
+    def on(self, *types: str) -> Callable[[Any], Any]:
         """Register the decorated function for events of *types*, or for all with ``"*"``.
 
-        The function is called with the `Event`. It should be async; a plain function blocks the
-        loop while it runs.
+        The function is called with the `Event` or, for types that begin with ``v1.``, with the
+        `ThinEvent`. It should be async; a plain function blocks the loop while it runs.
 
         Raises:
-            InvalidArgumentError: A type is neither one of `EventType` nor ``"*"``.
+            InvalidArgumentError: A type is not in `EventType` or `ThinEventType`, nor ``"*"``.
         """
         if not types or not all(isinstance(kind, str) and kind for kind in types):
             raise InvalidArgumentError(
@@ -57,13 +74,13 @@ class EventRouter:
                 raise InvalidArgumentError(_unknown(kind))
         kinds = {EVERY} if EVERY in types else dict.fromkeys(types)
 
-        def register(handler: H) -> H:
+        def register(handler: Handler) -> Handler:
             self._handlers.extend((kind, handler) for kind in kinds)
             return handler
 
         return register
 
-    async def dispatch(self, event: Event[Any]) -> bool:
+    async def dispatch(self, event: AnyEvent | Event[Any]) -> bool:
         """Run the functions that are registered for *event*, one after the other.
 
         An exception stops the run and reaches the caller. Respond to Stripe with status 500 then,
@@ -107,7 +124,7 @@ def _unknown(kind: str) -> str:
     return f"{describe(kind)} is no event type that fcasync knows; {hint}'*' takes all events"
 
 
-async def _run(handlers: Iterable[Handler], event: Event[Any]) -> None:
+async def _run(handlers: Iterable[Handler], event: AnyEvent | Event[Any]) -> None:
     for handler in handlers:
         result = handler(event)
         if inspect.isawaitable(result):

@@ -14,7 +14,7 @@ from fcasync.errors import (
     SignatureVerificationError,
     describe,
 )
-from fcasync.models.event import AnyEvent
+from fcasync.models.thin_event import AnyEvent
 from fcasync.webhooks._read import read
 
 MAX_BODY: Final = 1024 * 1024
@@ -52,8 +52,8 @@ def construct_event(
         clock: The source of the current time.
 
     Returns:
-        The event, with an `Account` or `Authorization` in ``.data.object``, or with a dict if its
-        type is not one of `EventType`.
+        The event: an `Event`, with an `Account` or `Authorization` in ``.data.object``, or with a
+        dict if its type is not one of `EventType`; or a `ThinEvent`, if the endpoint gets those.
 
     Raises:
         InvalidArgumentError: A secret is empty, the payload is not the raw body, and the like.

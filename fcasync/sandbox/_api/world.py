@@ -49,7 +49,7 @@ from fcasync.sandbox._bank.seed import Seed
 from fcasync.sandbox._bank.states import DAY, Timing
 from fcasync.sandbox._bank.store import Store
 
-API_VERSION = "2026-09-30.endive"
+API_VERSION = "2026-10-28.endive"
 _FARTHEST = 100 * 365 * DAY
 
 
