@@ -53,6 +53,7 @@ class Sandbox(Controls):
         webhook_secret: str | None = None,
         webhook_duplicates: float = 0.0,
         webhook_reordering: float = 0.0,
+        webhook_thin: bool = False,
         state: str | os.PathLike[str] | None = None,
         threaded: bool = False,
         clock: Clock = SYSTEM_CLOCK,
@@ -77,6 +78,7 @@ class Sandbox(Controls):
             webhook_secret: Signs them; by default one that follows from the seed.
             webhook_duplicates: The share of events that arrive twice.
             webhook_reordering: The share of events that younger ones overtake.
+            webhook_thin: Whether the endpoint gets thin events in place of snapshot events.
             state: A file that is read at the start, if it exists, and written at the end.
             threaded: Whether to serve on a thread of its own.
             clock: Gives the real time, and sleeps while answers are held.
@@ -103,6 +105,7 @@ class Sandbox(Controls):
             rate_limit=read_rate_limit(rate_limit),
             faults=tuple(fault(item) for item in faults),
             latency=latency,
+            delivers=webhook_url is not None,
         )
         self.api_key = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
         if not is_test_key(self.api_key):
@@ -116,6 +119,7 @@ class Sandbox(Controls):
                 secret=self.webhook_secret,
                 duplicates=webhook_duplicates,
                 reordering=webhook_reordering,
+                thin=webhook_thin,
             )
         path = None if state is None else Path(state)
         hosting = Hosting(clock=clock, port=port, target=target, state=path)
