@@ -2,18 +2,26 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 import attrs
 
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._wire.uninterrupted import to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models.event import Event
 from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
 from fcasync.models.thin_event import AnyEvent, ThinEvent
+from fcasync.webhooks._asgi import WebhookApp
+from fcasync.webhooks._catch_up import CatchUp, HasEvents, catch_up
+from fcasync.webhooks._endpoint import Endpoint
 from fcasync.webhooks._seen import SeenStore
+
+if TYPE_CHECKING:
+    from fcasync.webhooks._aiohttp import AiohttpHandler
 
 Handler: TypeAlias = Callable[[Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Handler)
@@ -23,7 +31,8 @@ OfThin = TypeVar("OfThin", bound=Callable[[ThinEvent], Awaitable[None] | None])
 EVERY: Final = "*"
 """Stands for all types of events, also for those that this version does not know."""
 
-_KNOWN: Final = frozenset({*map(str, EventType), *map(str, ThinEventType), EVERY})
+_THIN: Final = frozenset(map(str, ThinEventType))
+_KNOWN: Final = frozenset({*map(str, EventType), *_THIN, EVERY})
 
 
 def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
@@ -111,6 +120,81 @@ class EventRouter:
             raise
         await to_its_end(self.seen.confirm(event.id))
         return True
+
+    def asgi(
+        self,
+        secret: str | Sequence[str],
+        *,
+        tolerance: float = 300,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> WebhookApp:
+        """Return an ASGI application that verifies webhooks and dispatches them.
+
+        In FastAPI and Starlette: ``app.add_route("/webhooks", events.asgi(secret), ["POST"])``. It
+        responds with 200 (handled, or nothing to do), 400 (a bad signature, or not an event), 405,
+        409 (the event is still being handled), 413 (over a megabyte), or 500: a function has
+        failed. Stripe delivers again what got anything but a 2xx; the logger ``fcasync`` has the
+        reason.
+
+        Args:
+            secret: The endpoint's ``whsec_...`` secret, or several while one replaces another.
+            tolerance: The most seconds between Stripe's clock and this one, in either direction.
+            clock: The source of the current time.
+
+        Raises:
+            InvalidArgumentError: A secret or the tolerance is invalid.
+        """
+        return WebhookApp(Endpoint(self.dispatch, secret, tolerance, clock))
+
+    def aiohttp_handler(
+        self,
+        secret: str | Sequence[str],
+        *,
+        tolerance: float = 300,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> "AiohttpHandler":
+        """Return the same as a handler: ``app.router.add_post("/webhooks", handler)``.
+
+        For arguments, statuses and errors see :meth:`asgi`.
+        """
+        from fcasync.webhooks._aiohttp import aiohttp_handler  # noqa: PLC0415 - few need the server
+
+        return aiohttp_handler(Endpoint(self.dispatch, secret, tolerance, clock))
+
+    async def catch_up(self, client: HasEvents, *, since: datetime) -> CatchUp:
+        """Handle what has happened since *since* and was not handled yet, oldest first.
+
+        For the hours in which the endpoint was down: Stripe delivers again for three days, and
+        lists events for 30. It reads ``client.events`` of the types that functions are registered
+        for. What the seen-store knows is not handled again, so that this may run at any time, in
+        several processes, and beside the endpoint itself. Thin events are not in that list.
+
+        For a connected account pass ``client.with_options(stripe_account="acct_...")``; the events
+        then name it, as those of a webhook do.
+
+        Args:
+            client: Whose events to read.
+            since: An aware datetime, at most 30 days ago.
+
+        Returns:
+            How many were handled, had been handled before, and are being handled elsewhere.
+
+        Raises:
+            InvalidArgumentError: There is no seen-store or no function for snapshot events, or
+                *since* has no time zone.
+            FCError: The events could not be read.
+            Exception: What a function raised; it ends the walk, and the same call resumes it.
+        """
+        if self.seen is None:
+            raise InvalidArgumentError(
+                "catch_up needs a seen-store, to know what was handled: EventRouter(seen=...)"
+            )
+        kinds = dict.fromkeys(kind for kind, _ in self._handlers if kind not in _THIN)
+        if not kinds:
+            raise InvalidArgumentError(
+                "catch_up reads snapshot events, and no function is registered for them"
+            )
+        return await catch_up(self.dispatch, client, since, None if EVERY in kinds else [*kinds])
 
 
 def _is_taken(claim: "asyncio.Future[bool]") -> bool:
