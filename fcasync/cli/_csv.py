@@ -74,19 +74,13 @@ def is_open(line: str) -> bool:
 
 def csv_text(value: object) -> str:
     """Return *value* as a cell: empty for None, ISO 8601 for instants, JSON for what is nested."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case str():
-            # A lone carriage return is a line break that csv would not quote.
-            return value.replace("\r\n", "\n").replace("\r", "\n")
-        case int() | float():
-            return str(value)
-        case [*words] if all(isinstance(word, str) for word in words):
-            return " ".join(map(str, words))
-        case _:
-            return orjson.dumps(value).decode()
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # A lone carriage return is a line break that csv would not quote.
+        return value.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return " ".join(value)
+    return orjson.dumps(value).decode()

@@ -416,6 +416,36 @@ def test_a_state_behind_a_link_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_sandbox_starts_with_rare_moments() -> None:
+    """Each befalls an account of its own, which is printed before the server is used."""
+    names = ("null_balance", "stale_balance", "reactivated")
+    options = [part for name in names for part in ("--scenario", name)]
+    with start("sandbox", "--webhook-thin", *options) as process:
+        assert process.stdout is not None
+        printed = dict(process.stdout.readline().strip().split(": ") for _ in range(5))
+        base = ("accounts", "retrieve", "--output", "json")
+        reach = ("--api-key", printed["key"], "--base-url", printed["url"])
+        result = fcasync(*base, printed["null_balance"], *reach)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+    assert result.exit_code == 0, result.output
+    account = json.loads(result.stdout)
+    account = account[0] if isinstance(account, list) else account
+    assert account.get("balance") is None
+    assert account["balance_refresh"]["status"] == "succeeded"
+    assert len({printed[name] for name in names}) == 3
+
+
+def test_a_rare_moment_that_fits_no_account_is_an_error() -> None:
+    """The message says which one, and what to try."""
+    result = fcasync("sandbox", "--accounts", "0", "--scenario", "null_balance")
+    assert result.exit_code == 1
+    assert "--scenario: null_balance fits none of the accounts" in result.stderr
+    unknown = fcasync("sandbox", "--scenario", "exploded")
+    assert unknown.exit_code == 2
+
+
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_extra_a_sentence_names_it(missing: str) -> None:
     """The command and the import say what to install."""

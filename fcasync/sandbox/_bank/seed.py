@@ -89,6 +89,9 @@ class Seed:
         self.owner_ids = Ids("fcaown_", number)
         self.refresh_ids = Ids("fctxnref_", number)
         self.transaction_ids = Ids("fctxn_", number)
+        self.authorization_ids = Ids("fcauth_", number)
+        self.event_ids = Ids("evt_", number)
+        self.thin_event_ids = Ids("evt_test_", number)
         # One request looks at its account several times.
         self.facts = lru_cache(maxsize=_REMEMBERED)(self._facts)
         self.state = lru_cache(maxsize=_REMEMBERED)(self._state)
