@@ -141,7 +141,7 @@ def _walk(
     """
     loop, steps, cursor = loops.current(), begin(), start
     try:
-        while (step := loop.run(anext, steps, None)) is not None:
+        while (step := loop.step(steps)) is not None:
             yield step
             cursor = position(step) or cursor
     except BaseException as error:

@@ -80,6 +80,10 @@ class Loop:
             raise self.gone()
         return job.result()
 
+    def step(self, steps: AsyncGenerator[T]) -> T | None:
+        """Return what *steps* yields next; None at its end."""
+        return self.run(self._step, steps)
+
     def gone(self) -> FCError:
         """Return the error of what began on this loop and cannot go on."""
         return closed(
@@ -161,7 +165,16 @@ class Loop:
         self._jobs.add(job)
         job.start().add_done_callback(lambda _: self._jobs.discard(job))
 
+    async def _step(self, steps: AsyncGenerator[T]) -> T | None:
+        # asyncio closes all generators at once, those inside others too, which then fails.
+        self.at_end[steps] = steps.aclose
+        item = await anext(steps, None)
+        if item is None:
+            del self.at_end[steps]
+        return item
+
     def _discard(self, steps: AsyncGenerator[Any]) -> None:
+        self.at_end.pop(steps, None)
         task = self._loop.create_task(_close(steps), name="fcasync.blocking.close")
         self._discarded.add(task)
         task.add_done_callback(self._discarded.discard)

@@ -53,13 +53,14 @@ class Loops:
     def close(self) -> None:
         """End the loop, and with an error what threads wait for; the next call starts another."""
         with SHARED:
-            loop, self._loop = self._loop, None
-            if self._finalizer is not None:
-                self._finalizer.detach()
-        if loop is not None and not loop.is_over:
+            loop, finalizer = self._loop, self._finalizer
+            if loop is None or finalizer is None or loop.is_over:
+                return
             refuse_in_a_loop()
-            loop.stop()
-            loop.join()
+            finalizer.detach()
+            self._loop = None
+        loop.stop()
+        loop.join()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
