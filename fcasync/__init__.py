@@ -11,7 +11,7 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
-#                 blocking/: _generated/ (from signatures) -> _run, _lists -> _loops -> _loop -> _job
+#                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
 #   6  engines    otel  testing/
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)

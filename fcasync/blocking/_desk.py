@@ -7,7 +7,7 @@ asks for.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator
 from functools import partial
 from queue import SimpleQueue
 from threading import RLock
@@ -38,7 +38,7 @@ class Desk:
         self.turn = RLock()
         """Held by the one thread that serves."""
         self._iterators: list[Iterator[Any]] = []
-        """Kept here, so that the loop's thread is never the last to let go of one."""
+        """What was begun here, and has to be let go of here."""
 
     def reading(self, source: Any) -> Any:
         """Return *source* as the loop may read it."""
@@ -49,8 +49,13 @@ class Desk:
         )
 
     def clear(self) -> None:
-        """Let go of the sources."""
-        self._iterators.clear()
+        """Let go of the sources, and of what was asked for in vain; generators are closed."""
+        with self.turn:
+            self.inbox = SimpleQueue()
+            while self._iterators:
+                items = self._iterators.pop()
+                if isinstance(items, Generator):
+                    items.close()
 
     def _reading(self, source: Any) -> Any:
         if isinstance(source, Paginator) and source._loops is self._loops:

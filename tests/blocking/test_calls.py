@@ -41,7 +41,7 @@ def test_a_call_returns_what_the_asynchronous_one_returns(
     response = client.accounts.with_raw_response.retrieve(account)
     assert (response.value, response.status, response.attempts) == (account, 200, 1)
     page = client.accounts.with_raw_response.list(limit=2)
-    assert [each.id for each in page.value.data][0] == account.id
+    assert [each.id for each in page.value.data] == [account.id, other.id]
     path = f"/v1/financial_connections/accounts/{account.id}"
     assert client.request("GET", path, decode=Account) == account
     assert client.request("GET", path)["id"] == account.id
@@ -169,7 +169,7 @@ def test_many_threads_share_a_client(sandbox: Sandbox) -> None:
     ):
         ids = [account.id for account in client.accounts.list()]
         wanted = [ids[number % len(ids)] for number in range(640)]
-        got = list(pool.map(lambda id: client.accounts.retrieve(id).id, wanted))
+        got = list(pool.map(lambda each: client.accounts.retrieve(each).id, wanted))
         assert got == wanted
         names = Counter(thread.name for thread in threading.enumerate())
         assert names["fcasync-blocking"] == 1
