@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from queue import SimpleQueue
 from threading import Event
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -32,9 +32,9 @@ class Job(Generic[T]):
     """
 
     def __init__(self, call: Callable[[], Awaitable[T]], inbox: Inbox | None = None) -> None:
-        self._call = call
+        self._begin: tuple[Callable[[], Awaitable[T]], Context] | None = (call, copy_context())
+        """Given up at the start: timers of the loop may keep the context, and so this object."""
         self._inbox: Inbox = SimpleQueue() if inbox is None else inbox
-        self._context = copy_context()
         self.task: asyncio.Task[T] | None = None
         """None before the start and after the end."""
         self._ended = Event()
@@ -50,9 +50,11 @@ class Job(Generic[T]):
 
     def start(self) -> asyncio.Task[T]:
         """Start the coroutine."""
-        self._context.run(_job.set, self)
+        assert self._begin is not None  # noqa: S101 - started once
+        (call, context), self._begin = self._begin, None
+        context.run(_job.set, self)
         self.task = task = asyncio.get_running_loop().create_task(
-            self._run(), name="fcasync.blocking", context=self._context
+            _awaited(call), name="fcasync.blocking", context=context
         )
         task.add_done_callback(self._settle)
         return task
@@ -69,8 +71,11 @@ class Job(Generic[T]):
         self._is_cut_short = True
         self.cancel()
 
-    async def _run(self) -> T:
-        return await self._call()
+    def forsake(self) -> None:
+        """Cancel it because the interpreter exits, and let the thread, a daemon, go on waiting."""
+        if self.task is not None:
+            self.task.remove_done_callback(self._settle)
+            self.task.cancel()
 
     def _settle(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
@@ -109,6 +114,10 @@ class Job(Generic[T]):
     def note(self, idempotency_key: str | None) -> None:
         """Take note of the key of a request that is about to be sent."""
         self._key = idempotency_key or self._key
+
+
+async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
 
 
 def closed(sentence: str, idempotency_key: str | None = None) -> APIConnectionError:

@@ -32,8 +32,10 @@ class Loop:
         handler may post while its own thread does."""
         self.is_over = False
         """Whether nothing can be posted any more."""
-        self._was_inherited = False
+        self.was_inherited = False
         """Whether the thread is that of the parent, which this forked process does not have."""
+        self._is_exit = False
+        """Whether it ends because the interpreter does."""
         self._jobs: set[Job[Any]] = set()
         """What threads wait for. (This and the next two are the loop's own.)"""
         self._discarded: set[asyncio.Task[None]] = set()
@@ -88,7 +90,7 @@ class Loop:
         """Return the error of what began on this loop and cannot go on."""
         return closed(
             "this was begun before a fork, in the parent process; begin it again in this one"
-            if self._was_inherited
+            if self.was_inherited
             else "this was begun before the client was closed; begin it again"
         )
 
@@ -108,11 +110,17 @@ class Loop:
         """Whether the caller is on the loop's own thread."""
         return threading.get_ident() == self._thread.ident
 
-    def stop(self) -> None:
-        """End the loop, without waiting for it."""
+    def stop(self, *, is_exit: bool = False) -> None:
+        """End the loop, without waiting for it.
+
+        Args:
+            is_exit: Whether the interpreter exits: threads that still wait are daemons, whose
+                errors nobody could act upon.
+        """
         with self._lock:
             if self.post(self._loop.stop):
                 self.is_over = True
+                self._is_exit = is_exit
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended."""
@@ -132,7 +140,7 @@ class Loop:
     def disown(self) -> None:
         """Let go of a loop whose thread is the parent's."""
         self._lock = threading.RLock()  # another thread may have held it
-        self.is_over = self._was_inherited = True
+        self.is_over = self.was_inherited = True
 
     def _main(self) -> None:
         try:
@@ -147,9 +155,13 @@ class Loop:
                 live.discard(self)
 
     async def _shut_down(self) -> None:
+        tasks = [job.task for job in self._jobs if job.task is not None]
         for job in self._jobs:
-            job.cut_short()
-        await until_done([job.task for job in self._jobs if job.task is not None])
+            if self._is_exit:
+                job.forsake()
+            else:
+                job.cut_short()
+        await until_done(tasks)
         for end in list(self.at_end.values()):
             await end()
         left = asyncio.all_tasks() - {asyncio.current_task()}

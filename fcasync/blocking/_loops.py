@@ -80,7 +80,7 @@ def _end_all() -> None:
     """Close connections in good order, and journals: a daemon thread is otherwise cut off."""
     loops = list(live)
     for loop in loops:
-        loop.stop()
+        loop.stop(is_exit=True)
     for loop in loops:
         loop.join(EXIT_PATIENCE)
 

@@ -64,6 +64,8 @@ class BulkRun:
         traceback: TracebackType | None,
     ) -> None:
         loop = self._entered()
+        if loop.was_inherited:
+            return  # the run is the parent's
         try:
             if not loop.is_over:
                 loop.run(self._end, loop, exc_type)
@@ -97,7 +99,7 @@ class BulkRun:
         Nothing more is sent, and what is finished is still handed out; iteration ends after that.
         May be called at any time, from any thread, and from a signal handler.
         """
-        return self._look(self._async.stop)
+        return self._is_at_work and self._look(self._async.stop)
 
     def observe(self, event: Any) -> bool:
         """Take note of a webhook event, so that its account need not be polled (``wait=True``).
@@ -105,7 +107,7 @@ class BulkRun:
         It never raises, and may be called from any thread. Returns whether the run was waiting for
         the account.
         """
-        return self._look(lambda: self._async.observe(event))
+        return self._is_at_work and self._look(lambda: self._async.observe(event))
 
     @property
     def progress(self) -> "bulk.Progress":
@@ -117,6 +119,10 @@ class BulkRun:
         """What the job has done so far; final once the block was left."""
         return self._look(lambda: self._async.report)
 
+    @property
+    def _is_at_work(self) -> bool:
+        return self._loop is not None and not self._loop.is_over
+
     def _entered(self) -> Loop:
         if self._loop is None:
             raise InvalidArgumentError("enter the run first: with client.bulk...() as run")
@@ -124,6 +130,8 @@ class BulkRun:
 
     def _serve(self, method: Callable[[], Awaitable[T]]) -> T:
         loop = self._entered()
+        if loop.is_over:
+            raise loop.gone()
         with self._desk.turn:
             return loop.serve(self._desk.inbox, method)
 
