@@ -19,6 +19,7 @@ from tests._server import stall
 from tests.blocking._threads import later, serving_elsewhere
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+LOST = fcasync.APIConnectionError("lost", retryable=False)
 BEGIN = """
 import atexit, logging, sys, threading
 from fcasync import blocking
@@ -147,8 +148,8 @@ def test_what_a_client_made_keeps_it(client: blocking.Client, sandbox: Sandbox) 
 def test_a_closed_client_is_collected_without_a_word() -> None:
     """close() leaves nothing to warn about, and neither does a client that made no call."""
     with (
-        blocking.Client(KEY, transport=ScriptedTransport([])) as client,
-        pytest.raises(AssertionError),
+        blocking.Client(KEY, transport=ScriptedTransport([LOST])) as client,
+        pytest.raises(fcasync.APIConnectionError),
     ):
         client.accounts.retrieve("fca_1")
     del client
@@ -191,7 +192,7 @@ def test_a_custom_transport_that_fails_to_close_ends_the_thread_all_the_same() -
     before = threading.excepthook
     threading.excepthook = lambda args: raised.append(args.exc_value)
     try:
-        client = blocking.Client(KEY, transport=Failing([fcasync.APIConnectionError("x")]))
+        client = blocking.Client(KEY, transport=Failing([LOST]))
         with pytest.raises(fcasync.APIConnectionError):
             client.accounts.retrieve("fca_1")
         client.close()
