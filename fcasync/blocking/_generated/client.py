@@ -15,6 +15,7 @@ from fcasync._wire.transport import Transport
 from fcasync.blocking._client import noted
 from fcasync.blocking._generated.accounts import Accounts
 from fcasync.blocking._generated.any_request import AnyRequest
+from fcasync.blocking._generated.events import Events
 from fcasync.blocking._generated.sessions import Sessions
 from fcasync.blocking._generated.transactions import Transactions
 from fcasync.hooks import Hook
@@ -99,6 +100,11 @@ class Client(AnyRequest):
     def transactions(self) -> Transactions:
         """The transactions of linked accounts."""
         return Transactions(self._loops, self._async.transactions)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened at Stripe in the last 30 days."""
+        return Events(self._loops, self._async.events)
 
     @cached_property
     def bulk(self) -> "Bulk":
