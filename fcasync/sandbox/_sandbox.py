@@ -104,10 +104,10 @@ class Sandbox(Controls):
             faults=tuple(fault(item) for item in faults),
             latency=latency,
         )
-        self.api_key = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
+        self.api_key: str = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
         if not is_test_key(self.api_key):
             raise ValueError("api_key must be a test key: sk_test_ and letters, digits or _")
-        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
+        self.webhook_secret: str = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
         target = None
         if webhook_url is not None:
             _check_url(webhook_url)
