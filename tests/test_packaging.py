@@ -23,8 +23,13 @@ LEAVES = {
     "mirror": "mirror",
     "otel.py": "otel",
 }
-# A part of a room that needs more than the room: a bar in a terminal, a command, pytest's plugin.
-ELSEWHERE = {("bulk", "rich"), ("cli", "sqlalchemy"), ("pytest_plugin.py", "pytest")}
+# A part of a room that needs more than the room: a bar in a terminal, a command, a table.
+ELSEWHERE = {
+    ("bulk", "rich"),
+    ("cli", "sqlalchemy"),
+    ("models", "pyarrow"),
+    ("pytest_plugin.py", "pytest"),
+}
 ROOMS = sorted(
     path.name
     for path in (ROOT / "fcasync").iterdir()

@@ -95,8 +95,9 @@ def _parse_rate(
 async def sandbox(**options: Any) -> None:
     """Serve a local Financial Connections API until Ctrl-C.
 
-    Point any Stripe client at the printed URL, with the printed key. Open the URL in a browser to
-    watch the accounts and requests.
+    Point any Stripe client at the printed URL, with the printed key; the printed line that begins
+    with export does so for every command and every fcasync.Client() in another terminal. Open the
+    URL in a browser to watch the accounts and requests.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -108,6 +109,8 @@ async def sandbox(**options: Any) -> None:
             click.echo(f"key: {server.api_key}")
             if options["webhook_url"] and not options["webhook_secret"]:
                 click.echo(f"webhook secret: {server.webhook_secret}")
+            # To paste into the terminal in which the client will run.
+            click.echo(f"export STRIPE_API_BASE={server.url} STRIPE_API_KEY={server.api_key}")
             await stop.wait()
     except ValueError as error:
         raise Failure(f"--state: {error}") from error

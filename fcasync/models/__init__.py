@@ -20,6 +20,7 @@ from fcasync.models.authorization import (
 )
 from fcasync.models.balance import Balance, CashBalance, CreditBalance
 from fcasync.models.enums import (
+    AccountAction,
     AccountCategory,
     AccountHolderType,
     AccountNumberStatus,
@@ -43,8 +44,9 @@ from fcasync.models.enums import (
 )
 from fcasync.models.event import AnyEvent, Event, EventData, EventRequest, EventType
 from fcasync.models.expanded import ExpandedObject
+from fcasync.models.money import Money
 from fcasync.models.ownership import AccountOwner, AccountOwnership
-from fcasync.models.page import Page
+from fcasync.models.page import ItemList, Page
 from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, TransactionRefresh
 from fcasync.models.session import ManualEntry, Session, SessionFilters, SessionLimits
 from fcasync.models.token import BankAccountToken
@@ -52,6 +54,7 @@ from fcasync.models.transaction import StatusTransitions, Transaction
 
 __all__ = [
     "Account",
+    "AccountAction",
     "AccountCategory",
     "AccountHolder",
     "AccountHolderType",
@@ -80,8 +83,10 @@ __all__ = [
     "ExpandedObject",
     "IdentifierType",
     "InactiveAuthorizationDetails",
+    "ItemList",
     "ManualEntry",
     "ManualEntryMode",
+    "Money",
     "Network",
     "OwnershipRefresh",
     "Page",
