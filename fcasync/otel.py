@@ -47,8 +47,8 @@ from fcasync.hooks import (
 
 try:
     from opentelemetry import context, metrics, trace
-except ModuleNotFoundError as error:
-    raise ImportError("fcasync.otel needs OpenTelemetry: pip install 'fcasync[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ImportError("fcasync.otel needs OpenTelemetry: pip install 'fcasync[otel]'") from _error
 
 __all__ = ["OpenTelemetryHook"]
 

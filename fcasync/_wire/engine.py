@@ -35,9 +35,9 @@ class Engine:
         self.transport = transport
         self.clock = clock
         self.limiter = limiter
-        self.lines = Lines(clock)
-        self.quota = RetryQuota() if quota is None else quota
-        self.reporter = Reporter(hooks)
+        self.lines: Lines = Lines(clock)
+        self.quota: RetryQuota = RetryQuota() if quota is None else quota
+        self.reporter: Reporter = Reporter(hooks)
         # By event loop, because closing the client on one leaves the others at work.
         self._closings: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
         _engines.add(self)

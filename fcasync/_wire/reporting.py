@@ -29,7 +29,7 @@ class Reporter:
 
     def __init__(self, hooks: tuple[Hook, ...]) -> None:
         self._hooks = hooks
-        self.has_hooks = bool(hooks)
+        self.has_hooks: bool = bool(hooks)
         """Whether anybody reads the events that are never logged."""
 
     def started(self, request: Request[Any]) -> None:

@@ -260,7 +260,7 @@ class Stopping:
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self.was_asked = False
+        self.was_asked: bool = False
         self.job: Job | None = None  # None until there is one
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         for number in self.SIGNALS:

@@ -26,13 +26,13 @@ class Database:
     """The database of a mirror. Nothing is opened before the first transaction."""
 
     def __init__(self, url: URL) -> None:
-        self.shown = shown(url)
+        self.shown: str = shown(url)
         """Its URL, without the password."""
-        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.is_sqlite: bool = url.get_backend_name() == "sqlite"
         self._passwords = passwords(url)
         self._file = _file(url) if self.is_sqlite else None
         """The path of a SQLite file; None for one in memory, and for PostgreSQL."""
-        self.engine = self._make(url)
+        self.engine: AsyncEngine = self._make(url)
 
     def __repr__(self) -> str:
         return f"<Database {self.shown}>"

@@ -36,7 +36,7 @@ class Host:
     """Listens, delivers webhooks and keeps the state file, on the loop that starts it."""
 
     def __init__(self, realm: Realm, hosting: Hosting) -> None:
-        self.desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
+        self.desk: Desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
         self.home: LoopThread | None = None
         """The thread that it runs on; None if that is the caller's."""
         self._realm = realm
