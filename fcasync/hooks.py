@@ -141,40 +141,26 @@ class ActingHook(Hook, Protocol):
         """
 
 
-class Figures(Protocol):
-    """How far a run has come; see :class:`fcasync.bulk.Progress`."""
+@attrs.frozen(kw_only=True)
+class Figures:
+    """How far a run has come."""
 
-    @property
-    def done(self) -> int:
-        """Accounts with an outcome."""
-
-    @property
-    def failed(self) -> int:
-        """How many of those have failed."""
-
-    @property
-    def in_flight(self) -> int:
-        """Requests in flight; accounts in work, of a sync."""
-
-    @property
-    def waiting(self) -> int:
-        """Accounts that were read from the source and have no outcome yet."""
-
-    @property
-    def settling(self) -> int:
-        """How many of those wait for their banks."""
-
-    @property
-    def requests(self) -> int:
-        """Requests of the operation that were sent; GETs, of a sync."""
-
-    @property
-    def reads(self) -> int:
-        """GETs that were sent."""
-
-    @property
-    def limit(self) -> float | None:
-        """The rate limit as learnt, in requests a second; None before the first 429."""
+    done: int
+    """Accounts with an outcome, in a bulk job those of earlier runs included."""
+    failed: int
+    """How many of those have failed."""
+    waiting: int
+    """Accounts that were read from the source and have no outcome yet."""
+    settling: int
+    """How many of those wait for their banks."""
+    in_flight: int
+    """Requests of a bulk job in flight; accounts that a sync is at work on."""
+    requests: int
+    """Requests that change accounts, sent by this run."""
+    reads: int
+    """GETs that this run has sent."""
+    limit: float | None
+    """The rate limit as learnt, in requests a second; None before the first 429."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

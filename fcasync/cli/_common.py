@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import IO, Any, ParamSpec
+from typing import IO, Any, ParamSpec, TypeVar
 
 import attrs
 import click
@@ -21,6 +21,7 @@ from fcasync.errors import (
 from fcasync.sandbox import Sandbox
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_SANDBOX_ACCOUNTS = 25
@@ -122,7 +123,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = asyncio.run(command(*args, **kwargs))
+            code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
             raise Failure(str(error), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -169,3 +170,11 @@ def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[
         metavar="NAMES",
         help=f"Comma-separated list of: {', '.join(supported)}.",
     )
+
+
+async def _named(command: Coroutine[Any, Any, T]) -> T:
+    # asyncio.run has no argument for it.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    task.set_name("fcasync.cli")
+    return await command

@@ -108,14 +108,19 @@ class Webhooks:
                     event, follow_up = world.due(effect, self._clock.time())
                     self.publish(world, follow_up)
                     if event is not None:
-                        group.create_task(self._deliver(session, event))
+                        group.create_task(
+                            self._deliver(session, event), name="fcasync.sandbox.deliver"
+                        )
 
     async def _pause(self) -> None:
         """Sleep until something may be due or is published."""
         wait = self._outbox.wait(self._clock.time())
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._woken.wait(), name="fcasync.sandbox.woken")
+        ]
         if wait is not None:
-            tasks.append(asyncio.create_task(self._sleep(min(wait, _LONGEST_NAP))))
+            nap = self._sleep(min(wait, _LONGEST_NAP))
+            tasks.append(asyncio.create_task(nap, name="fcasync.sandbox.nap"))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
