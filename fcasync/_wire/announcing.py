@@ -50,7 +50,7 @@ class Announcer:
             for variable, token in tokens:
                 variable.reset(token)
 
-    def task(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    def named_task(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         """Return a task of the run."""
         return asyncio.create_task(work, name=name, context=self._context)
 

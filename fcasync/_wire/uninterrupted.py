@@ -21,12 +21,12 @@ async def until_done(tasks: "Collection[asyncio.Future[Any]]") -> None:
 
 async def to_its_end(step: Awaitable[T]) -> T:
     """Return what *step* returns; cancelling the caller takes effect only when it is done."""
-    task = named(step, "fcasync.uninterrupted")
+    task = named_task(step, "fcasync.uninterrupted")
     await until_done([task])
     return task.result()
 
 
-def named(step: Awaitable[T], name: str) -> "asyncio.Task[T]":
+def named_task(step: Awaitable[T], name: str) -> "asyncio.Task[T]":
     """Return a task that waits for *step*, which may be any awaitable."""
     return asyncio.create_task(_wait_for(step), name=name)
 

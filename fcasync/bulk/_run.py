@@ -67,7 +67,7 @@ class BulkRun:
         with self._announcer.beginning():
             self._work = await self._begin()
         log.started(self._settings, self._tally)
-        self._main = self._announcer.task(self._work.run(), "fcasync.bulk.run")
+        self._main = self._announcer.named_task(self._work.run(), "fcasync.bulk.run")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
             self._drawing = bar.start(self._bar, self._settings.verb.name, lambda: self.progress)

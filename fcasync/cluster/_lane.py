@@ -69,7 +69,7 @@ class Lane:
         )
         self._announcer = Announcer(network.reporter, "bulk", given.operation, self._figures)
         with self._announcer.beginning():
-            self._main = self._announcer.task(self._work.run(), "fcasync.cluster.lane")
+            self._main = self._announcer.named_task(self._work.run(), "fcasync.cluster.lane")
         self._main.add_done_callback(lambda _: self._record.news.set())
         watch = self._watch(given.lease, given.job)
         self._tasks = [

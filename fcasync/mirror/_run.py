@@ -68,7 +68,7 @@ class SyncRun:
         drawn = bar.make() if self._shows_bar else None
         self._began = self._clock.monotonic()
         with self._announcer.beginning():
-            self._main = self._announcer.task(self._work.run(), "fcasync.mirror.sync")
+            self._main = self._announcer.named_task(self._work.run(), "fcasync.mirror.sync")
         self._main.add_done_callback(self._work.end)
         if drawn is not None:
             self._drawing = bar.start(drawn, "sync", lambda: self.progress)

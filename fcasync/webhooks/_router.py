@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from fcasync._wire.uninterrupted import named, to_its_end, until_done
+from fcasync._wire.uninterrupted import named_task, to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models.event import Event, EventType
 from fcasync.webhooks._seen import SeenStore
@@ -82,7 +82,7 @@ class EventRouter:
         if self.seen is None:
             await _run(handlers, event)
             return True
-        claim = named(self.seen.claim(event.id), "fcasync.webhooks.claim")
+        claim = named_task(self.seen.claim(event.id), "fcasync.webhooks.claim")
         try:
             await until_done([claim])
             if not claim.result():
