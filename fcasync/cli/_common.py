@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import IO, Any, ParamSpec
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,6 +18,7 @@ from fcasync.errors import (
 )
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -40,7 +41,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = asyncio.run(command(*args, **kwargs))
+            code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
             raise Failure(str(error), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -98,6 +99,14 @@ def features_option(
         metavar="NAMES",
         help=about or f"Comma-separated list of: {', '.join(supported)}.",
     )
+
+
+async def _named(command: Coroutine[Any, Any, T]) -> T:
+    # asyncio.run has no argument for it.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    task.set_name("fcasync.cli")
+    return await command
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:

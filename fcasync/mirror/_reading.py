@@ -95,7 +95,7 @@ class Reading:
     @property
     def requests(self) -> int:
         """Requests that were sent, for all connected accounts."""
-        return self._requests + sum(each.requests for each in self._tenants.values())
+        return self._requests + sum(each.requests for each in list(self._tenants.values()))
 
     @property
     def limit(self) -> float | None:

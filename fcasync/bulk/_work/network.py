@@ -10,6 +10,7 @@ from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Operation, Options, Request, Response, Template, build
 from fcasync._wire.engine import Engine
+from fcasync._wire.reporting import Reporter
 from fcasync.errors import FCError
 from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE, Accounts
@@ -37,6 +38,8 @@ class Party(Protocol):
     stripe_version: str
     reads: Reads
     """Counts the GETs, those of all tenants together."""
+    reporter: Reporter
+    """Hears of runs."""
 
 
 class Network(Party, Protocol):
@@ -79,6 +82,7 @@ class EngineNetwork:
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
         self.reads = Reads()
+        self.reporter = engine.reporter
         self.api_key = fingerprint(options.api_key.reveal())
         self.stripe_account = options.stripe_account
         self.stripe_version = options.stripe_version
