@@ -15,7 +15,7 @@ from fcasync.mirror import _rows as rows
 from fcasync.mirror._database import Database
 from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._tables import inbox, seen_events
-from fcasync.mirror._upserts import _datetime as instant
+from fcasync.mirror._upserts import instant
 from fcasync.models import Account, AnyEvent
 from fcasync.models._convert import decoder, to_dict
 from fcasync.models.event import Event
@@ -173,7 +173,7 @@ class Inbox:
         return seen_events.c.handled_at.is_(None) & (seen_events.c.at < now - self._lease)
 
     def _now(self) -> datetime:
-        return instant(self._clock.time())  # type: ignore[return-value] # not None
+        return instant(self._clock.time())
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._database.is_sqlite else postgresql).insert(table)
