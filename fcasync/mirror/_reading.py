@@ -1,8 +1,7 @@
 """One account: what has to be read, in which order, and what is stored of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, cast
-from uuid import uuid4
 
 import attrs
 
@@ -19,11 +18,11 @@ from fcasync.errors import (
 )
 from fcasync.mirror import _pages as pages
 from fcasync.mirror import _rows as rows
-from fcasync.mirror._lookups import Key
 from fcasync.mirror._outcome import SyncOutcome, SyncStatus
-from fcasync.mirror._pages import ListedPage, Values
+from fcasync.mirror._pages import ListedPage
 from fcasync.mirror._steps import Row
 from fcasync.mirror._store import Part, State, Store, Written
+from fcasync.mirror._writing import NOTHING, TakenOver, Writing
 from fcasync.models import Account, AccountOwnership
 from fcasync.models._convert import decoder, to_dict
 from fcasync.resources._sync import TransactionSync
@@ -34,7 +33,6 @@ PAGE: Final = 100
 """Transactions per page: the most that Stripe sends."""
 
 _SETTLED: Final = ("succeeded", "failed")
-_NOTHING: Final = Written()
 _decode_account = decoder(Account)
 
 
@@ -72,10 +70,6 @@ def _fetched(value: Any) -> _Fetched:
 
 _RETRIEVE: Final[Any] = attrs.evolve(cast(Any, RETRIEVE), decode=_fetched)
 """The same operation, with the same pace, that keeps the JSON."""
-
-
-class _TakenOver(Exception):
-    """Another mirror claimed the account; what was read since is not stored."""
 
 
 class Reading:
@@ -123,6 +117,11 @@ class Reading:
             )
         return self._tenants[tenant]
 
+    async def ask(self) -> None:
+        """Send the smallest request there is, which shows whether the key is accepted."""
+        self._requests += 1
+        await self.client.accounts.list(limit=1)
+
     def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
         """Return the outcome of an account that *error* kept from being synced."""
         return SyncOutcome(
@@ -160,7 +159,7 @@ class Reading:
             return self._ended(item, account, SyncStatus.SYNCED, reason)
         try:
             total = await self._claimed(account, part, lists=lists, ownership=ownership)
-        except _TakenOver:
+        except TakenOver:
             return self._ended(item, account, SyncStatus.SKIPPED, "taken_over")
         return self._ended(item, account, SyncStatus.SYNCED, reason, total)
 
@@ -170,7 +169,7 @@ class Reading:
         account: Account,
         status: SyncStatus,
         reason: str | None,
-        total: Written = _NOTHING,
+        total: Written = NOTHING,
     ) -> SyncOutcome:
         return SyncOutcome(
             account_id=account.id,
@@ -205,7 +204,7 @@ class Reading:
         self, account: Account, part: Part, *, lists: bool, ownership: str | None
     ) -> Written:
         """Read and store what is new, under a claim."""
-        writing = _Writing(self._store, part.key)
+        writing = Writing(self._store, part.key)
         state = await self._store.claim(part.key, writing.claim)
         owners = [] if ownership is None else await self._owner_rows(account, ownership)
         if ownership is not None:
@@ -219,7 +218,7 @@ class Reading:
         row = (*part.key, *state.columns, self._at(self._clock.time()), writing.claim)
         return await writing.end(part, owners, row)
 
-    async def _transactions(self, account: Account, state: State, writing: "_Writing") -> State:
+    async def _transactions(self, account: Account, state: State, writing: Writing) -> State:
         """Read what is new, and return the state that goes with it."""
         sync = self._sync(account, state.cursor)
         walk: Any = sync.pages()
@@ -247,46 +246,6 @@ class Reading:
             rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)
             async for owner in owners
         ]
-
-
-class _Writing:
-    """Stores the pages of one account, the last one together with the account's state."""
-
-    def __init__(self, store: Store, key: Key) -> None:
-        self._store = store
-        self._key = key
-        self.claim = uuid4().hex
-        self._total = _NOTHING
-        """What has become of the pages so far."""
-        self._held_back: Values = ()
-        """The latest page: only when the next one comes, it is known not to be the last."""
-
-    async def add(self, page: Values) -> None:
-        """Store the page before *page*."""
-        if self._held_back:
-            await self._write(Part(key=self._key, claim=self.claim, transactions=self._held_back))
-        self._held_back = page
-
-    async def end(self, own: Part, owners: Sequence[Row], state: Row) -> Written:
-        """Store the last page with the account's own rows and its new state."""
-        await self._write(
-            Part(
-                key=self._key,
-                claim=self.claim,
-                account=own.account,
-                balances=own.balances,
-                owners=owners,
-                transactions=self._held_back,
-                state=state,
-            )
-        )
-        return self._total
-
-    async def _write(self, part: Part) -> None:
-        written = await self._store.write(part)
-        if not written.is_held:
-            raise _TakenOver
-        self._total = self._total.plus(written)
 
 
 def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -> State:

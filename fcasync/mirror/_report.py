@@ -107,6 +107,10 @@ class SyncTally:
         """Return the number of accounts with a status."""
         return sum(count for (status, _), count in self.counts.items() if status == wanted)
 
+    def has_served(self) -> bool:
+        """Return whether any account has ended otherwise than by a failure."""
+        return any(status != SyncStatus.FAILED for status, _ in self.counts)
+
     def report(self, elapsed: float, refreshed: Report | None) -> SyncReport:
         """Return the report so far."""
         return SyncReport(

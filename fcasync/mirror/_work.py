@@ -18,6 +18,7 @@ from fcasync._facts.clock import Clock
 from fcasync.bulk import BulkRun, Tenants
 from fcasync.bulk._work import sources
 from fcasync.bulk._work.crew import Crew
+from fcasync.bulk._work.denial import Denials
 from fcasync.client import Client
 from fcasync.errors import (
     APIConnectionError,
@@ -65,6 +66,10 @@ class SyncWork:
         self.refreshing: BulkRun | None = None
         """The bulk job, once it has begun."""
         self._unanswered = 0  # failures in a row without an answer
+        self._denials = Denials(reading.ask, self.tally.has_served, barred=[])
+        self._barred: dict[str, FCError] = {}
+        """The connected accounts that have taken their access away, and the error of each."""
+        self._barring = asyncio.Lock()  # so that many denials at once ask about the key once
         self._items: asyncio.Queue[Item] = asyncio.Queue(settings.concurrency)
         self._outcomes: deque[SyncOutcome] = deque()  # not yet taken by the caller
         self._room = asyncio.Semaphore(settings.concurrency)  # for outcomes that are not taken
@@ -123,8 +128,7 @@ class SyncWork:
                     async with aclosing(sources.read(source)) as items:
                         async for found in items:
                             yield self._item(found, tenant)
-                except PermissionDeniedError as error:
-                    # It has taken its access away, and ends alone.
+                except (AuthenticationError, PermissionDeniedError) as error:
                     yield Item("", tenant=tenant, error=error)
 
     def _item(self, found: Any, tenant: str | None = None) -> Item:
@@ -166,20 +170,31 @@ class SyncWork:
 
     async def _synced(self, item: Item) -> SyncOutcome:
         reading = self._reading.of(item.tenant)
-        try:
-            if item.error is not None:
-                raise item.error
-            outcome = await reading.sync(item)
-        except MirrorError:
-            raise
-        except FCError as error:
-            denied = isinstance(error, AuthenticationError | PermissionDeniedError)
-            if denied and (item.tenant is None or isinstance(error, AuthenticationError)):
+        error = item.error or self._barred.get(item.tenant or "")
+        if error is None:
+            try:
+                outcome = await reading.sync(item)
+            except MirrorError:
                 raise
-            self._count_silence(error)
-            return reading.failed(item, error, "denied" if denied else reason_of(error))
-        self._unanswered = 0
-        return outcome
+            except FCError as failure:
+                error = failure
+            else:
+                self._unanswered = 0
+                return outcome
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            await self._bar(item.tenant, error)
+            return reading.failed(item, error, "denied")
+        self._count_silence(error)
+        return reading.failed(item, error, reason_of(error))
+
+    async def _bar(self, tenant: str | None, error: FCError) -> None:
+        """End *tenant*, unless it is the key that is bad, which ends the run."""
+        if tenant is None:
+            raise error
+        async with self._barring:
+            if tenant not in self._barred:
+                await self._denials.bar(tenant, error)
+                self._barred[tenant] = error
 
     def _count_silence(self, error: FCError) -> None:
         """Raise *error* if it is one of many in a row to which nobody answered."""
