@@ -151,10 +151,24 @@ def exit_code(error: FCError) -> int:
     return SOME_FAILED
 
 
-def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add ``--features a,b``, limited to the features that the operation supports."""
+def features_option(
+    *supported: str,
+    flag: str = "--features",
+    what: str = "Comma-separated list of",
+    is_required: bool = True,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--features a,b``, limited to the features that the operation supports.
 
-    def parse(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
+    Args:
+        supported: The features.
+        flag: Another name for the option.
+        what: The beginning of its help.
+        is_required: Whether it must be used; else it is an empty list without it.
+    """
+
+    def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+        if value is None:
+            return []
         words = [word.strip() for word in value.split(",") if word.strip()]
         unknown = [word for word in words if word not in supported]
         if unknown or not words:
@@ -163,9 +177,9 @@ def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[
         return words
 
     return click.option(
-        "--features",
-        required=True,
+        flag,
+        required=is_required,
         callback=parse,
         metavar="NAMES",
-        help=f"Comma-separated list of: {', '.join(supported)}.",
+        help=f"{what}: {', '.join(supported)}.",
     )
