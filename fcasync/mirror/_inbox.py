@@ -105,8 +105,8 @@ class Inbox:
     def accounts(self) -> Nudges:
         """Return the accounts of the events, for ``mirror.sync``, which takes them one by one.
 
-        Each is read under the connected account of its event (with ``refresh``, under the
-        client's). Its event is removed when it was synced, or has failed by an answer of Stripe's.
+        Each is read, and with ``refresh`` refreshed, under the connected account of its event. The
+        event is removed when the account was synced, or has failed by an answer of Stripe's.
         """
         return Nudges(self._take, self._settle)
 

@@ -28,7 +28,8 @@ from fcasync.errors import (
     ServerError,
 )
 from fcasync.mirror._errors import MirrorError
-from fcasync.mirror._nudges import Nudges
+from fcasync.mirror._nudged import Nudged
+from fcasync.mirror._nudges import Key, Nudges
 from fcasync.mirror._outcome import SyncOutcome
 from fcasync.mirror._reading import Item, Reading, reason_of
 from fcasync.mirror._report import SyncTally
@@ -82,7 +83,11 @@ class SyncWork:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
         workers = [self._sync_items] * self._settings.concurrency
-        await Crew().run([self._store.run, *workers], self._read)
+        try:
+            await Crew().run([self._store.run, *workers], self._read)
+        finally:
+            if isinstance(self._source, Nudges):
+                await self._source.give_back()
 
     def end(self, _: object = None) -> None:
         """Wake the caller: there is nothing more to come."""
@@ -137,8 +142,11 @@ class SyncWork:
         return Item(name, account, self._clock.time(), tenant=tenant)
 
     async def _refreshed(self) -> AsyncGenerator[Item]:
+        source = self._source
+        if isinstance(source, Nudges):
+            source = Nudged(source, self._repeat)
         self.refreshing = run = self._client.bulk.refresh(
-            self._source,
+            source,
             features=self._settings.refresh,
             wait=True,
             wait_timeout=self._settings.wait_timeout,
@@ -151,22 +159,34 @@ class SyncWork:
                     outcome.account,
                     self._clock.time(),
                     outcome,
-                    tenant=outcome.stripe_account if isinstance(self._source, Tenants) else None,
+                    tenant=outcome.stripe_account if isinstance(source, Tenants) else None,
                 )
+
+    async def _repeat(self, key: Key) -> None:
+        """Sync an account again that is being refreshed, or was: it had one more event."""
+        tenant, account = key
+        await self._put(self._item(account, tenant or None))
 
     async def _sync_items(self) -> None:
         while True:
             item = await self._items.get()
             outcome = await self._synced(item)
-            if isinstance(self._source, Nudges) and not _is_silence(outcome.error):
-                await self._source.synced(
-                    item.account_id, None if item.refresh else item.tenant or ""
-                )
+            await self._settle(item, outcome)
             await self._room.acquire()
             self.tally.add(outcome)
             self._outcomes.append(outcome)
             self._news.set()
             self._items.task_done()
+
+    async def _settle(self, item: Item, outcome: SyncOutcome) -> None:
+        """Remove the event that asked for *item*, unless nobody answered."""
+        if not isinstance(self._source, Nudges):
+            return
+        key = item.tenant or "", item.account_id
+        if _is_silence(outcome.error):
+            self._source.unanswered(key)
+        else:
+            await self._source.synced(key)
 
     async def _synced(self, item: Item) -> SyncOutcome:
         reading = self._reading.of(item.tenant)
