@@ -76,9 +76,11 @@ def features_option(
     """Add an option such as ``--features a,b``, limited to what the operation supports."""
 
     def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
-        words = [word.strip() for word in (value or "").split(",") if word.strip()]
+        if value is None:
+            return []
+        words = [word.strip() for word in value.split(",") if word.strip()]
         unknown = [word for word in words if word not in supported]
-        if unknown or (required and not words):
+        if unknown or not words:
             wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature named"
             raise click.BadParameter(f"{wrong}; choose from {', '.join(supported)}")
         return words

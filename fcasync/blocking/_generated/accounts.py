@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Unpack
 
+from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._lists import Paginator
-from fcasync.models import Account, AccountOwner, AccountOwnership, Money
+from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.resources import accounts as _async
 from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
 from fcasync.resources._balance_check import BalanceCheck
@@ -113,3 +114,65 @@ class Accounts(Facade[_async.Accounts]):
 
 class AccountsWithRawResponse(Facade[_async.AccountsWithRawResponse]):
     """The methods of :class:`Accounts`, with the response's headers, ids and attempts."""
+
+    @spelled_out(ListOptions)
+    def list(
+        self,
+        *,
+        account_holder: AccountHolderFilter | None = None,
+        session: str | None = None,
+        **options: Unpack[ListOptions],
+    ) -> Response[Page[Account]]:
+        """List linked accounts, newest first."""
+        return self._run(
+            self._async.list, account_holder=account_holder, session=session, **options
+        )
+
+    def retrieve(
+        self,
+        account: str | Account,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Response[Account]:
+        """Return one account."""
+        return self._run(self._async.retrieve, account, expand=expand, extra_params=extra_params)
+
+    @spelled_out(ListOptions)
+    def list_owners(
+        self,
+        account: str | Account,
+        *,
+        ownership: str | AccountOwnership,
+        **options: Unpack[ListOptions],
+    ) -> Response[Page[AccountOwner]]:
+        """List the owners of an account."""
+        return self._run(self._async.list_owners, account, ownership=ownership, **options)
+
+    @spelled_out(PostOptions)
+    def refresh(
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+    ) -> Response[Account]:
+        """Ask Stripe to read the account's data from its bank again."""
+        return self._run(self._async.refresh, account, features=features, **options)
+
+    @spelled_out(PostOptions)
+    def subscribe(
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+    ) -> Response[Account]:
+        """Make Stripe refresh the account's data automatically, about once a day."""
+        return self._run(self._async.subscribe, account, features=features, **options)
+
+    @spelled_out(PostOptions)
+    def unsubscribe(
+        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+    ) -> Response[Account]:
+        """End a subscription that :meth:`subscribe` began."""
+        return self._run(self._async.unsubscribe, account, features=features, **options)
+
+    @spelled_out(PostOptions)
+    def disconnect(
+        self, account: str | Account, **options: Unpack[PostOptions]
+    ) -> Response[Account]:
+        """Permanently end the access to an account; only its holder can link it again."""
+        return self._run(self._async.disconnect, account, **options)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
+from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.models import Account, Session
 from fcasync.resources import sessions as _async
@@ -75,3 +76,39 @@ class Sessions(Facade[_async.Sessions]):
 
 class SessionsWithRawResponse(Facade[_async.SessionsWithRawResponse]):
     """The methods of :class:`Sessions`, with the response's headers, ids and attempts."""
+
+    @spelled_out(PostOptions)
+    def create(
+        self,
+        *,
+        account_holder: SessionAccountHolder,
+        permissions: Sequence[str],
+        filters: SessionFilters | None = None,
+        limits: SessionLimits | None = None,
+        manual_entry: SessionManualEntry | None = None,
+        prefetch: Sequence[str] | None = None,
+        return_url: str | None = None,
+        **options: Unpack[PostOptions],
+    ) -> Response[Session]:
+        """Create a session; its ``client_secret`` opens the flow in the user's browser."""
+        return self._run(
+            self._async.create,
+            account_holder=account_holder,
+            permissions=permissions,
+            filters=filters,
+            limits=limits,
+            manual_entry=manual_entry,
+            prefetch=prefetch,
+            return_url=return_url,
+            **options,
+        )
+
+    def retrieve(
+        self,
+        session: str | Session,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Response[Session]:
+        """Return one session, with its linked accounts."""
+        return self._run(self._async.retrieve, session, expand=expand, extra_params=extra_params)

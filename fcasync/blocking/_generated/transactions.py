@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
+from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._lists import Paginator, TransactionSync
-from fcasync.models import Account, Transaction
+from fcasync.models import Account, Page, Transaction
 from fcasync.resources import transactions as _async
 from fcasync.resources._arguments import ListOptions, spelled_out
 from fcasync.resources.transactions import InstantRange, TransactionRefreshFilter
@@ -61,3 +62,33 @@ class Transactions(Facade[_async.Transactions]):
 
 class TransactionsWithRawResponse(Facade[_async.TransactionsWithRawResponse]):
     """The methods of :class:`Transactions`, with the response's headers, ids and attempts."""
+
+    @spelled_out(ListOptions)
+    def list(
+        self,
+        account: str | Account,
+        *,
+        transacted_at: InstantRange | datetime | int | None = None,
+        transaction_refresh: TransactionRefreshFilter | None = None,
+        **options: Unpack[ListOptions],
+    ) -> Response[Page[Transaction]]:
+        """List the transactions of an account, newest first."""
+        return self._run(
+            self._async.list,
+            account,
+            transacted_at=transacted_at,
+            transaction_refresh=transaction_refresh,
+            **options,
+        )
+
+    def retrieve(
+        self,
+        transaction: str | Transaction,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Response[Transaction]:
+        """Return one transaction."""
+        return self._run(
+            self._async.retrieve, transaction, expand=expand, extra_params=extra_params
+        )
