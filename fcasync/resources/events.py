@@ -168,8 +168,8 @@ class Events(Resource):
 
         Stripe lists the newest first, but backwards from a known event it lists what came after
         it. The last event before *since* is such a one, and costs one request; where there is none,
-        the whole list is walked to its oldest event. Either way one page is held at a time, and
-        events that happen meanwhile come at the end.
+        the whole list is walked to its oldest event. Either way few pages are held at a time, and
+        what happens before the last page is read comes at the end.
         """
         found = await self.list(types=types, created={"lt": since}, limit=1)
         anchor = found[0].id if found else None
