@@ -53,6 +53,7 @@ SANDBOX = "fcasync.sandbox"
 SANDBOX_MAY_IMPORT = {
     "fcasync._facts",
     "fcasync._facts.clock",
+    "fcasync._facts.guide",
     "fcasync._facts.public",
     "fcasync._facts.signature",
     "fcasync._rules.form",
@@ -68,6 +69,7 @@ ADAPTERS = {
     "tenacity": {"fcasync._wire.retries"},
     "cattrs": {"fcasync.models._convert"},
     "distributed": {"fcasync.cluster._dask"},
+    "pyarrow": {"fcasync.models._arrow"},
 }
 
 

@@ -2,12 +2,10 @@
 
 import ast
 import asyncio
-import inspect
 import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, test_utils, web
@@ -17,6 +15,7 @@ import fcasync
 from fcasync.sandbox import Sandbox
 from fcasync.testing import make_event, signed_webhook
 from tests._paths import ROOT
+from tests._reader import run
 
 README = (ROOT / "README.md").read_text()
 BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -26,15 +25,6 @@ def block(words: str) -> str:
     """Return the only block that contains *words*."""
     (code,) = [block for block in BLOCKS if words in block]
     return code
-
-
-async def run(code: str, **names: Any) -> dict[str, Any]:
-    """Execute *code* as a notebook would, top-level await included."""
-    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(compiled, names)
-    if inspect.iscoroutine(result):
-        await result
-    return names
 
 
 @pytest.fixture

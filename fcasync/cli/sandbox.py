@@ -108,8 +108,9 @@ def _parse_rate(
 async def sandbox(scenarios: tuple[str, ...], **options: Any) -> None:
     """Serve a local Financial Connections API until Ctrl-C.
 
-    Point any Stripe client at the printed URL, with the printed key. Open the URL in a browser to
-    watch the accounts and requests.
+    Point any Stripe client at the printed URL, with the printed key; the printed line that begins
+    with export does so for every command and every fcasync.Client() in another terminal. Open the
+    URL in a browser to watch the accounts and requests.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -123,6 +124,8 @@ async def sandbox(scenarios: tuple[str, ...], **options: Any) -> None:
                 click.echo(f"webhook secret: {server.webhook_secret}")
             for name, account_id in _play(server, scenarios):
                 click.echo(f"{name}: {account_id}")
+            # To paste into the terminal in which the client will run.
+            click.echo(f"export STRIPE_API_BASE={server.url} STRIPE_API_KEY={server.api_key}")
             await stop.wait()
     except ValueError as error:
         raise Failure(f"--state: {error}") from error

@@ -20,6 +20,7 @@ from fcasync.models.authorization import (
 )
 from fcasync.models.balance import Balance, CashBalance, CreditBalance
 from fcasync.models.enums import (
+    AccountAction,
     AccountCategory,
     AccountHolderType,
     AccountNumberStatus,
@@ -44,8 +45,9 @@ from fcasync.models.enums import (
 from fcasync.models.event import Event, EventData, EventRequest, SnapshotEvent
 from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
 from fcasync.models.expanded import ExpandedObject
+from fcasync.models.money import Money
 from fcasync.models.ownership import AccountOwner, AccountOwnership
-from fcasync.models.page import Page
+from fcasync.models.page import ItemList, Page
 from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, TransactionRefresh
 from fcasync.models.session import ManualEntry, Session, SessionFilters, SessionLimits
 from fcasync.models.thin_event import AnyEvent, EventReason, RelatedObject, ThinEvent
@@ -54,6 +56,7 @@ from fcasync.models.transaction import StatusTransitions, Transaction
 
 __all__ = [
     "Account",
+    "AccountAction",
     "AccountCategory",
     "AccountHolder",
     "AccountHolderType",
@@ -84,8 +87,10 @@ __all__ = [
     "ExpandedObject",
     "IdentifierType",
     "InactiveAuthorizationDetails",
+    "ItemList",
     "ManualEntry",
     "ManualEntryMode",
+    "Money",
     "Network",
     "OwnershipRefresh",
     "Page",

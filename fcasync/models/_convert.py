@@ -53,6 +53,7 @@ def _decoder(cls: Any) -> Callable[[object], Any]:
             fault = first_fault(value, cls)
         raise ProtocolError(fault)
 
+    decode.__annotations__["return"] = cls  # lists ask what their pages hold
     return decode
 
 

@@ -17,7 +17,7 @@ from fcasync.errors import (
     PermissionDeniedError,
     describe,
 )
-from fcasync.models import Account, AccountOwner, AccountOwnership, Page
+from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.models._convert import decoder
 from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
 from fcasync.resources._balance_check import BalanceCheck, judge, threshold, why_not_refresh
@@ -58,7 +58,7 @@ class BalanceChecks(Resource):
         account: str | Account,
         *,
         max_age: timedelta | float = timedelta(hours=1),
-        at_least: Mapping[str, int] | None = None,
+        at_least: Mapping[str, int] | Money | None = None,
         timeout: float = 15.0,
     ) -> BalanceCheck:
         """Say whether there is enough money, as of when, and how sure that is.
@@ -70,7 +70,8 @@ class BalanceChecks(Resource):
         Args:
             account: The account or its id.
             max_age: How old the balance may be: a timedelta, or seconds.
-            at_least: One currency with the amount that is needed: ``{"usd": 5_000}`` is 50 USD.
+            at_least: The amount that is needed: ``{"usd": 5_000}`` or ``Money(5_000, "usd")`` is
+                50 USD.
             timeout: Seconds to wait for the bank.
 
         Raises:

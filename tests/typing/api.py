@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal, assert_type
 
 import aiohttp
@@ -12,6 +13,7 @@ from aiohttp import web
 import fcasync
 from fcasync import (
     Account,
+    AccountAction,
     AccountOwner,
     AccountOwnership,
     AccountStatus,
@@ -25,7 +27,9 @@ from fcasync import (
     EventRequest,
     EventType,
     ExpandedObject,
+    ItemList,
     Limits,
+    Money,
     OwnershipRefresh,
     Page,
     Paginator,
@@ -136,7 +140,10 @@ async def lists(client: Client) -> None:
         assert_type(account, Account)
     async for each in listed.pages():
         assert_type(each, Page[Account])
-    assert_type(await listed.collect(max_items=10), list[Account])
+    accounts = await listed.collect(max_items=10)
+    assert_type(accounts, ItemList[Account])
+    assert_type(accounts[:1], ItemList[Account])
+    assert_type(accounts.to_columns(), dict[str, list[Any]])
     assert_type(
         [account.id async for account in client.accounts.list(session="fcsess_1")], list[str]
     )
@@ -175,6 +182,10 @@ async def sessions(client: Client) -> None:
     assert_type(session.client_secret, str | None)
     assert_type(session.accounts, Page[Account] | None)
     assert_type(await client.sessions.retrieve(session), Session)
+    linked = await client.sessions.collect(
+        session, subscribe=["transactions"], features=["balance"], timeout=30
+    )
+    assert_type(linked, list[Account])
 
 
 async def transactions(client: Client, account: Account) -> None:
@@ -269,6 +280,10 @@ def models(account: Account) -> None:
     )
     built = Account(id="fca_1", status="active", created=datetime.now(UTC))
     assert_type(built, Account)
+    assert_type(account.action, AccountAction)
+    if account.balance is not None:
+        assert_type(account.balance.available_or_current, dict[str, Money])
+    assert_type(Money.of("12.50", "usd").decimal, Decimal)
 
 
 async def errors(client: Client) -> None:
