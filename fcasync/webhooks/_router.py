@@ -167,7 +167,8 @@ class EventRouter:
         For the hours in which the endpoint was down: Stripe delivers again for three days, and
         lists events for 30. It reads ``client.events`` of the types that functions are registered
         for. What the seen-store knows is not handled again, so that this may run at any time, in
-        several processes, and beside the endpoint itself. Thin events are not in that list.
+        several processes, and beside the endpoint itself, which gets what happens meanwhile. Thin
+        events are not in that list.
 
         For a connected account pass ``client.with_options(stripe_account="acct_...")``; the events
         then name it, as those of a webhook do.
