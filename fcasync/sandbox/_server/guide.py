@@ -91,7 +91,7 @@ def _html(parser: Any, markdown: str) -> str:
             token.attrSet("id", _anchor(tokens[number + 1].content))
         _tame(token)
     html: str = parser.renderer.render(tokens, parser.options, {})
-    scroll = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    scroll = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
     return html.replace("<table>", f"{scroll}<table>").replace("</table>", "</table></div>")
 
 
@@ -112,7 +112,7 @@ def _raw(renderer: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
 def _fence(renderer: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
     token = tokens[index]
     language = escape(token.info.strip() or "text")
-    label = f'tabindex="0" role="region" aria-label="Code: {language}"'
+    label = f'tabindex="0" role="group" aria-label="Code: {language}"'
     return f"<pre {label}><code>{escape(token.content)}</code></pre>\n"
 
 

@@ -83,7 +83,7 @@ def _table(rows: list[str], name: str) -> str:
     titles = ("Parameter", "In", "Type", "Required")
     head = "".join(f'<th scope="col">{title}</th>' for title in titles)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Parameters of {name}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Parameters of {name}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -1,0 +1,136 @@
+// The ledger: the latest requests, live, and each with what was sent and what came back.
+
+import { ask, block, button, byId, code, copy, element, facts, instant, quiet, tag } from "/_page/common.js";
+import { rows } from "/_page/table.js";
+
+const PAGE = 15;
+let anchor = null; // the newest row shown while the list stands still; null while it is live
+let total = 0;
+
+function tone(status) {
+  if (status === 429) return "wait";
+  return status < 400 ? null : "bad";
+}
+
+function effect(row) {
+  const status = tone(row.status) ? tag(String(row.status), tone(row.status)) : element("span", {}, String(row.status));
+  return [status,
+    row.executed && !row.fault ? quiet("executed") : null,
+    row.executed && row.fault ? tag("executed", "wait") : null,
+    row.replayed ? tag("replayed", "wait") : null,
+    row.fault ? tag(row.fault, "bad") : null].filter(Boolean);
+}
+
+function what(row) {
+  return `${row.method} ${row.path.replace("/v1/financial_connections/", "…/")}`;
+}
+
+function cells(row) {
+  const [method, ...path] = what(row).split(" ");
+  return [
+    instant(row.time),
+    [element("strong", {}, method), " ", code(path.join(" "))],
+    effect(row),
+    row.idempotency_key ? element("code", { className: "short", title: row.idempotency_key }, row.idempotency_key) : quiet("–"),
+  ];
+}
+
+function story(row) {
+  if (row.replayed) return "The stored answer of an earlier request with this key; nothing was done again.";
+  if (row.executed && row.fault) return "It took effect, although the client was answered otherwise.";
+  if (row.executed) return "It took effect.";
+  return row.method === "POST" ? "It had no effect." : null;
+}
+
+function sent({ params, headers, body, body_size }) {
+  const shown = params.length
+    ? facts(params.map(([name, value]) => [code(name), code(value)]))
+    : element("p", { className: "quiet" }, body_size ? "Not a form." : "No parameters.");
+  const isForm = (headers["content-type"] ?? "form").includes("form");
+  return [shown, body && !isForm ? block(body, "Body of the request") : null];
+}
+
+function cut(size, text) {
+  return size > 16384 ? quiet(`The first 16 KiB of ${size.toLocaleString("en")} bytes.`) : null;
+}
+
+function answered({ answer, answer_headers, answer_size }) {
+  const headers = Object.entries(answer_headers).map(([name, value]) => [name, code(value)]);
+  return [facts(headers), block(answer || "(empty)", "Body of the answer"), cut(answer_size)];
+}
+
+function part(title, children) {
+  return element("section", {}, [element("h3", {}, title), ...[children].flat().filter(Boolean)]);
+}
+
+function panel(row, showAccount) {
+  const node = element("div", { className: "panel" }, element("p", { className: "quiet" }, "One moment …"));
+  const account = row.account?.startsWith("fca_")
+    ? [code(row.account), " ", button("Show", () => showAccount(row.account), { "aria-label": `Show account ${row.account}` })] : row.account;
+  const about = (headers) => facts([
+    ["Request id", code(row.request_id)],
+    ["Operation", row.operation],
+    ["Account", account],
+    ["Idempotency key", row.idempotency_key && code(row.idempotency_key)],
+    ["Fault", row.fault],
+    ["Effect", story(row)],
+    ["Stripe-Account", headers["stripe-account"]],
+    ["Stripe-Context", headers["stripe-context"]],
+    ["Stripe-Version", headers["stripe-version"]],
+    ["Client", headers["user-agent"]],
+  ]);
+  ask(`request?number=${row.number}`).then((seen) => {
+    if (!seen.params) {
+      node.replaceChildren(about({}), element("p", { className: "quiet" },
+        "Parameters and answer are not kept any more: only those of the latest 1,000 requests are."));
+      return;
+    }
+    const again = seen.curl
+      ? [block(seen.curl, "curl command"), element("p", { className: "actions" }, [copy(seen.curl, "Command"),
+        quiet("Address and key come from the environment.")])]
+      : quiet("Its body does not fit on a command line.");
+    node.replaceChildren(about(seen.headers), part("Parameters", sent(seen)),
+      part("Answer", answered(seen)), part("Send it again", again));
+  }, (error) => node.replaceChildren(element("p", { className: "lost" }, error.message)));
+  return { node, update() {} };
+}
+
+export function requests(redraw, showAccount) {
+  const table = rows(byId("ledger"), {
+    key: (row) => row.number,
+    label: (row) => `${instant(row.time)} UTC, ${what(row)}, ${row.status}`,
+    cells,
+    panel: (row) => panel(row, showAccount),
+  });
+
+  function move(to) {
+    anchor = to >= total ? null : to;
+    redraw();
+  }
+  byId("pause").addEventListener("click", () => { anchor = anchor === null ? total : null; redraw(); });
+  byId("later").addEventListener("click", () => move(anchor + PAGE));
+  byId("earlier").addEventListener("click", () => move(Math.max(PAGE, (anchor ?? total) - PAGE)));
+
+  return {
+    reset() {
+      anchor = null;
+      table.clear();
+    },
+    async draw(state) {
+      total = state.requests;
+      if (anchor !== null && anchor > total) anchor = null;
+      const newest = anchor ?? total;
+      const since = Math.max(0, newest - PAGE);
+      const { data } = newest ? await ask(`ledger?since=${since}&limit=${Math.min(PAGE, newest)}`) : { data: [] };
+      table.draw(data.reverse());
+      const last = data[data.length - 1]?.number;
+      byId("requests").textContent = total ? `${last.toLocaleString("en")}–${data[0].number.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
+      byId("ledger").closest("table").hidden = total === 0;
+      byId("no-requests").hidden = total > 0;
+      byId("pause").setAttribute("aria-pressed", String(anchor !== null));
+      byId("pause").disabled = total === 0;
+      byId("later").disabled = anchor === null || anchor === total;
+      byId("earlier").disabled = !last || last <= 1 || last !== since + 1;
+    },
+  };
+}
