@@ -9,10 +9,11 @@ from fcasync._facts import guide
 from fcasync.sandbox._server.template import File, fill
 
 PREFIX = "/guide"
-_MISSING = "There is no page of this name. These are the ones that there are:"
+_MISSING = "The guide has no page of this name. It has these:"
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _FENCE = re.compile(r"(^```.*?^```\n?)", re.MULTILINE | re.DOTALL)
 _PAGE = re.compile(r"(?:\./)?([a-z_]+)\.md(#.*)?")
+_ABOUT = re.compile(r"^- \[[^]]*\]\(([a-z_]+)\.md\): (.*)$", re.MULTILINE)
 _MARKDOWN_LINK = re.compile(r"\]\(([a-z_]+\.md)\)")
 
 
@@ -21,17 +22,17 @@ def file(path: str) -> File | None:
     if path in {"/llms.txt", f"{PREFIX}/llms.txt"}:
         return File(_overview().encode(), "text/plain")
     if path in {PREFIX, f"{PREFIX}/"}:
-        return _page("Guide", _contents(), "")
+        return _page("Guide", f"<h1>The guide</h1>{_contents()}", "")
     if not path.startswith(f"{PREFIX}/"):
         return None
     name = path.removeprefix(f"{PREFIX}/").removesuffix("/")
     topic = name.removesuffix(".md")
     if topic not in guide.topics():
-        body = f"<h1>Not found</h1><p>{_MISSING}</p>{_contents(with_title=False)}"
+        body = f"<h1>Not found</h1><p>{_MISSING}</p>{_contents()}"
         return _page("Not found", body, "", status=404)
     if name.endswith(".md"):
         return File(_without_comments(guide.page(topic)).encode(), "text/markdown")
-    return _page(guide.topics()[topic], _body(guide.page(topic)), topic)
+    return _page(guide.topics()[topic], _body(guide.page(topic)), _others(topic))
 
 
 def _overview() -> str:
@@ -39,37 +40,37 @@ def _overview() -> str:
     return _MARKDOWN_LINK.sub(rf"]({PREFIX}/\1)", guide.overview())
 
 
-def _page(title: str, body: str, topic: str, status: int = 200) -> File:
-    return fill("guide.html", status, title=escape(title), body=body, topics=_topics(topic))
-
-
-def _topics(current: str) -> str:
-    """Return the list of all pages, with a mark at the current one."""
-    items = []
-    for topic, title in guide.topics().items():
-        mark = ' aria-current="page"' if topic == current else ""
-        items.append(f'<li><a href="{PREFIX}/{topic}"{mark}>{escape(title)}</a></li>')
-    return "\n".join(items)
+def _page(title: str, body: str, topics: str, status: int = 200) -> File:
+    return fill("guide.html", status, title=escape(title), body=body, topics=topics)
 
 
 @cache
-def _contents(*, with_title: bool = True) -> str:
-    """Return the list of the pages with the first sentence of each."""
+def _topics() -> dict[str, tuple[str, str]]:
+    """Return title and a line about each page, in the order of ``llms.txt``."""
+    titles, about = guide.topics(), dict(_ABOUT.findall(guide.overview()))
+    order = sorted(titles, key=[*about, *titles].index)
+    return {topic: (titles[topic], about.get(topic, "")) for topic in order}
+
+
+def _others(current: str) -> str:
+    """Return the list of all pages, with a mark at the current one."""
+    items = []
+    for topic, (title, _) in _topics().items():
+        mark = ' aria-current="page"' if topic == current else ""
+        items.append(f'<li><a href="{PREFIX}/{topic}"{mark}>{escape(title)}</a></li>')
+    label = 'aria-label="Pages of the guide"'
+    return f'<nav class="topics" {label}><ul>{"".join(items)}</ul></nav>'
+
+
+@cache
+def _contents() -> str:
+    """Return the list of the pages with a line about each."""
     items = [
         f'<li><h2><a href="{PREFIX}/{topic}">{escape(title)}</a></h2>'
-        f"<p>{_first_sentence(guide.page(topic))}</p></li>"
-        for topic, title in guide.topics().items()
+        f"<p>{escape(about[:1].upper() + about[1:])}</p></li>"
+        for topic, (title, about) in _topics().items()
     ]
-    heading = "<h1>The guide</h1>" if with_title else ""
-    return f'{heading}<ul class="contents">{"".join(items)}</ul>'
-
-
-def _first_sentence(markdown: str) -> str:
-    """Return the first sentence below the title, without any markup but code."""
-    paragraphs = markdown.split("\n\n")[1:]
-    text = next(text for text in paragraphs if text[0] not in "#`<|-")
-    sentence = re.split(r"(?<=[.?!])\s", " ".join(text.split()), maxsplit=1)[0]
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
+    return f'<ul class="contents">{"".join(items)}</ul>'
 
 
 def _body(markdown: str) -> str:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from fcasync.sandbox._bank.schema import Schema
+from fcasync.sandbox._server.inputs import LARGEST
 from fcasync.sandbox._server.openapi import document
 from fcasync.sandbox._server.template import File, fill
 
@@ -14,6 +15,7 @@ _GROUPS = {
     "/v1/events": "Events",
     "/_sandbox/": "Control of the sandbox",
 }
+_NAMED = "Faults, limits and the list of requests call it"
 _NO_PARAMETERS = '<p class="quiet">No parameters.</p>'
 
 
@@ -44,11 +46,11 @@ def _operation(method: str, path: str, described: Schema) -> str:
     parameters += _body_rows(described.get("requestBody", {}))
     summary = _inline(described.get("summary", ""))
     name = escape(described["operationId"])
+    note = f'<p class="quiet">{_NAMED} <code>{name}</code>.</p>' if "v1" in path else ""
     return (
         f'<details class="operation"><summary><strong class="method">{method}</strong> '
         f'<code>{_breakable(path)}</code> <span class="quiet">{summary}</span></summary>'
-        f'<div class="body"><p class="quiet">Called <code>{name}</code>.</p>'
-        f"{_table(parameters, name)}</div></details>"
+        f'<div class="body">{note}{_table(parameters, name)}</div></details>'
     )
 
 
@@ -57,14 +59,14 @@ def _body_rows(body: Schema) -> list[str]:
     rows = []
     for kind, content in body.get("content", {}).items():
         where = "form" if "form" in kind else "JSON"
-        for option in content["schema"].get("anyOf", [content["schema"]]):
+        for schema in content["schema"].get("anyOf", [content["schema"]]):
+            # The faults come as a list of objects.
+            option = schema.get("items", schema)
             required = option.get("required", ())
             rows += [
                 _row(name, where, {"required": name in required, "schema": schema})
                 for name, schema in option.get("properties", {}).items()
             ]
-            if option["type"] == "array":
-                rows.append(_row("(the body)", where, {"required": True, "schema": option}))
     return rows
 
 
@@ -109,7 +111,7 @@ def _range(schema: Schema) -> str:
     unit = " characters" if schema.get("type") == "string" else ""
     if least is None and most is None:
         return f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else ""
-    if most is None:
+    if most is None or most >= LARGEST:
         return f", {least} or more{unit}"
     return f", {least or 0} to {most}{unit}"
 

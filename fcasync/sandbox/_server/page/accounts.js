@@ -1,6 +1,6 @@
 // The accounts of the world, a page at a time; an opened one shows all of it, and can meet a rare moment.
 
-import { ask, block, byId, code, complain, element, facts, instant, money, quiet, tag, words } from "/_page/common.js";
+import { ask, block, byId, code, complain, element, facts, instant, money, nothing, quiet, sentence, tag, words } from "/_page/common.js";
 import { rows } from "/_page/table.js";
 
 const PAGE = 10;
@@ -18,23 +18,23 @@ function status(account) {
   const about = status_details?.[status] ?? {};
   return [TONES[status] ? tag(status, TONES[status]) : quiet(status),
     about.action && about.action !== "none" ? tag(words(about.action), "wait") : null,
-    about.expected_deactivation_date ? tag("ends soon", "wait") : null].filter(Boolean);
+    about.expected_deactivation_date ? tag("ends soon", "wait") : null];
 }
 
 function refreshes(account) {
   const done = Object.entries(FEATURES).filter(([, field]) => account[field]);
-  if (!done.length) return quiet("–");
-  return done.map(([feature, field]) => {
-    const { status } = account[field];
-    return TONES[status] ? tag(`${feature} ${status}`, TONES[status]) : quiet(feature);
-  });
+  if (!done.length) return nothing();
+  const ordinary = done.filter(([, field]) => !TONES[account[field].status]).map(([feature]) => feature);
+  const others = done.filter(([, field]) => TONES[account[field].status]);
+  return [...others.map(([feature, field]) => tag(`${feature} ${account[field].status}`, TONES[account[field].status])),
+    ordinary.length ? quiet(ordinary.join(", ")) : null];
 }
 
 function cells(account) {
   return [
-    [code(account.id), element("small", {}, name(account))],
+    [code(account.id), " ", element("small", {}, name(account))],
     status(account),
-    element("span", { className: "amount" }, money(account.balance)),
+    account.balance ? money(account.balance) : nothing(),
     refreshes(account),
   ];
 }
@@ -65,7 +65,7 @@ function scenarioForm(account, scenarios, play) {
   const summary = element("p", { className: "quiet", "aria-live": "polite" });
   const select = element("select", { name: "scenario" }, Object.keys(scenarios).map((each) =>
     element("option", { value: each }, words(each))));
-  const explain = () => { summary.textContent = scenarios[select.value]; };
+  const explain = () => summary.replaceChildren(...sentence(scenarios[select.value]));
   select.addEventListener("change", explain);
   explain();
   const form = element("form", { className: "scenario" }, [
@@ -93,7 +93,6 @@ function panel(account, scenarios, play) {
 export function accounts(redraw, choices, play) {
   const table = rows(byId("accounts"), {
     key: (account) => account.id,
-    label: (account) => `${account.id} ${name(account)}, ${account.status}`,
     cells,
     panel: (account) => panel(account, choices().scenarios, play),
   });

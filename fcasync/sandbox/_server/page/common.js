@@ -46,6 +46,10 @@ export function quiet(text) {
   return element("span", { className: "quiet" }, text);
 }
 
+export function nothing() {
+  return element("span", { className: "nothing" }, "–");
+}
+
 export function code(text) {
   return element("code", {}, text);
 }
@@ -98,11 +102,15 @@ export function count(number, one, many = `${one}s`) {
 }
 
 export function money(balance) {
-  if (!balance) return "–";
   return Object.entries(balance.current ?? {}).map(([currency, minor]) => {
     const format = new Intl.NumberFormat("en", { style: "currency", currency });
     return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
   }).join(", ");
+}
+
+// A sentence of the server's, in which `backquotes` mark code.
+export function sentence(text) {
+  return (text ?? "").split(/`+/).map((part, index) => (index % 2 ? code(part) : part));
 }
 
 export function words(name) {

@@ -25,7 +25,7 @@ function panel(event, showAccount) {
 
 function cells(event) {
   return [instant(event.created), element("span", {}, brief(event.type)),
-    [code(about(event)), event.pending_webhooks ? tag("not delivered", "wait") : null].filter(Boolean)];
+    [code(about(event)), event.pending_webhooks ? tag("not delivered", "wait") : null]];
 }
 
 function delivery(row) {

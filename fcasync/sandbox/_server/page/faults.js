@@ -1,6 +1,6 @@
 // Scripted faults: the form asks for what the chosen kind needs, and those in force are listed.
 
-import { ask, byId, count, element, tag, words } from "/_page/common.js";
+import { ask, byId, count, element, sentence, tag, words } from "/_page/common.js";
 
 let kinds = { kinds: {}, summaries: {}, statuses: {} };
 let drawn = "";
@@ -21,7 +21,7 @@ function item(fault, index, end) {
 // Show the fields that the kind needs; the others are switched off, so that they are not sent either.
 function fit() {
   const kind = byId("kind").value;
-  byId("fault-summary").textContent = kinds.summaries[kind] ?? "";
+  byId("fault-summary").replaceChildren(...sentence(kinds.summaries[kind]));
   for (const field of byId("fault").querySelectorAll("[data-setting]")) {
     const needed = kinds.kinds[kind]?.includes(field.dataset.setting) ?? false;
     field.hidden = !needed;

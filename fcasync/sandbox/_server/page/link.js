@@ -52,7 +52,7 @@ async function start() {
     else showForm(page);
   } catch (error) {
     byId("linked").hidden = true;
-    showEnd("This link leads nowhere", `${error.message}. It may have been opened in another sandbox, or before a reset.`, "bad");
+    showEnd("This link leads nowhere", `${error.message}. It may belong to another sandbox, or be older than a reset.`, "bad");
   }
 }
 

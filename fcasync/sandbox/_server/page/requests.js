@@ -1,6 +1,6 @@
 // The ledger: the latest requests, live, and each with what was sent and what came back.
 
-import { ask, block, button, byId, code, copy, element, facts, instant, quiet, tag } from "/_page/common.js";
+import { ask, block, button, byId, code, copy, element, facts, instant, nothing, quiet, tag, words } from "/_page/common.js";
 import { rows } from "/_page/table.js";
 
 const PAGE = 15;
@@ -12,32 +12,33 @@ function tone(status) {
   return status < 400 ? null : "bad";
 }
 
-function effect(row) {
+function answerOf(row) {
+  const isBad = row.status >= 400;
   const status = tone(row.status) ? tag(String(row.status), tone(row.status)) : element("span", {}, String(row.status));
-  return [status,
-    row.executed && !row.fault ? quiet("executed") : null,
-    row.executed && row.fault ? tag("executed", "wait") : null,
-    row.replayed ? tag("replayed", "wait") : null,
-    row.fault ? tag(row.fault, "bad") : null].filter(Boolean);
+  const executed = isBad ? tag("executed", "wait") : quiet("executed"); // an error that took effect is worth a look
+  return [status, row.executed ? executed : null, row.replayed ? tag("replayed", "wait") : null,
+    row.fault ? tag(words(row.fault), "bad") : null];
 }
 
+// An operation has its name; what is none has its path. Either is followed by the id that it is about.
 function what(row) {
-  return `${row.method} ${row.path.replace("/v1/financial_connections/", "…/")}`;
+  if (!row.operation) return [row.method, row.path, ""];
+  return [row.method, words(row.operation), row.path.match(/\b(fca|fcsess|fctxn|evt)_\w+/)?.[0] ?? ""];
 }
 
 function cells(row) {
-  const [method, ...path] = what(row).split(" ");
+  const [method, name, id] = what(row);
   return [
     instant(row.time),
-    [element("strong", {}, method), " ", code(path.join(" "))],
-    effect(row),
-    row.idempotency_key ? element("code", { className: "short", title: row.idempotency_key }, row.idempotency_key) : quiet("–"),
+    [quiet(method), row.operation ? element("strong", {}, name) : code(name), id ? code(id) : null],
+    answerOf(row),
+    row.idempotency_key ? element("code", { className: "short", title: row.idempotency_key }, row.idempotency_key) : nothing(),
   ];
 }
 
 function story(row) {
   if (row.replayed) return "The stored answer of an earlier request with this key; nothing was done again.";
-  if (row.executed && row.fault) return "It took effect, although the client was answered otherwise.";
+  if (row.executed && row.fault) return "It took effect; the fault came between it and the client.";
   if (row.executed) return "It took effect.";
   return row.method === "POST" ? "It had no effect." : null;
 }
@@ -69,10 +70,11 @@ function panel(row, showAccount) {
     ? [code(row.account), " ", button("Show", () => showAccount(row.account), { "aria-label": `Show account ${row.account}` })] : row.account;
   const about = (headers) => facts([
     ["Request id", code(row.request_id)],
-    ["Operation", row.operation],
+    ["Path", code(row.path)],
+    ["Number", row.number.toLocaleString("en")],
     ["Account", account],
     ["Idempotency key", row.idempotency_key && code(row.idempotency_key)],
-    ["Fault", row.fault],
+    ["Fault", row.fault && words(row.fault)],
     ["Effect", story(row)],
     ["Stripe-Account", headers["stripe-account"]],
     ["Stripe-Context", headers["stripe-context"]],
@@ -98,7 +100,7 @@ function panel(row, showAccount) {
 export function requests(redraw, showAccount) {
   const table = rows(byId("ledger"), {
     key: (row) => row.number,
-    label: (row) => `${instant(row.time)} UTC, ${what(row)}, ${row.status}`,
+    label: (row) => `${instant(row.time)} UTC, ${what(row).join(" ")}, ${row.status}`,
     cells,
     panel: (row) => panel(row, showAccount),
   });

@@ -4,7 +4,7 @@ import { element } from "/_page/common.js";
 
 let panels = 0;
 
-// `cells` returns what stands in the columns; `panel` returns { node, update } for an opened row.
+// `label` names a row for a screen reader, where the first column does not; `cells` returns what stands in the columns; `panel` returns { node, update } for an opened row.
 export function rows(body, { key, label, cells, panel }) {
   const titles = [...body.closest("table").tHead.rows[0].cells].map((cell) => cell.textContent);
   const held = new Map();
@@ -31,8 +31,9 @@ export function rows(body, { key, label, cells, panel }) {
     Object.assign(entry, { item, text });
     const [first, ...rest] = cells(item);
     entry.toggle.replaceChildren(...[first].flat());
-    entry.toggle.setAttribute("aria-label", label(item));
-    rest.forEach((content, index) => entry.row.cells[index + 1].replaceChildren(...[content].flat()));
+    if (label) entry.toggle.setAttribute("aria-label", label(item));
+    rest.forEach((content, index) => entry.row.cells[index + 1].replaceChildren(
+      element("div", { className: "cell" }, content)));
     entry.panel?.update(item);
   }
 
