@@ -60,12 +60,12 @@ class Ledger:
             number: Rows up to this one are left out.
             limit: The most rows that are returned, the oldest of them; None for all.
         """
-        start = max(0, number - (self.requests - len(self._rows)))
-        stop = len(self._rows) if limit is None else min(len(self._rows), start + limit)
+        length = len(self._rows)
+        start = min(length, max(0, number - (self.requests - length)))
+        stop = length if limit is None else min(length, start + limit)
         # From the end that is nearer: the latest rows are what a page asks for every second.
-        if start > len(self._rows) // 2:
-            skipped = len(self._rows) - stop
-            kept = list(islice(reversed(self._rows), skipped, len(self._rows) - start))[::-1]
+        if start > length // 2:
+            kept = list(islice(reversed(self._rows), length - stop, length - start))[::-1]
         else:
             kept = list(islice(self._rows, start, stop))
         return [dict(zip(NAMES, row, strict=True)) for row in kept]

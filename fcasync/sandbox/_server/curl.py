@@ -39,8 +39,9 @@ def curl(row: dict[str, Any], exchange: Exchange) -> str | None:
     elif query:
         body = query
     words = ["curl", *_flags(method, path, exchange.body, query)]
-    words += ['"$STRIPE_API_BASE"' + quote(path), '-u "$STRIPE_API_KEY:"']
-    lines = [f"-H {quote(header)}" for header in _headers(row, exchange)]
+    words.append(f'"$STRIPE_API_BASE"{quote(path)}')
+    lines = ['-u "$STRIPE_API_KEY:"']
+    lines += [f"-H {quote(header)}" for header in _headers(row, exchange)]
     lines += [f"-d {quote(pair)}" for pair in body]
     return " \\\n  ".join([" ".join(words), *lines])
 

@@ -10,6 +10,7 @@ from fcasync.sandbox._server.template import File, fill
 
 PREFIX = "/guide"
 _MISSING = "The guide has no page of this name. It has these:"
+_INTRO = '<p class="quiet">In a terminal: <code>fcasync guide TOPIC</code>.</p>'
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _FENCE = re.compile(r"(^```.*?^```\n?)", re.MULTILINE | re.DOTALL)
 _PAGE = re.compile(r"(?:\./)?([a-z_]+)\.md(#.*)?")
@@ -22,7 +23,7 @@ def file(path: str) -> File | None:
     if path in {"/llms.txt", f"{PREFIX}/llms.txt"}:
         return File(_overview().encode(), "text/plain")
     if path in {PREFIX, f"{PREFIX}/"}:
-        return _page("Guide", f"<h1>The guide</h1>{_contents()}", "")
+        return _page("Guide", f"<h1>The guide</h1>{_INTRO}{_contents()}", "")
     if not path.startswith(f"{PREFIX}/"):
         return None
     name = path.removeprefix(f"{PREFIX}/").removesuffix("/")
@@ -75,8 +76,8 @@ def _contents() -> str:
 
 def _body(markdown: str) -> str:
     try:
-        from markdown_it import MarkdownIt
-    except ImportError:  # it comes with the extra cli
+        from markdown_it import MarkdownIt  # noqa: PLC0415 - an extra
+    except ImportError:
         return f'<pre class="plain">{escape(_without_comments(markdown))}</pre>'
     return _html(MarkdownIt("commonmark").enable("table"), markdown)
 

@@ -75,7 +75,7 @@ def _row(name: str, where: str, parameter: Schema) -> str:
     kind = escape(type_text(parameter["schema"]))
     return (
         f'<tr><th scope="row"><code>{escape(name)}</code></th><td>{where}</td>'
-        f'<td>{kind}</td><td>{required}</td></tr>'
+        f"<td>{kind}</td><td>{required}</td></tr>"
     )
 
 

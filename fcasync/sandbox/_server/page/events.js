@@ -6,6 +6,7 @@ import { rows } from "/_page/table.js";
 const PAGE = 8;
 const DELIVERIES = 8;
 let skip = 0;
+let count = 0;
 
 const brief = (type) => type.replace("financial_connections.", "");
 
@@ -53,9 +54,12 @@ export function events(redraw, showAccount) {
   return {
     reset() {
       skip = 0;
+      count = 0;
       table.clear();
     },
     async draw(state) {
+      if (state.events < count) table.clear(); // a reset: the ids come again
+      count = state.events;
       const { data, has_more, total } = await ask(`events?skip=${skip}&limit=${PAGE}`);
       table.draw(data);
       byId("events-range").textContent = data.length ? `${skip + 1}–${skip + data.length} of ${total.toLocaleString("en")}` : "";

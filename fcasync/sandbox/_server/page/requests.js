@@ -4,6 +4,7 @@ import { ask, block, button, byId, code, copy, element, facts, instant, nothing,
 import { rows } from "/_page/table.js";
 
 const PAGE = 15;
+const REPEATED = ["Request-Id", "Idempotency-Key"]; // headers of the answer that stand above it already
 let anchor = null; // the newest row shown while the list stands still; null while it is live
 let total = 0;
 
@@ -56,7 +57,8 @@ function cut(size, text) {
 }
 
 function answered({ answer, answer_headers, answer_size }) {
-  const headers = Object.entries(answer_headers).map(([name, value]) => [name, code(value)]);
+  const shown = Object.entries(answer_headers).filter(([name]) => !REPEATED.includes(name));
+  const headers = shown.map(([name, value]) => [name, code(value)]);
   return [facts(headers), block(answer || "(empty)", "Body of the answer"), cut(answer_size)];
 }
 
@@ -84,7 +86,7 @@ function panel(row, showAccount) {
   ask(`request?number=${row.number}`).then((seen) => {
     if (!seen.params) {
       node.replaceChildren(about({}), element("p", { className: "quiet" },
-        "Parameters and answer are not kept any more: only those of the latest 1,000 requests are."));
+        "Parameters and answer are kept of the latest 1,000 requests, unless they were not valid HTTP."));
       return;
     }
     const again = seen.curl
@@ -116,9 +118,11 @@ export function requests(redraw, showAccount) {
   return {
     reset() {
       anchor = null;
+      total = 0;
       table.clear();
     },
     async draw(state) {
+      if (state.requests < total) table.clear(); // a reset: the numbers start again
       total = state.requests;
       if (anchor !== null && anchor > total) anchor = null;
       const newest = anchor ?? total;

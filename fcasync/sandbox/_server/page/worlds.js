@@ -7,7 +7,11 @@ const HINTS = 5;
 let names = new Map();
 let find = "";
 
-const chosen = () => new URLSearchParams(location.hash.slice(1)).get("world") ?? "";
+// The world that the address names, if it is the name of one: anybody can write an address.
+function chosen() {
+  const name = new URLSearchParams(location.hash.slice(1)).get("world") ?? "";
+  return /^[0-9a-f]{32}(\/acct_\w+)*$/.test(name) ? name : "";
+}
 
 function label(row, data) {
   const alike = data.filter(({ key, account }) => key === row.key && account === row.account).length > 1;
