@@ -13,9 +13,11 @@ def realm() -> Realm:
     return Realm(Settings(accounts=3), KEY)
 
 
-def request(query: str = "", body: bytes = b"", **headers: str) -> Request:
+def request(query: str = "", body: bytes = b"", headers: dict[str, str] | None = None) -> Request:
     method = "POST" if body else "GET"
-    return Request(method, ACCOUNTS, query, body, {"authorization": f"Bearer {KEY}", **headers})
+    return Request(
+        method, ACCOUNTS, query, body, {"authorization": f"Bearer {KEY}", **(headers or {})}
+    )
 
 
 def test_the_latest_requests_are_kept_and_the_oldest_go() -> None:
@@ -23,7 +25,7 @@ def test_the_latest_requests_are_kept_and_the_oldest_go() -> None:
     bank = realm()
     for number in range(LONGEST + 5):
         headers = {"stripe-account": f"acct_{number % 7}"}
-        bank.apply(request(f"limit={number}", **headers), START)
+        bank.apply(request(f"limit={number}", headers=headers), START)
     held = [
         found
         for owner, world in bank.worlds.items()
@@ -48,7 +50,7 @@ def test_a_large_body_is_cut() -> None:
 def test_the_key_is_not_kept() -> None:
     """What is kept is shown, so no header that carries a secret is among it."""
     bank = realm()
-    world, _, _ = bank.apply(request(**{"stripe-version": "2026-10-28.endive"}), START)
+    world, _, _ = bank.apply(request(headers={"stripe-version": "2026-10-28.endive"}), START)
     kept = bank.recent.find(bank.owner(world), 1)
 
     assert kept is not None
@@ -60,7 +62,7 @@ def test_a_reset_forgets_the_requests_of_its_world_alone() -> None:
     """Row 1 of the new world is not shown with what row 1 of the old one was."""
     bank = realm()
     for account in ("acct_1", "acct_2"):
-        bank.apply(request(**{"stripe-account": account}), START)
+        bank.apply(request(headers={"stripe-account": account}), START)
     first, second = (bank.world(KEY, account) for account in ("acct_1", "acct_2"))
     owner = bank.owner(first)
     bank.reset(first)
