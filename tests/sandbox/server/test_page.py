@@ -1,6 +1,7 @@
 """The page at ``/`` in a real browser: what a person sees and does with a keyboard."""
 
 import re
+from functools import partial
 from typing import Any
 
 from fcasync.sandbox import SCENARIOS, Sandbox
@@ -258,6 +259,10 @@ def test_an_event_opens(browser: Any, served: Sandbox) -> None:
     assert not css(browser, "#hooks").is_displayed()
 
 
+def is_listed(browser: Any, kind: str) -> bool:
+    return kind in text(browser, "#faults")
+
+
 def test_the_form_asks_for_what_the_kind_of_fault_needs(browser: Any, served: Sandbox) -> None:
     """A reset has no status and no seconds; what is not asked for is not sent."""
     open_page(browser, served)
@@ -275,7 +280,7 @@ def test_the_form_asks_for_what_the_kind_of_fault_needs(browser: Any, served: Sa
         assert shown == [*always[:2], *asked, *always[2:]]
         press(browser, "#fault button[type=submit]")
         name = kind.replace("_", " ")
-        until(browser, lambda name=name: name in text(browser, "#faults"))
+        until(browser, partial(is_listed, browser, name))
 
     faults = {fault.kind: fault for fault in served.faults}
     assert (faults["status"].status, faults["redirect"].status) == (500, 307)

@@ -62,9 +62,12 @@ def test_only_a_web_address_is_led_back_to(browser: Any, served: Sandbox, url: s
     assert browser.execute_script("return window.hacked") is None
 
 
-def test_a_wrong_link_is_an_error_and_not_an_empty_form(browser: Any, served: Sandbox) -> None:
+@pytest.mark.parametrize("secret", ["fcsess_1_secret_%3Cb%3Eguess", "fcsess_1_secret_%guess"])
+def test_a_wrong_link_is_an_error_and_not_an_empty_form(
+    browser: Any, served: Sandbox, secret: str
+) -> None:
     """A made-up client secret leads to a sentence in the colour of errors."""
-    browser.get(f"{served.url}/link/fcsess_1_secret_%3Cb%3Eguess")
+    browser.get(f"{served.url}/link/{secret}")
     until(browser, lambda: "This link leads nowhere" in text(browser, "#title"))
 
     assert "No such session: 'fcsess_1'" in text(browser, "#outcome")

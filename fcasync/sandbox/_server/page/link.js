@@ -2,7 +2,15 @@
 
 import { ask, byId, code, complain, count, element, words } from "/_page/common.js";
 
-const clientSecret = decodeURIComponent(location.pathname.replace("/link/", ""));
+const clientSecret = secret(location.pathname.replace("/link/", ""));
+
+function secret(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray percent sign: no session has that secret
+  }
+}
 
 function choice(account, index) {
   const box = element("input", { type: "checkbox", name: "account", value: index, checked: index === 0 });
