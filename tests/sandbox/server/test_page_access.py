@@ -53,7 +53,7 @@ return low;
 """
 CUT_OFF = """
 const wide = document.documentElement.scrollWidth > innerWidth ? ["page"] : [];
-const cells = [...document.querySelectorAll(".row td, .row .cell, .detail td, .facts")];
+const cells = [...document.querySelectorAll(".row td, .row .cell, .detail td, .facts, li")];
 const cut = cells.filter((cell) => cell.scrollWidth > cell.clientWidth + 1);
 return wide.concat(cut.map((cell) => cell.textContent));
 """
@@ -135,6 +135,17 @@ def test_nothing_is_cut_off(browser: Any, busy: Sandbox, show: Show, width: int)
     show(browser, busy)
 
     assert browser.execute_script(CUT_OFF) == []
+
+
+def test_failed_deliveries_are_not_cut_off(browser: Any) -> None:
+    """An endpoint that nobody listens at: each attempt is on the page, with what went wrong."""
+    with Sandbox(threaded=True, webhook_url="http://127.0.0.1:9/hooks") as sandbox:
+        sandbox.scenario(sandbox.world.store.seed.account_ids.encode(24), "deactivated")
+        open_page(browser, sandbox)
+        until(browser, lambda: "attempt 2: ClientConnectorError" in text(browser, "#webhooks"))
+        until(browser, lambda: "not delivered" in text(browser, "#events"))
+
+        assert browser.execute_script(CUT_OFF) == []
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -61,6 +62,27 @@ async def test_worlds_can_be_searched_and_the_list_is_bounded(http: Http) -> Non
 
     assert (len(listed["data"]), listed["total"], listed["found"]) == (200, 206, 206)
     assert [row["account"] for row in found["data"]] == ["acct_204"]
+
+
+async def test_a_key_of_an_earlier_run_is_named_again_when_it_is_used(tmp_path: Path) -> None:
+    """A state file holds no key, not even a shortened one."""
+    options: dict[str, Any] = {"state": tmp_path / "state.json", "accounts": 2}
+    labels = []
+    for requests in (1, 0, 1):
+        async with Sandbox(**options) as sandbox, aiohttp.ClientSession(sandbox.url) as session:
+            for _ in range(requests):
+                async with session.get(ACCOUNTS, headers=OTHER):
+                    pass
+            async with session.get("/_sandbox/worlds") as answer:
+                labels.append({row["key"] for row in (await answer.json())["data"]})
+    own = f"sk_test_…{sandbox.api_key[-4:]}"
+
+    assert labels == [
+        {own, "sk_test_…MINE"},
+        {own, "key of an earlier run"},
+        {own, "sk_test_…MINE"},
+    ]
+    assert "MINE" not in options["state"].read_text()
 
 
 async def test_a_world_is_chosen_by_name_and_without_its_key(http: Http) -> None:

@@ -30,7 +30,7 @@ function cells(event) {
 }
 
 function delivery(row) {
-  const failed = row.status ? `attempt ${row.attempt}: ${row.status}` : `attempt ${row.attempt}: ${row.error}`;
+  const failed = `attempt ${row.attempt}: ${row.status ?? row.error}`;
   return element("li", {}, [element("span", {}, brief(row.type)),
     row.delivered ? quiet("delivered") : tag(failed, "bad")]);
 }
