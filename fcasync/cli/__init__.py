@@ -3,8 +3,10 @@
 try:
     import click
     import rich  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ImportError(f"the command line needs {error.name}: pip install 'fcasync[cli]'") from error
+except ModuleNotFoundError as _error:
+    raise ImportError(
+        f"the command line needs {_error.name}: pip install 'fcasync[cli]'"
+    ) from _error
 
 from fcasync._version import __version__
 from fcasync.cli._command import Group, examples

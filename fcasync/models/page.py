@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Final, Generic, Literal, SupportsIndex, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, Literal, SupportsIndex, TypeVar, overload
 
 import attrs
 
@@ -116,7 +116,7 @@ class ItemList(Items[T]):
     __slots__ = ("_of", "data")
 
     def __init__(self, items: Iterable[T] = (), *, of: type[T] | None = None) -> None:
-        self.data = list(items)
+        self.data: list[T] = list(items)
         self._of = of
 
     def _item_type(self) -> Any:
@@ -127,7 +127,7 @@ class ItemList(Items[T]):
             return self.data == other.data
         return self.data == other if isinstance(other, list) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as lists
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as lists
 
     def __add__(self, other: Iterable[T]) -> "ItemList[T]":
         if not isinstance(other, ItemList | list):

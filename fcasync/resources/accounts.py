@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
@@ -277,13 +277,13 @@ class AccountsWithRawResponse:
     """The methods of :class:`Accounts`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Accounts) -> None:
-        self.list = as_raw_page(raw.list)
-        self.retrieve = as_raw(raw.retrieve)
-        self.list_owners = as_raw_page(raw.list_owners)
-        self.refresh = as_raw(raw.refresh)
-        self.subscribe = as_raw(raw.subscribe)
-        self.unsubscribe = as_raw(raw.unsubscribe)
-        self.disconnect = as_raw(raw.disconnect)
+        self.list: Final = as_raw_page(raw.list)
+        self.retrieve: Final = as_raw(raw.retrieve)
+        self.list_owners: Final = as_raw_page(raw.list_owners)
+        self.refresh: Final = as_raw(raw.refresh)
+        self.subscribe: Final = as_raw(raw.subscribe)
+        self.unsubscribe: Final = as_raw(raw.unsubscribe)
+        self.disconnect: Final = as_raw(raw.disconnect)
 
 
 def _check_holder(holder: Mapping[str, Any] | None) -> None:

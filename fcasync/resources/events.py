@@ -200,9 +200,9 @@ class EventsWithRawResponse:
     """The methods of :class:`Events`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Events) -> None:
-        self.list = as_raw_page(raw.list)
-        self.retrieve = as_raw(raw.retrieve)
-        self.fetch_related = as_raw(raw.fetch_related)
+        self.list: Final = as_raw_page(raw.list)
+        self.retrieve: Final = as_raw(raw.retrieve)
+        self.fetch_related: Final = as_raw(raw.fetch_related)
 
 
 def _types(types: object) -> Sequence[str]:

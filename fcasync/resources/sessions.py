@@ -1,7 +1,7 @@
 """``client.sessions``: https://docs.stripe.com/api/financial_connections/sessions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict, Unpack
+from typing import Any, Final, Literal, NotRequired, TypedDict, Unpack
 
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
@@ -168,8 +168,8 @@ class SessionsWithRawResponse:
     """The methods of :class:`Sessions`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Sessions) -> None:
-        self.create = as_raw(raw.create)
-        self.retrieve = as_raw(raw.retrieve)
+        self.create: Final = as_raw(raw.create)
+        self.retrieve: Final = as_raw(raw.retrieve)
 
 
 def _check_holder(holder: Mapping[str, Any]) -> None:

@@ -106,10 +106,10 @@ class Sandbox(Controls):
             latency=latency,
             delivers=webhook_url is not None,
         )
-        self.api_key = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
+        self.api_key: str = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
         if not is_test_key(self.api_key):
             raise ValueError("api_key must be a test key: sk_test_ and letters, digits or _")
-        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
+        self.webhook_secret: str = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
         target = None
         if webhook_url is not None:
             target = Target(

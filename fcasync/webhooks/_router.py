@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
-from fcasync._wire.uninterrupted import to_its_end, until_done
+from fcasync._wire.uninterrupted import named_task, to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models.event import Event
 from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
@@ -108,7 +108,7 @@ class EventRouter:
         if self.seen is None:
             await _run(handlers, event)
             return True
-        claim = asyncio.ensure_future(self.seen.claim(event.id))
+        claim = named_task(self.seen.claim(event.id), "fcasync.webhooks.claim")
         try:
             await until_done([claim])
             if not claim.result():

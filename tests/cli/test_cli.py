@@ -137,7 +137,8 @@ def test_a_list_can_be_shortened_and_reversed(sandbox: Sandbox) -> None:
 
 def test_a_narrow_terminal_drops_columns_not_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least useful columns are dropped first, and stderr names them; ids are never cut."""
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal ...
+    monkeypatch.setenv("TERM", "dumb")  # ... without colours
     result = fcasync("accounts", "list", "--sandbox=4", COLUMNS="80")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0][0].endswith("id")

@@ -43,6 +43,7 @@ from fcasync import (
     Transaction,
     TransactionRefresh,
     TransactionSync,
+    blocking,
 )
 from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
 from fcasync.hooks import (
@@ -344,6 +345,53 @@ async def bulk(client: Client, ids: AsyncIterator[str]) -> None:
     client.bulk.disconnect(iter([make_account()]))
     for past in read_journal("refresh.sqlite"):
         assert_type(past, Outcome)
+
+
+def without_await(client: blocking.Client) -> None:
+    assert_type(blocking.Client("sk_test_1", timeout=5, hooks=[print_event]), blocking.Client)
+    with client as same:
+        assert_type(same, blocking.Client)
+    assert_type(client.with_options(stripe_account="acct_1"), blocking.Client)
+    listed = client.accounts.list(account_holder={"customer": "cus_1"}, limit=100, prefetch=False)
+    assert_type(listed, blocking.Paginator[Account])
+    assert_type(list(listed), list[Account])
+    assert_type(list(listed.pages()), list[Page[Account]])
+    assert_type(listed.page(), Page[Account])
+    assert_type(listed.collect(max_items=10), list[Account])
+    account = client.accounts.retrieve("fca_1", expand=["ownership"])
+    assert_type(account, Account)
+    assert_type(client.accounts.refresh(account, features=["balance"], expand=["x"]), Account)
+    assert_type(
+        client.accounts.refresh_and_wait(account, features=["balance"], timeout=60), Account
+    )
+    assert_type(client.accounts.balance("fca_1", at_least={"usd": 1}), BalanceCheck)
+    owners = client.accounts.list_owners(account, ownership="fcaowns_1")
+    assert_type(owners, blocking.Paginator[AccountOwner])
+    raw = client.accounts.with_raw_response
+    assert_type(raw.retrieve("fca_1"), Response[Account])
+    assert_type(raw.list(limit=3), Response[Page[Account]])
+    session = client.sessions.create(
+        account_holder={"type": "customer", "customer": "cus_1"}, permissions=["balances"]
+    )
+    assert_type(session, Session)
+    sync = client.transactions.sync(account, after=None)
+    assert_type(sync, blocking.TransactionSync)
+    assert_type(list(sync), list[Transaction])
+    assert_type((sync.after, sync.cursor), tuple[str | None, str | None])
+    path = "/v1/financial_connections/accounts/fca_1"
+    assert_type(client.request("GET", path), Any)
+    assert_type(client.request("GET", path, decode=Account), Account)
+    run = client.bulk.refresh(listed, features=["balance"], journal="a.sqlite", wait=True)
+    assert_type(run, blocking.BulkRun)
+    with run as entered:
+        assert_type(list(entered), list[Outcome])
+        assert_type(run.progress, Progress)
+        assert_type(run.observe(make_event()), bool)
+        assert_type(run.stop(), bool)
+        assert_type(run.finish(), Report)
+    assert_type(run.report, Report)
+    client.bulk.disconnect((each.id for each in listed), max_requests=10)
+    client.close()
 
 
 async def webhooks(body: bytes, header: str | None) -> None:

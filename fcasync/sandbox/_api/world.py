@@ -84,13 +84,13 @@ class World:
         self.name = name
         number = mix(settings.seed, number_of(name))
         seed = Seed(number, settings.accounts, varied=settings.varied)
-        self.store = Store(seed, settings.timing, name, delivers=settings.delivers)
-        self.keys = Keys()
-        self.limiter = Limiter(settings.rate_limit)
-        self.faults = FaultBook(settings.faults)
-        self.ledger = Ledger(settings.longest_ledger)
-        self.latency = settings.latency
-        self.offset = 0.0
+        self.store: Store = Store(seed, settings.timing, name, delivers=settings.delivers)
+        self.keys: Keys = Keys()
+        self.limiter: Limiter = Limiter(settings.rate_limit)
+        self.faults: FaultBook = FaultBook(settings.faults)
+        self.ledger: Ledger = Ledger(settings.longest_ledger)
+        self.latency: float = settings.latency
+        self.offset: float = 0.0
         """Seconds by which the world's clock is ahead of the real one."""
         self.over = False
         """Whether a reset has replaced this world: its events are not sent any more."""

@@ -36,7 +36,7 @@ class Host:
     """Listens, delivers webhooks and keeps the state file, on the loop that starts it."""
 
     def __init__(self, realm: Realm, hosting: Hosting) -> None:
-        self.desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
+        self.desk: Desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
         self.home: LoopThread | None = None
         """The thread that it runs on; None if that is the caller's."""
         self._realm = realm
@@ -96,7 +96,9 @@ class Host:
             self._webhooks = Webhooks(self._hosting.target, self._hosting.clock)
             for world in self._realm.worlds.values():
                 self._webhooks.publish(world)
-            self._courier = asyncio.create_task(self._webhooks.run())
+            self._courier = asyncio.create_task(
+                self._webhooks.run(), name="fcasync.sandbox.webhooks"
+            )
 
     async def stop(self) -> None:
         """Stop listening and delivering, let requests in flight end, and write the state file."""
