@@ -12,7 +12,7 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
-#   6  engines    otel  testing/
+#   6  engines    otel/  testing/
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run
