@@ -75,7 +75,8 @@ class Loop:
             if is_posted:
                 job.serve(self.post)
         except BaseException:
-            if self.post(job.cancel):
+            # A second interrupt ends this wait; the loop goes on without it.
+            if self.post(job.interrupt):
                 job.wait()
             raise
         if not is_posted:
