@@ -61,9 +61,9 @@ class Loops:
             if loop is None or finalizer is None or loop.is_over:
                 return
             refuse_in_a_loop()
+            loop.stop()
             finalizer.detach()
             self._loop = None
-        loop.stop()
         loop.join()
 
     def __reduce__(self) -> NoReturn:

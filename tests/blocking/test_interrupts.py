@@ -144,14 +144,14 @@ def test_ctrl_c_while_a_block_is_left_leaves_no_run_at_work(
         run.__enter__()
         while len(server.requests) < 2:
             threading.Event().wait(0.001)
-        loop = client._loops.current()
-        start = loop._start
+        inside = client._loops.current().inside
+        start = inside.start
 
         def interrupt(job: Job[Any]) -> None:
             signal.pthread_kill(_main(), signal.SIGINT)
             start(job)
 
-        monkeypatch.setattr(loop, "_start", interrupt)
+        monkeypatch.setattr(inside, "start", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run.__exit__(None, None, None)
         monkeypatch.undo()
