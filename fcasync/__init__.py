@@ -11,7 +11,8 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
-#   6  engines    otel  testing/
+#   6  engines    otel/: names -> spans, gauges -> hook -> instrumentor
+#                 testing/: fakes, objects; conformance (of transports) -> bench -> raw server
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run
@@ -21,9 +22,10 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #                        -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)
-#                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
+#                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
+#                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers)
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits
+#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits  acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs

@@ -15,7 +15,7 @@ from fcasync.testing._raw_server import Peer, RawServer, Received, http
 
 PATIENCE: Final = 30.0
 """Seconds that a rule may take; none of them needs a second."""
-SHORT: Final = 0.2
+SHORT: Final = 0.1
 """A timeout in seconds that is meant to pass."""
 
 _KEY: Final = "sk_test_keyOfTheConformanceTest"
