@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
-from unittest import mock
 
 from fcasync._wire.protocol import Transport
 from fcasync.errors import APIConnectionError, APITimeoutError, ProtocolError
@@ -229,10 +228,17 @@ async def _asks_no_environment(bench: Bench) -> None:
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    with mock.patch.dict(os.environ, variables):
-        os.environ.pop("NO_PROXY", None)
-        os.environ.pop("no_proxy", None)
+    before = dict(os.environ)
+    os.environ.update(variables)
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ.pop(name, None)
+    try:
         yield
+    finally:
+        for name in {*variables, "NO_PROXY", "no_proxy"}:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 async def _closes_and_opens_again(bench: Bench) -> None:
