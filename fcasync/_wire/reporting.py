@@ -36,7 +36,7 @@ class Reporter:
         self._own = hooks
         self._hooks: tuple[Hook, ...] = ()  # the own ones, and those of all clients
         self._closing: tuple[Hook, ...] = ()  # the same, the last one first
-        self.has_hooks = False
+        self.has_hooks: bool = False
         """Whether anybody reads the events that are never logged."""
         self.acting: Acting | None = None
         """Lets hooks add headers; None if none of them does."""

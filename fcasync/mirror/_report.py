@@ -108,6 +108,10 @@ class SyncTally:
         counts = list(self.counts.items())
         return sum(count for (status, _), count in counts if status == wanted)
 
+    def has_served(self) -> bool:
+        """Return whether any account has ended otherwise than by a failure."""
+        return any(status != SyncStatus.FAILED for status, _ in self.counts)
+
     def report(self, elapsed: float, refreshed: Report | None) -> SyncReport:
         """Return the report so far."""
         return SyncReport(

@@ -127,7 +127,9 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("way", "misses", "is_stale"), WAYS, ids=str)
+@pytest.mark.parametrize(
+    ("way", "misses", "is_stale"), WAYS, ids=lambda value: getattr(value, "__name__", str(value))
+)
 async def test_only_the_refresh_read_before_the_list_is_a_cursor(
     way: Any, misses: bool | None, is_stale: bool | None
 ) -> None:

@@ -49,7 +49,7 @@ class Network(Party, Protocol):
     """Paces the operation; GETs have paces of their own."""
 
     def of_tenant(self, stripe_account: str) -> "Network":
-        """Return the network as a connected account sees it."""
+        """Return the network as a connected account sees it; '' stands for the key's own."""
 
     def accounts(self) -> AsyncIterable[Account]:
         """List all accounts."""
@@ -88,7 +88,9 @@ class EngineNetwork:
         self.stripe_version = options.stripe_version
 
     def of_tenant(self, stripe_account: str) -> "EngineNetwork":
-        """Return the network as a connected account sees it."""
+        """Return the network as a connected account sees it; '' stands for the key's own."""
+        if not stripe_account:
+            return self
         options = attrs.evolve(self._options, stripe_account=stripe_account)
         tenant = EngineNetwork(self._engine, options, self._operation, self._params)
         tenant.reads = self.reads
