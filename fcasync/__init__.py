@@ -4,13 +4,14 @@
         async for account in client.accounts.list():
             print(account.institution_name, account.last4)
 
-See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
-:mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
+See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webhooks`,
+:mod:`fcasync.bulk`, :mod:`fcasync.hooks`, :mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
 """
 
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
+#                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
 #   6  engines    otel  testing/
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
@@ -27,8 +28,8 @@ See also :mod:`fcasync.webhooks`, :mod:`fcasync.bulk`, :mod:`fcasync.hooks`,
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
-#   0  _facts/    clock  collector  frames  guide  html  money  public  random_keys  redact
-#                 signature  errors  hooks
+#   0  _facts/    clock  collector  frames  guide  html  locks  money  public  random_keys
+#                 redact  signature  errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

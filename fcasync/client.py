@@ -21,6 +21,7 @@ from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.any_request import AnyRequest
+from fcasync.resources.events import Events
 from fcasync.resources.sessions import Sessions
 from fcasync.resources.transactions import Transactions
 
@@ -127,6 +128,11 @@ class Client(AnyRequest):
     def transactions(self) -> Transactions:
         """The transactions of linked accounts."""
         return Transactions(self._engine, self._options)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened at Stripe in the last 30 days."""
+        return Events(self._engine, self._options)
 
     @cached_property
     def bulk(self) -> "Bulk":

@@ -4,6 +4,7 @@ Each generation that fills up would walk all that was just made, none of which i
 """
 
 import gc
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,8 +19,24 @@ def without_collections(build: Callable[[], T]) -> T:
     """
     if not gc.isenabled():
         return build()
+    _paused.append(None)
     gc.disable()
     try:
         return build()
     finally:
         gc.enable()
+        _paused.clear()
+
+
+_paused: list[None] = []  # not empty while it rests because of us
+
+
+def _resume() -> None:
+    """Turn it on in a forked child whose parent had paused it in another thread."""
+    if _paused:
+        _paused.clear()
+        gc.enable()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_resume)

@@ -1,9 +1,9 @@
 """The paces of one client: one for each connected account and operation."""
 
 from collections.abc import Iterator
-from threading import Lock
 from weakref import WeakValueDictionary
 
+from fcasync._facts.locks import SHARED
 from fcasync._rules.limits import Limits
 from fcasync._rules.pace import Pace, Scope
 
@@ -19,11 +19,10 @@ class Limiter:
     Safe to share between threads.
     """
 
-    __slots__ = ("_limits", "_lock", "_paces", "_tenants")
+    __slots__ = ("_limits", "_paces", "_tenants")
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._lock = Lock()
         self._paces: dict[Key, Pace] = {}
         # An account as a whole is remembered as long as one of its operations.
         self._tenants: WeakValueDictionary[str | None, Scope] = WeakValueDictionary()
@@ -36,8 +35,14 @@ class Limiter:
         key = (stripe_account, operation)
         return self._paces.get(key) or self._add(key)
 
+    def forget_in_flight(self) -> None:
+        """Let go of requests that never end here: after a fork they are the parent's."""
+        for pace in list(self._paces.values()):
+            pace.operation.in_flight.present.clear()
+            pace.tenant.in_flight.present.clear()
+
     def _add(self, key: Key) -> Pace:
-        with self._lock:
+        with SHARED:
             if len(self._paces) >= MAX_PACES:
                 self._forget()
             tenant = self._tenants.setdefault(key[0], Scope())

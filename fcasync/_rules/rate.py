@@ -1,8 +1,8 @@
 """One rate: when the next request may be sent, and what the answers say about the limit."""
 
 import math
-from threading import Lock
 
+from fcasync._facts.locks import SHARED
 from fcasync._rules.learner import HOLD, START_RATE, Learner
 from fcasync._rules.limits import Limits
 from fcasync._rules.slots import Slots
@@ -19,7 +19,6 @@ class Rate:
     __slots__ = (
         "_accepted",
         "_learner",
-        "_lock",
         "_sent",
         "_served",
         "_slots",
@@ -30,7 +29,6 @@ class Rate:
     def __init__(self, limits: Limits) -> None:
         self._learner = Learner(limits.max_rate or math.inf)
         self._slots = Slots(limits.burst)
-        self._lock = Lock()
         self._sent = self._accepted = 0  # in the present window
         self._served = 0.0  # requests a second that were accepted in the window before
         self._window = self._window_ends = -math.inf
@@ -58,7 +56,7 @@ class Rate:
         learner = self._learner
         if learner.rate == math.inf:
             return 0.0
-        with self._lock:
+        with SHARED:
             if learner.slow_down(now):
                 self._conclude(now)
             slot = self._slots.take(now, 1 / learner.rate, is_paced=not learner.is_open)
@@ -71,7 +69,7 @@ class Rate:
         learner = self._learner
         if learner.rate == math.inf:
             return 0.0
-        with self._lock:
+        with SHARED:
             slot = self._slots.peek(now, 1 / learner.rate, is_paced=not learner.is_open)
         return max(slot - now, 0.0)
 
@@ -87,7 +85,7 @@ class Rate:
         """Return the slot that begins at *slot*, which will not be used."""
         self._sent = max(self._sent - 1, 0)  # the window of measuring may be a new one
         if self._learner.rate != math.inf:
-            with self._lock:
+            with SHARED:
                 self._slots.give_back(slot)
 
     def start_learning(self, rate: float | None) -> None:
@@ -102,13 +100,13 @@ class Rate:
         """Note an answer that is not a 429."""
         self._accepted += 1
         if self._learner.probe is not None:
-            with self._lock:
+            with SHARED:
                 self._probe(sent_at, now, limited=False)
 
     def refused(self, sent_at: float, now: float) -> None:
         """Note a 429."""
         learner = self._learner
-        with self._lock:
+        with SHARED:
             if learner.probe is not None:
                 self._probe(sent_at, now, limited=True)
             elif learner.is_open:

@@ -15,7 +15,7 @@ from fcasync.hooks import Call
 T = TypeVar("T")
 
 API_BASE = "https://api.stripe.com"
-API_VERSION = "2026-09-30.endive"
+API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that the models were written for."""
 
 

@@ -6,11 +6,11 @@ storm of retries.
 """
 
 from collections.abc import Callable
-from threading import Lock
 from typing import Any
 
 import attrs
 
+from fcasync._facts.locks import SHARED
 from fcasync.errors import InvalidArgumentError, describe
 
 
@@ -78,7 +78,6 @@ class RetryQuota:
         """Tokens left; never negative, never above the capacity."""
         self._cost = cost
         self._rate_limit_cost = rate_limit_cost
-        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"<RetryQuota {self.available} of {self.capacity} tokens left>"
@@ -86,7 +85,7 @@ class RetryQuota:
     def acquire(self, *, rate_limited: bool) -> int | None:
         """Take the tokens of one retry; None, and nothing taken, when there are too few."""
         cost = self._rate_limit_cost if rate_limited else self._cost
-        with self._lock:
+        with SHARED:
             if self.available < cost:
                 return None
             self.available -= cost
@@ -96,5 +95,5 @@ class RetryQuota:
         """Give back what the last retry of a successful call took, or 1 if it needed none."""
         if self.available >= self.capacity:
             return
-        with self._lock:
+        with SHARED:
             self.available = min(self.capacity, self.available + tokens)

@@ -1,9 +1,10 @@
 """What the calls of one client share: connections, rate limits, the retry quota and hooks."""
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from fcasync._facts.clock import Clock
 from fcasync._rules.limiter import Limiter
@@ -39,6 +40,7 @@ class Engine:
         self.reporter: Reporter = Reporter(hooks)
         # By event loop, because closing the client on one leaves the others at work.
         self._closings: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+        _engines.add(self)
 
     @property
     def closings(self) -> int:
@@ -73,3 +75,15 @@ class Engine:
         """
         attempts = Attempts(request, self.transport, self.clock, self.reporter)
         return attempts.response(await attempts.once(attempts.started))
+
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def _forget_inherited() -> None:
+    for engine in _engines:
+        engine.limiter.forget_in_flight()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inherited)

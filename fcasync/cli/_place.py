@@ -10,7 +10,8 @@ import attrs
 import click
 
 from fcasync.bulk import BulkRun
-from fcasync.cli._common import USAGE, Connection, Failure
+from fcasync.cli._common import USAGE, Failure
+from fcasync.cli._connection import Connection
 from fcasync.cli._source import Source
 from fcasync.cli._tenants import read_tenants
 

@@ -23,8 +23,11 @@ class Run(Protocol):
 
 
 @asynccontextmanager
-async def shown(run: Run, name: str) -> AsyncIterator[None]:
+async def shown(run: Run, name: str, *, is_quiet: bool) -> AsyncIterator[None]:
     """Show the progress of *run* while the context is open."""
+    if is_quiet:
+        yield
+        return
     console = Console(stderr=True)
     if console.is_terminal:
         watching = bar.draw(bar.make(console), name, lambda: run.progress)

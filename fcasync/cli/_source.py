@@ -1,8 +1,6 @@
 """Which accounts a bulk job is about."""
 
-import re
 from collections.abc import AsyncIterable, Iterable
-from datetime import datetime
 from pathlib import Path
 
 import attrs
@@ -68,39 +66,3 @@ def _failed(journal: str) -> list[str] | Tenants:
     for tenant, account_id in rows:
         tenants.setdefault(tenant or "", []).append(account_id)
     return Tenants(tenants)
-
-
-def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """Read ``I/N``."""
-    if value is None:
-        return None
-    number, _, count = value.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 0 to N-1")
-    return int(number), int(count)
-
-
-def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Read a time with a time zone."""
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-24T00:00Z") from error
-    if found.tzinfo is None:
-        raise click.BadParameter(f"{value!r} has no time zone; write {value}Z for UTC")
-    return found
-
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Read ``90``, ``90s``, ``30m``, ``12h`` or ``7d`` as seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
-    if found is None or not int(found[1]):
-        raise click.BadParameter(f"{value!r} is not a duration such as 12h, 30m or 90")
-    return float(int(found[1]) * _UNITS[found[2]])

@@ -11,22 +11,15 @@ from typing import Any, Protocol
 import click
 
 from fcasync.bulk import BulkRun, Outcome, Report
-from fcasync.cli._common import (
-    INTERRUPTED,
-    OK,
-    SOME_FAILED,
-    Command,
-    Connection,
-    Failure,
-    connection_options,
-    features_option,
-    runs_async,
-)
+from fcasync.cli._command import Command
+from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, features_option, runs_async
+from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._place import Place
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source, duration, instant, shard
+from fcasync.cli._source import Source
 from fcasync.cli._table import Column
+from fcasync.cli._values import duration, instant, shard
 
 EXAMPLES = """\b
 Examples:
@@ -35,6 +28,16 @@ Examples:
   fcasync refresh --tenants tenants.txt --features balance --journal refresh-$(date +%F).sqlite
 """
 POSITIVE = click.FloatRange(min=0, min_open=True)
+OUTCOME_FIELDS = (
+    "account_id",
+    "status",
+    "reason",
+    "attempts",
+    "error",
+    "stripe_account",
+    "again",
+    "available_at",
+)
 OUTCOME_COLUMNS = (
     Column("account", lambda row: row["account_id"]),
     Column("status", lambda row: row["status"]),
@@ -173,7 +176,7 @@ async def refresh(
         job = make(accounts, journal=journal, retry_failed=failed_only, **options)
         stopping.job = job
         try:
-            async with job as run, shown(run, "refresh"):
+            async with job as run, shown(run, "refresh", is_quiet=connection.quiet):
                 await _print_outcomes(run, output)
         except asyncio.CancelledError as stop:
             raise Failure(
@@ -198,7 +201,7 @@ def _nothing_to_do(report: Report) -> str:
 
 
 async def _print_outcomes(run: BulkRun, output: str) -> None:
-    out = _Failures() if output == "table" else writer(output, OUTCOME_COLUMNS)
+    out = _Failures() if output == "table" else writer(output, OUTCOME_COLUMNS, OUTCOME_FIELDS)
     async for outcome in run:
         out.write(outcome_row(outcome))
         # Asking for the next outcome acknowledges this one: it must be out by then.

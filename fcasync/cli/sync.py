@@ -7,20 +7,14 @@ from typing import Any
 
 import click
 
-from fcasync.cli._common import (
-    INTERRUPTED,
-    OK,
-    SOME_FAILED,
-    Command,
-    Connection,
-    Failure,
-    connection_options,
-    runs_async,
-)
+from fcasync.cli._command import Command
+from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, runs_async
+from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._output import as_json, output_option, writer
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source, duration
+from fcasync.cli._source import Source
 from fcasync.cli._table import Column
+from fcasync.cli._values import duration
 from fcasync.cli.refresh import Stopping, _Failures, _program, _without_key
 
 EXAMPLES = """\b
@@ -38,6 +32,9 @@ COLUMNS = (
     Column("void", lambda row: str(row["void"])),
     Column("error", lambda row: row["error"] or ""),
 )
+
+
+FIELDS = ("account_id", "status", "reason", "new", "updated", "void", "refresh", "error")
 
 
 def _features(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
@@ -123,8 +120,8 @@ async def sync(
         job = mirror.sync(client, await source.accounts(client), **options)
         stopping.job = job
         try:
-            async with job as run, shown(run, "sync"):
-                out: Any = _Failures() if output == "table" else writer(output, COLUMNS)
+            async with job as run, shown(run, "sync", is_quiet=connection.quiet):
+                out: Any = _Failures() if output == "table" else writer(output, COLUMNS, FIELDS)
                 async for outcome in run:
                     out.write(_row(outcome))
                 out.close()

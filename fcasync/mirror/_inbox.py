@@ -16,12 +16,12 @@ from fcasync.mirror._database import Database
 from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._tables import inbox, seen_events
 from fcasync.mirror._upserts import _datetime as instant
-from fcasync.models import Account, AnyEvent
-from fcasync.models._convert import decoder, to_dict
-from fcasync.models.event import Event
+from fcasync.models import AnyEvent
+from fcasync.models._about import account_named
+from fcasync.models._convert import to_dict
+from fcasync.webhooks._read import parse_event
 from fcasync.webhooks._seen import in_progress
 
-_decode: Any = decoder(Event)
 _KEEP: Final = timedelta(days=30)
 """For how long handled events are remembered; Stripe delivers for up to three days."""
 
@@ -70,13 +70,12 @@ class Inbox:
         Raises:
             MirrorError: The database cannot be used.
         """
-        account = getattr(getattr(event, "data", None), "object", None)
-        if not isinstance(account, Account):
+        if (named := account_named(event)) is None:
             return False
         values = {
             "id": event.id,
-            "stripe_account": event.account or "",
-            "account": account.id,
+            "stripe_account": named[0],
+            "account": named[1],
             "received_at": self._now(),
             "raw": orjson.loads(rows.raw(to_dict(event))),
         }
@@ -127,7 +126,7 @@ class Inbox:
         )
         async with self._database.writing() as connection:
             found = (await connection.execute(statement)).first()
-        return None if found is None else (found[0], _decode(found[1]))
+        return None if found is None else (found[0], parse_event(found[1]))
 
     async def _settle(self, event_id: str, *, is_done: bool) -> None:
         statement: Any = delete(inbox) if is_done else update(inbox).values(taken_at=None)

@@ -2,9 +2,10 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fcasync.models import AnyEvent
+from fcasync.models._about import account_named
 
 Key: TypeAlias = tuple[str, str]
 """The connected account ('' for the key's own) and the linked account."""
@@ -36,8 +37,10 @@ class Nudges:
         try:
             while (found := await self._take()) is not None:
                 event_id, event = found
-                account: Any = event.data.object
-                key = event.account or "", account.id
+                key = account_named(event)
+                if key is None:  # nothing to sync; the inbox takes none of these
+                    await self._settle(event_id, is_done=True)
+                    continue
                 self._taken[key].append(event_id)
                 yield key
         except BaseException:

@@ -37,12 +37,17 @@ class Column:
     values: list[Any]
 
 
-def columns(items: Sequence[Any], cls: Any) -> list[Column]:
-    """Return *items* as columns, in the order of the fields of *cls*, without private ones.
+def columns(items: Sequence[Any], cls: Any, *, private: bool = False) -> list[Column]:
+    """Return *items* as columns, in the order of the fields of *cls*.
 
     The columns depend on *cls* alone, not on which fields are set, with one exception: an amount
     has one column for the minor units and one for the currency, and two more for each further
     currency that an object of *items* has.
+
+    Args:
+        items: Models of one class.
+        cls: Their class.
+        private: Whether to include what reprs hide: secrets, and the contact details of owners.
 
     Raises:
         InvalidArgumentError: An item is of another class.
@@ -53,7 +58,7 @@ def columns(items: Sequence[Any], cls: Any) -> list[Column]:
                 f"columns need items of one type, not {cls.__name__} and {type(item).__name__}"
             )
     found: list[Column] = []
-    for path, kind in _leaves(cls):
+    for path, kind in _leaves(cls, private):
         name, values = ".".join(path), [_at(item, path) for item in items]
         if kind == "amounts":
             found += _amounts(name, values)
@@ -63,23 +68,20 @@ def columns(items: Sequence[Any], cls: Any) -> list[Column]:
 
 
 @cache
-def _leaves(cls: Any) -> tuple[tuple[tuple[str, ...], str], ...]:
-    return tuple(_walk(cls, ()))
+def _leaves(cls: Any, private: bool) -> tuple[tuple[tuple[str, ...], str], ...]:
+    return tuple((path, kind) for path, kind, hides in _walk(cls, ()) if private or not hides)
 
 
-def _walk(cls: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the path and the kind of each field that has no fields of its own."""
+def _walk(cls: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """Yield the path and the kind of each field without fields of its own, and if it is private."""
     for name, hint in hints(cls).items():
         inner = without_none(hint)
         kind, path = kind_of(inner), (*above, name)
         if kind == "model":
             yield from _walk(inner, path)
-        elif kind != "constant" and not _is_private(cls, name):
-            yield path, kind
-
-
-def _is_private(cls: Any, name: str) -> bool:
-    return PRIVATE in getattr(attrs.fields(get_origin(cls) or cls), name).metadata
+        elif kind != "constant":
+            field = getattr(attrs.fields(get_origin(cls) or cls), name)
+            yield path, kind, PRIVATE in field.metadata
 
 
 def _at(item: Any, path: tuple[str, ...]) -> Any:

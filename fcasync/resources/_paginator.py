@@ -64,12 +64,18 @@ class Paginator(Generic[T]):
         return self._items(self._max_items)
 
     async def _items(self, max_items: int | None) -> AsyncGenerator[T]:
+        async with aclosing(self._chunks(max_items)) as chunks:
+            async for items in chunks:
+                for item in items:
+                    yield item
+
+    async def _chunks(self, max_items: int | None) -> AsyncGenerator[list[T]]:
+        """Walk in the order of the items, with those of one page at a time."""
         left = max_items
         async with aclosing(self._pages(max_items)) as pages:
             async for page in pages:
                 items = page.data[::-1] if self._is_backwards else page.data
-                for item in items[:left]:
-                    yield item
+                yield items[:left]
                 if left is not None:
                     left -= len(items)
 

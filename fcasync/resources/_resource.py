@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 import attrs
 
 from fcasync._rules.raw import with_extra
-from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Page
 from fcasync.models._columns import item_type
@@ -53,6 +53,9 @@ class Resource:
             params=params,
             idempotency_key=idempotency_key,
         )
+        return self._send(request)
+
+    def _send(self, request: Request[T]) -> Coroutine[Any, Any, T]:
         if self._is_raw:
             # as_raw() gives the methods of a raw twin the type that this cast hides.
             return cast(Coroutine[Any, Any, T], self._engine.call(request))

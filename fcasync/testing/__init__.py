@@ -25,6 +25,7 @@ from fcasync.testing._objects import (
     make_ownership,
     make_page,
     make_session,
+    make_thin_event,
     make_transaction,
     signed_webhook,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "make_ownership",
     "make_page",
     "make_session",
+    "make_thin_event",
     "make_transaction",
     "signed_webhook",
 ]

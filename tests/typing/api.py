@@ -16,12 +16,14 @@ from fcasync import (
     AccountOwner,
     AccountOwnership,
     AccountStatus,
+    AnyEvent,
     Authorization,
     Balance,
     BalanceCheck,
     BalanceRefresh,
     Client,
     Event,
+    EventRequest,
     EventType,
     ExpandedObject,
     ItemList,
@@ -35,6 +37,8 @@ from fcasync import (
     Response,
     RetryPolicy,
     Session,
+    ThinEvent,
+    ThinEventType,
     Transaction,
     TransactionRefresh,
     TransactionSync,
@@ -65,6 +69,7 @@ from fcasync.testing import (
     make_ownership,
     make_page,
     make_session,
+    make_thin_event,
     make_transaction,
     signed_webhook,
 )
@@ -197,7 +202,7 @@ async def transactions(client: Client, account: Account) -> None:
 
 def message(record: dict[str, str]) -> None:
     event = parse_event(record)
-    if isinstance(event.data.object, Account):
+    if isinstance(event, Event) and isinstance(event.data.object, Account):
         assert_type(event.data.object, Account)
 
 
@@ -333,8 +338,15 @@ async def bulk(client: Client, ids: AsyncIterator[str]) -> None:
 
 async def webhooks(body: bytes, header: str | None) -> None:
     event = construct_event(body, header, ["whsec_new", "whsec_old"], tolerance=300)
-    assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]])
+    assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]] | ThinEvent)
     assert_type(event.id, str)
+    assert_type(event.created, datetime | None)
+    if isinstance(event, ThinEvent):
+        assert_type(event.type, ThinEventType | str | None)
+        assert_type(event.context, str | None)
+        if event.related_object:
+            assert_type(event.related_object.url, str | None)
+        return
     assert_type(event.type, EventType | str | None)
     assert_type(event.data.object, Account | Authorization | dict[str, Any])
     if isinstance(event.data.object, Account):
@@ -345,6 +357,15 @@ async def webhooks(body: bytes, header: str | None) -> None:
     @router.on(EventType.ACCOUNT_REFRESHED_BALANCE, "financial_connections.account.created")
     async def refreshed(event: Event[Account]) -> None:
         assert_type(event.data.object, Account)
+
+    @router.on(ThinEventType.ACCOUNT_CREATED, "v1.financial_connections.account.deactivated")
+    async def thin(event: ThinEvent) -> None:
+        if event.reason:
+            assert_type(event.reason.request, EventRequest | None)
+
+    @router.on("*")
+    async def every(event: AnyEvent) -> None:
+        assert_type(event.id, str)
 
     assert_type(await router.dispatch(event), bool)
 
@@ -402,6 +423,7 @@ async def testing() -> None:
     assert_type(make_ownership(), AccountOwnership)
     assert_type(make_session(), Session)
     assert_type(make_page([make_account()]), Page[Account])
+    assert_type(make_thin_event(context="acct_1"), ThinEvent)
     body, headers = signed_webhook(make_event(), "whsec_1", 1_700_000_000)
     assert_type(body, bytes)
     assert_type(headers, dict[str, str])

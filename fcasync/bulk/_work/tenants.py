@@ -1,7 +1,7 @@
 """Many connected accounts as the source of one job."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 from zlib import crc32
@@ -62,6 +62,17 @@ class Tenants:
 
     def __repr__(self) -> str:
         return f"<Tenants, {self.at_once} at once>"
+
+    def through(self, wrap: Callable[[Any], Any]) -> "Tenants":
+        """Return the same tenants, whose sources, and themselves, are read through *wrap*."""
+
+        async def wrapped() -> AsyncGenerator[tuple[str, Any], None]:
+            async with aclosing(sources.read(wrap(self._items))) as items:
+                async for item in items:
+                    tenant, source = _checked(item, set())
+                    yield tenant, None if source is None else wrap(source)
+
+        return Tenants(wrapped(), at_once=self.at_once)
 
     async def read(self, shard: tuple[int, int] = (0, 1)) -> AsyncGenerator[tuple[str, Any], None]:
         """Yield the tenants of a shard, each with its source or None.

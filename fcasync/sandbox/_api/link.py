@@ -5,8 +5,8 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox._api import error_bodies
-from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._bank.dice import mix
+from fcasync.sandbox._bank.events import Emit
 from fcasync.sandbox._bank.seed import INSTITUTIONS, Facts, kind
 from fcasync.sandbox._bank.states import AccountState, Refresh
 from fcasync.sandbox._bank.store import Session, Store
@@ -44,6 +44,7 @@ def page(store: Store, session: Session) -> dict[str, Any]:
         "accounts": offers(session),
         "most": session.params.get("limits", {}).get("accounts"),
         "return_url": session.params.get("return_url"),
+        "declined": session.declined,
         "linked": [store.seed.account_ids.encode(index) for index in session.accounts],
     }
 
@@ -56,6 +57,8 @@ def link(
     Raises:
         ApiError: The session is filled already, or does not allow this choice.
     """
+    if session.declined:
+        raise error_bodies.invalid("This session was cancelled.")
     offered = offers(session)
     most = session.params.get("limits", {}).get("accounts") or len(offered)
     if session.accounts:
@@ -73,6 +76,17 @@ def link(
         session = attrs.evolve(session, accounts=(*session.accounts, facts.index))
     store.sessions[session.id] = session
     return tuple(effects)
+
+
+def decline(store: Store, session: Session) -> None:
+    """End the session without accounts, as a person does who cancels; repeating it is no error.
+
+    Raises:
+        ApiError: The session is filled already.
+    """
+    if session.accounts:
+        raise error_bodies.invalid("This session already has its accounts.")
+    store.sessions[session.id] = attrs.evolve(session, declined=True)
 
 
 def _facts(
@@ -97,15 +111,13 @@ def _facts(
 def _connect(store: Store, session: Session, facts: Facts, now: float) -> list[Emit]:
     balance, ownership, transactions = (Refresh(mix(facts.seed, feature)) for feature in (1, 2, 3))
     state = AccountState("active", (), balance, ownership, transactions)
-    effects = [Emit("created", facts.index, now)]
+    store.linked[facts.index] = facts
+    effects, timing = [Emit("created", facts.index, now)], store.timing_of(facts.index)
     for wanted in session.params.get("prefetch", []):
         feature = _PREFETCHED[wanted]
         if wanted in facts.permissions:
-            begun = state.refresh(feature).begun(now, store.timing)
+            begun = state.refresh(feature).begun(now, timing)
             state = state.refreshed(feature, begun)
-            effects.append(
-                Emit(f"refreshed_{feature}", facts.index, begun.settles_at(store.timing))
-            )
-    store.linked[facts.index] = facts
+            effects.append(Emit(f"refreshed_{feature}", facts.index, begun.settles_at(timing)))
     store.changed[facts.index] = state
     return effects

@@ -89,6 +89,9 @@ class Seed:
         self.owner_ids: Ids = Ids("fcaown_", number)
         self.refresh_ids: Ids = Ids("fctxnref_", number)
         self.transaction_ids: Ids = Ids("fctxn_", number)
+        self.authorization_ids: Ids = Ids("fcauth_", number)
+        self.event_ids: Ids = Ids("evt_", number)
+        self.thin_event_ids: Ids = Ids("evt_test_", number)
         # One request looks at its account several times.
         self.facts: Final = lru_cache(maxsize=_REMEMBERED)(self._facts)
         self.state: Final = lru_cache(maxsize=_REMEMBERED)(self._state)

@@ -1,0 +1,212 @@
+"""An event loop on a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from fcasync._wire.uninterrupted import until_done
+from fcasync.blocking._job import Inbox, Job, closed
+from fcasync.errors import FCError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FORK_PATIENCE = 1.0
+"""Seconds that a fork waits until a loop is between two callbacks."""
+
+
+class Loop:
+    """One loop on one daemon thread, from its start to its end.
+
+    Args:
+        aclose: Closes what the client has opened on the loop; called at the end.
+    """
+
+    def __init__(self, aclose: Callable[[], Awaitable[None]]) -> None:
+        self._aclose = aclose
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.RLock()
+        """Held while something is posted, so that nothing is posted behind the end. A signal
+        handler may post while its own thread does."""
+        self.is_over: bool = False
+        """Whether nothing can be posted any more."""
+        self.was_inherited: bool = False
+        """Whether the thread is that of the parent, which this forked process does not have."""
+        self._is_exit = False
+        """Whether it ends because the interpreter does."""
+        self._jobs: set[Job[Any]] = set()
+        """What threads wait for. (This and the next two are the loop's own.)"""
+        self._discarded: set[asyncio.Task[None]] = set()
+        """Closes generators that were left half-way."""
+        self.at_end: dict[object, Callable[[], Awaitable[None]]] = {}
+        """What has to be ended in good order, should the loop end first."""
+        self._thread = threading.Thread(target=self._main, name="fcasync-blocking", daemon=True)
+        live.add(self)
+        try:
+            self._thread.start()
+        except BaseException:
+            live.discard(self)
+            self._loop.close()
+            raise
+
+    def run(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what *method* returns on the loop; block until it does.
+
+        Whatever interrupts the wait, such as Ctrl-C or a signal handler that raises, cancels the
+        call, and is raised when that has come to its end.
+
+        Raises:
+            RuntimeError: This thread runs an event loop, which would be blocked.
+            APIConnectionError: The loop is over.
+        """
+        return self.wait(Job(partial(method, *args, **kwargs)))
+
+    def serve(self, inbox: Inbox, method: Callable[[], Awaitable[T]]) -> T:
+        """Do the same, and meanwhile what the loop leaves in *inbox*."""
+        return self.wait(Job(method, inbox))
+
+    def wait(self, job: Job[T]) -> T:
+        """Return the result of *job*."""
+        refuse_in_a_loop()
+        try:
+            is_posted = self.post(partial(self._start, job))
+            if is_posted:
+                job.serve(self.post)
+        except BaseException:
+            if self.post(job.cancel):
+                job.wait()
+            raise
+        if not is_posted:
+            raise self.gone()
+        return job.result()
+
+    def step(self, steps: AsyncGenerator[T]) -> T | None:
+        """Return what *steps* yields next; None at its end."""
+        return self.run(self._step, steps)
+
+    def gone(self) -> FCError:
+        """Return the error of what began on this loop and cannot go on."""
+        return closed(
+            "this was begun before a fork, in the parent process; begin it again in this one"
+            if self.was_inherited
+            else "this was begun before the client was closed; begin it again"
+        )
+
+    def discard(self, steps: AsyncGenerator[Any]) -> None:
+        """Have *steps* closed soon, without waiting for it: also where threads must not wait."""
+        self.post(partial(self._discard, steps))
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Have the loop call *callback*; False if it never will."""
+        with self._lock:
+            if not self.is_over:
+                self._loop.call_soon_threadsafe(callback)
+                return True
+        return False
+
+    def is_mine(self) -> bool:
+        """Whether the caller is on the loop's own thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def stop(self, *, is_exit: bool = False) -> None:
+        """End the loop, without waiting for it.
+
+        Args:
+            is_exit: Whether the interpreter exits: threads that still wait are daemons, whose
+                errors nobody could act upon.
+        """
+        with self._lock:
+            if self.post(self._loop.stop):
+                self.is_over = True
+                self._is_exit = is_exit
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(timeout)
+
+    def rest(self, until: threading.Event) -> None:
+        """Return when the loop rests between two callbacks, which it does *until* that is set."""
+        reached = threading.Event()
+
+        def pause() -> None:
+            reached.set()
+            until.wait()
+
+        if not self.is_mine() and self.post(pause):
+            reached.wait(FORK_PATIENCE)
+
+    def disown(self) -> None:
+        """Let go of a loop whose thread is the parent's."""
+        self._lock = threading.RLock()  # another thread may have held it
+        self.is_over = self.was_inherited = True
+
+    def _main(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            with self._lock:
+                self.is_over = True
+            try:
+                self._loop.run_until_complete(self._shut_down())
+            finally:
+                self._loop.close()
+                live.discard(self)
+
+    async def _shut_down(self) -> None:
+        tasks = [job.task for job in self._jobs if job.task is not None]
+        for job in self._jobs:
+            if self._is_exit:
+                job.forsake()
+            else:
+                job.cut_short()
+        await until_done(tasks)
+        for end in list(self.at_end.values()):
+            await end()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await until_done(left)
+        try:
+            await self._aclose()
+        finally:
+            await self._loop.shutdown_asyncgens()
+
+    def _start(self, job: Job[Any]) -> None:
+        self._jobs.add(job)
+        job.start().add_done_callback(lambda _: self._jobs.discard(job))
+
+    async def _step(self, steps: AsyncGenerator[T]) -> T | None:
+        # asyncio closes all generators at once, those inside others too, which then fails.
+        self.at_end[steps] = steps.aclose
+        item = await anext(steps, None)
+        if item is None:
+            del self.at_end[steps]
+        return item
+
+    def _discard(self, steps: AsyncGenerator[Any]) -> None:
+        self.at_end.pop(steps, None)
+        task = self._loop.create_task(_close(steps), name="fcasync.blocking.close")
+        self._discarded.add(task)
+        task.add_done_callback(self._discarded.discard)
+
+
+live: set[Loop] = set()
+"""The loops of this process."""
+
+
+async def _close(steps: AsyncGenerator[Any]) -> None:
+    await steps.aclose()
+
+
+def refuse_in_a_loop() -> None:
+    """Raise RuntimeError if this thread runs an event loop, which a wait would block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "this thread runs an event loop, which fcasync.blocking would block; "
+        "use fcasync.Client in async code"
+    )

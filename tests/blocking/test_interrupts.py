@@ -1,0 +1,128 @@
+"""Ctrl-C and signal handlers that raise, in a thread that waits."""
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+import fcasync
+from fcasync import blocking
+from fcasync.testing import FakeClock
+from tests._server import http
+from tests.blocking._threads import interrupting, serving_elsewhere, tasks
+
+KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+ACCOUNT = {"id": "fca_1", "object": "financial_connections.account"}
+PENDING = ACCOUNT | {"balance_refresh": {"status": "pending", "last_attempted_at": 1}}
+ANSWER = http(orjson.dumps(ACCOUNT))
+FIRST_PAGE = http(orjson.dumps({"object": "list", "data": [ACCOUNT], "has_more": True, "url": "/"}))
+
+
+class TimeLimitError(Exception):
+    """What a handler raises, as Celery's soft time limit does."""
+
+
+@contextmanager
+def handling(number: int, error: type[BaseException]) -> Iterator[None]:
+    def handle(*_: Any) -> None:
+        raise error
+
+    before = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeLimitError, SystemExit])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.accounts.retrieve("fca_1"),
+        lambda c: c.accounts.refresh("fca_1", features=["balance"]),
+        lambda c: c.accounts.list().page(),
+        lambda c: c.accounts.list().collect(),
+        lambda c: list(c.accounts.list()),
+        lambda c: list(c.transactions.sync("fca_1")),
+        lambda c: c.bulk.refresh(["fca_1"], features=["balance"]).__enter__(),
+    ],
+    ids=["get", "post", "page", "collect", "walk", "sync", "bulk"],
+)
+def test_an_interrupted_call_leaves_nothing_behind(
+    call: Callable[[blocking.Client], Any], error: type[BaseException]
+) -> None:
+    """The call is cancelled in the loop, its connection is closed, and the client works on."""
+    with (
+        handling(signal.SIGUSR1, error),
+        serving_elsewhere(interrupting(signal.SIGUSR1), ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        with pytest.raises(error):
+            call(client)
+        assert tasks(client) == []
+        assert len(server.requests) == 1
+        assert client.accounts.retrieve("fca_1").id == "fca_1"
+        assert server.connections == 2
+
+
+def test_ctrl_c_ends_a_long_wait() -> None:
+    """refresh_and_wait has sent its POST, and is interrupted while it polls."""
+    with (
+        serving_elsewhere(http(orjson.dumps(PENDING)), interrupting(), ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url, clock=FakeClock()) as client,
+    ):
+        with pytest.raises(KeyboardInterrupt) as caught:
+            client.accounts.refresh_and_wait("fca_1", features=["balance"], timeout=3600)
+        frames = traceback.extract_tb(caught.value.__traceback__)
+        assert "refresh_and_wait" in str(frames[0].line)
+        assert tasks(client) == []
+        assert len(server.requests) == 2
+        client.accounts.retrieve("fca_1")
+
+
+def test_ctrl_c_between_two_pages_ends_the_request_that_was_ahead() -> None:
+    """The next page is being fetched while the caller works on this one."""
+    with (
+        serving_elsewhere(FIRST_PAGE, interrupting(), ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            for account in client.accounts.list():
+                assert account.id == "fca_1"
+        client.accounts.retrieve("fca_1")
+        assert tasks(client) == []
+
+
+def test_a_handler_may_close_the_client() -> None:
+    """The call that it interrupts ends with the error of a closed client."""
+    with (
+        serving_elsewhere(interrupting(signal.SIGUSR1)) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        before = signal.signal(signal.SIGUSR1, lambda *_: client.close())
+        try:
+            with pytest.raises(fcasync.APIConnectionError, match="client was closed"):
+                client.accounts.retrieve("fca_1")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_may_make_a_call() -> None:
+    """A call inside a call: each waits for its own result."""
+    seen = []
+    with (
+        serving_elsewhere(interrupting(signal.SIGUSR1), ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url, timeout=1.0) as client,
+    ):
+        before = signal.signal(
+            signal.SIGUSR1, lambda *_: seen.append(client.accounts.retrieve("fca_1").id)
+        )
+        try:
+            client.accounts.retrieve("fca_1")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert seen == ["fca_1"]
