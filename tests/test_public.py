@@ -12,6 +12,7 @@ from fcasync import bulk, testing
 
 MODULES = (
     "fcasync",
+    "fcasync.blocking",
     "fcasync.bulk",
     "fcasync.errors",
     "fcasync.hooks",

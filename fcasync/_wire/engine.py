@@ -13,8 +13,8 @@ from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts
 from fcasync._wire.call import Call
 from fcasync._wire.line import Lines
+from fcasync._wire.protocol import Transport
 from fcasync._wire.reporting import Reporter
-from fcasync._wire.transport import Transport
 from fcasync.hooks import Hook
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import IO, Any, ParamSpec
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,6 +18,7 @@ from fcasync.errors import (
 )
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -40,7 +41,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = asyncio.run(command(*args, **kwargs))
+            code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
             raise Failure(str(error), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -75,9 +76,11 @@ def features_option(
     """Add an option such as ``--features a,b``, limited to what the operation supports."""
 
     def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
-        words = [word.strip() for word in (value or "").split(",") if word.strip()]
+        if value is None:
+            return []
+        words = [word.strip() for word in value.split(",") if word.strip()]
         unknown = [word for word in words if word not in supported]
-        if unknown or (required and not words):
+        if unknown or not words:
             wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature named"
             raise click.BadParameter(f"{wrong}; choose from {', '.join(supported)}")
         return words
@@ -98,6 +101,14 @@ def features_option(
         metavar="NAMES",
         help=about or f"Comma-separated list of: {', '.join(supported)}.",
     )
+
+
+async def _named(command: Coroutine[Any, Any, T]) -> T:
+    # asyncio.run has no argument for it.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    task.set_name("fcasync.cli")
+    return await command
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ async def shown(run: Run, name: str, *, is_quiet: bool) -> AsyncIterator[None]:
         watching = bar.draw(bar.make(console), name, lambda: run.progress)
     else:
         watching = _print_lines(run)
-    task = asyncio.create_task(watching, name="fcasync-progress")
+    task = asyncio.create_task(watching, name="fcasync.cli.progress")
     try:
         yield
     finally:

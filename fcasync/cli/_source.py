@@ -18,23 +18,23 @@ from fcasync.models import Account
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Which accounts to refresh; exactly one of the ways to name them is used."""
+    """Which accounts a job is about; exactly one of the ways to name them is used."""
 
     ids: tuple[str, ...]
     file: str | None
     everything: bool
     tenants: str | None
-    journal: str | None
-    failed_only: bool
+    journal: str | None = None
+    failed_only: bool | None = None
+    """Whether to take those that failed in *journal*; None for a job without journals."""
 
     def check(self) -> None:
         """Check that there is exactly one source."""
         ways = (self.ids, self.file, self.everything, self.tenants, self.failed_only)
         if sum(map(bool, ways)) != 1:
-            raise click.UsageError(
-                "choose exactly one of: account ids, --from FILE, --all, --tenants FILE, "
-                "--failed-only"
-            )
+            names = "account ids, --from FILE, --all, --tenants FILE"
+            more = "" if self.failed_only is None else ", --failed-only"
+            raise click.UsageError(f"choose exactly one of: {names}{more}")
         if self.failed_only and not self.journal:
             raise click.UsageError("--failed-only needs --journal, which holds the failures")
 

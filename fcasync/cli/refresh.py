@@ -1,25 +1,24 @@
 """``fcasync refresh``: the bulk job."""
 
 import asyncio
-import shlex
-import shutil
-import signal
 import sys
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
-from fcasync.bulk import BulkRun, Outcome, Report
+from fcasync.bulk import Outcome, Report
 from fcasync.cli._command import Command
 from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, features_option, runs_async
 from fcasync.cli._connection import Connection, connection_options
-from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._job_options import concurrency_option, max_age_option, source_options
+from fcasync.cli._outcomes import print_outcomes
+from fcasync.cli._output import as_json, output_option
 from fcasync.cli._place import Place
 from fcasync.cli._progress import shown
 from fcasync.cli._source import Source
+from fcasync.cli._stopping import Stopping, same_command
 from fcasync.cli._table import Column
-from fcasync.cli._values import duration, instant, shard
+from fcasync.cli._values import instant, shard
 
 EXAMPLES = """\b
 Examples:
@@ -49,20 +48,7 @@ OUTCOME_COLUMNS = (
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
-@click.argument("ids", nargs=-1, metavar="[IDS]...")
-@click.option(
-    "--from",
-    "file",
-    metavar="FILE",
-    help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
-)
-@click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
-@click.option(
-    "--tenants",
-    metavar="FILE",
-    help="File of connected accounts, or JSON lines with stripe_account and accounts (- for "
-    "stdin); all their accounts are refreshed, each at its own rate.",
-)
+@source_options
 @click.option(
     "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
 )
@@ -78,14 +64,7 @@ OUTCOME_COLUMNS = (
     metavar="R",
     help="Most requests a second (default: finds the rate limit).",
 )
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=256,
-    show_default=True,
-    metavar="N",
-    help="Most requests in flight.",
-)
+@concurrency_option(256, "requests in flight")
 @click.option(
     "--total-rate", type=POSITIVE, metavar="R", help="Most requests a second of all --tenants."
 )
@@ -124,12 +103,7 @@ OUTCOME_COLUMNS = (
     metavar="SECONDS",
     help="Maximum time to wait for each bank.",
 )
-@click.option(
-    "--max-age",
-    callback=duration,
-    metavar="AGE",
-    help="Skip what was refreshed successfully more recently, such as 12h, 30m or 90 (seconds).",
-)
+@max_age_option("Skip what was refreshed successfully more recently")
 @click.option(
     "--max-requests",
     type=click.IntRange(min=1),
@@ -177,7 +151,7 @@ async def refresh(
         stopping.job = job
         try:
             async with job as run, shown(run, "refresh", is_quiet=connection.quiet):
-                await _print_outcomes(run, output)
+                await print_outcomes(run, output, OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row)
         except asyncio.CancelledError as stop:
             raise Failure(
                 _how_to_resume(job.report, file or tenants, is_kept=is_kept), INTERRUPTED
@@ -200,38 +174,6 @@ def _nothing_to_do(report: Report) -> str:
     )
 
 
-async def _print_outcomes(run: BulkRun, output: str) -> None:
-    out = _Failures() if output == "table" else writer(output, OUTCOME_COLUMNS, OUTCOME_FIELDS)
-    async for outcome in run:
-        out.write(outcome_row(outcome))
-        # Asking for the next outcome acknowledges this one: it must be out by then.
-        sys.stdout.flush()
-    out.close()
-
-
-class _Failures:
-    """The first failed outcomes, printed on stderr before the summary instead of all outcomes."""
-
-    SHOWN = 10
-
-    def __init__(self) -> None:
-        self._sentences: list[str] = []
-        self._count = 0
-
-    def write(self, row: dict[str, Any]) -> None:
-        if row["status"] != "failed":
-            return
-        self._count += 1
-        if self._count <= self.SHOWN:
-            self._sentences.append(f"{row['account_id']}: {row['error'] or row['reason']}")
-
-    def close(self) -> None:
-        if more := self._count - len(self._sentences):
-            self._sentences.append(f"{more} more failed; --output jsonl shows each account")
-        for sentence in self._sentences:
-            click.echo(f"fcasync: {sentence}", err=True)
-
-
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """Return *outcome* as it is printed."""
     return {
@@ -247,64 +189,9 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-class Job(Protocol):
-    """A run that can be stopped in good order."""
-
-    def stop(self) -> bool:
-        """Stop; return whether it was at work."""
-
-
-class Stopping:
-    """Ends the job on SIGTERM as on Ctrl-C: what is finished is written and printed first."""
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.was_asked: bool = False
-        self.job: Job | None = None  # None until there is one
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        for number in self.SIGNALS:
-            self._loop.add_signal_handler(number, self._stop)
-
-    def _stop(self) -> None:
-        self.was_asked = True
-        # A second Ctrl-C, even after the loop, would tear the orderly end, which is short, apart.
-        signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
-        for number in self.SIGNALS:
-            self._loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
-        if (self.job is None or not self.job.stop()) and self._task is not None:
-            self._task.cancel()
-
-
 def _how_to_resume(report: Report, file: str | None, *, is_kept: bool) -> str:
     stopped = f"stopped with {report.total} done"
     if not is_kept:
         return f"{stopped}; without --journal a new run starts over"
-    words = sys.argv[1:]
-    kept = _without_key(words)
-    again = ["--api-key"] if kept != words else []
-    again += ["the same input"] if file == "-" else []
-    missing = f" (with {' and '.join(again)})" if again else ""
-    return f"{stopped}; to resume, run{missing}: {shlex.join([*_program(), *kept])}"
-
-
-def _program() -> list[str]:
-    """Return the words that start this command, as the user typed them."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    on_path = shutil.which(script.name)
-    return [script.name if on_path and script.samefile(on_path) else str(script)]
-
-
-def _without_key(arguments: list[str]) -> list[str]:
-    kept: list[str] = []
-    words = iter(arguments)
-    for word in words:
-        if word == "--api-key":
-            next(words, None)
-        elif not word.startswith("--api-key="):
-            kept.append(word)
-    return kept
+    missing = ["the same input"] if file == "-" else []
+    return f"{stopped}; to resume, {same_command(sys.argv[1:], missing=missing)}"

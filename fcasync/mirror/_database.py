@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -14,12 +14,19 @@ from sqlalchemy.pool import StaticPool
 from fcasync._facts.redact import printable
 from fcasync.mirror._errors import MirrorError
 from fcasync.mirror._location import passwords, shown
+from fcasync.mirror._steps import SteppedConnection, Steps, Whole, carry_out, carry_out_in_sqlite
+
+T = TypeVar("T")
 
 PATIENCE: Final = 10
 """Seconds that a statement waits for the locks of others."""
 
 _READS: Final = "fcasync_reads"
 """The execution option of a transaction that only reads."""
+
+# Whoever begins by reading would fail, without any wait, where another writes meanwhile.
+_BEGIN: Final = {False: "BEGIN", True: "BEGIN IMMEDIATE"}
+"""How a transaction of SQLite begins, by whether it writes."""
 
 
 class Database:
@@ -51,8 +58,12 @@ class Database:
         engine = create_async_engine(
             url.set(query=query),
             hide_parameters=True,
-            connect_args={"timeout": float(options["timeout"])},
-            **({} if self._file or "uri" in query else {"poolclass": StaticPool}),
+            connect_args={
+                "timeout": float(options["timeout"]),
+                "factory": SteppedConnection,
+            },
+            # Each sync that runs has a connection of its own.
+            **({"max_overflow": -1} if self._file or "uri" in query else {"poolclass": StaticPool}),
         )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
@@ -87,6 +98,15 @@ class Database:
         with self.errors():
             async with self.engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator["Session"]:
+        """Open a session; it has its own connection to SQLite from the first transaction on."""
+        session = Session(self)
+        try:
+            yield session
+        finally:
+            await session.aclose()
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -128,6 +148,38 @@ class Database:
         await self.engine.dispose()
 
 
+class Session:
+    """Carries out transactions, one at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: AsyncConnection | None = None
+        """The connection to SQLite; None before the first transaction, and with PostgreSQL, whose
+        connections may break."""
+
+    async def carry_out(self, steps: Steps[T], *, writes: bool = True) -> T:
+        """Carry out *steps* as one transaction, and return their result.
+
+        Raises:
+            MirrorError: The database cannot be used; nothing is stored.
+        """
+        database = self._database
+        if not database.is_sqlite:
+            async with database.writing() if writes else database.reading() as connection:
+                return await carry_out(connection, steps)
+        with database.errors():
+            if self._kept is None:
+                self._kept = await database.engine.connect()
+            found: T = await carry_out_in_sqlite(self._kept, Whole(_BEGIN[writes], steps))
+        return found
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        if self._kept is not None:
+            with self._database.errors():
+                await self._kept.close()
+
+
 def _file(url: URL) -> Path | None:
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
@@ -155,6 +207,4 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(_READS)
-    # Whoever begins by reading would fail, without any wait, where another writes meanwhile.
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_BEGIN[not connection.get_execution_options().get(_READS)])

@@ -15,7 +15,7 @@ from fcasync.mirror import _rows as rows
 from fcasync.mirror._database import Database
 from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._tables import inbox, seen_events
-from fcasync.mirror._upserts import _datetime as instant
+from fcasync.mirror._upserts import instant
 from fcasync.models import AnyEvent
 from fcasync.models._about import account_named
 from fcasync.models._convert import to_dict
@@ -104,8 +104,8 @@ class Inbox:
     def accounts(self) -> Nudges:
         """Return the accounts of the events, for ``mirror.sync``, which takes them one by one.
 
-        Each is read under the connected account of its event (with ``refresh``, under the
-        client's). Its event is removed when it was synced, or has failed by an answer of Stripe's.
+        Each is read, and with ``refresh`` refreshed, under the connected account of its event. The
+        event is removed when the account was synced, or has failed by an answer of Stripe's.
         """
         return Nudges(self._take, self._settle)
 
@@ -172,7 +172,7 @@ class Inbox:
         return seen_events.c.handled_at.is_(None) & (seen_events.c.at < now - self._lease)
 
     def _now(self) -> datetime:
-        return instant(self._clock.time())  # type: ignore[return-value] # not None
+        return instant(self._clock.time())
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._database.is_sqlite else postgresql).insert(table)

@@ -109,7 +109,9 @@ class Paginator(Generic[T]):
                 is_enough = max_items is not None and seen >= max_items
                 has_next = not is_enough and cursor.advance(page)
                 if has_next and self._prefetch:
-                    ahead = asyncio.create_task(self._next(cursor, max_items))
+                    ahead = asyncio.create_task(
+                        self._next(cursor, max_items), name="fcasync.prefetch"
+                    )
                 yield page
                 if not has_next:
                     return

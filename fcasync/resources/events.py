@@ -1,6 +1,6 @@
 """``client.events``: https://docs.stripe.com/api/events."""
 
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, Unpack
 
@@ -9,7 +9,7 @@ import attrs
 from fcasync._rules import checks
 from fcasync._rules.raw import raw_request, with_extra
 from fcasync._rules.request import Operation
-from fcasync.errors import InvalidArgumentError, describe
+from fcasync.errors import InvalidArgumentError, ProtocolError, describe
 from fcasync.models import (
     Account,
     Authorization,
@@ -101,13 +101,13 @@ class Events(Resource):
         """
         return await self._retrieve(RETRIEVE_EVENT, event, expand, extra_params)
 
-    def fetch_related(
+    async def fetch_related(
         self,
         event: ThinEvent,
         *,
         expand: Sequence[str] | None = None,
         extra_params: Mapping[str, Any] | None = None,
-    ) -> Coroutine[Any, Any, Related]:
+    ) -> Related:
         """Return the object that a thin event is about, as it is now.
 
         It is read for the tenant on which the event happened (``event.context``), or for that of
@@ -130,7 +130,7 @@ class Events(Resource):
                 f"event must be a ThinEvent, not {type(event).__name__}; the object of a snapshot "
                 "event is in event.data.object"
             )
-        return self._on(event.context)._related(event, expand, extra_params)
+        return await self._on(event.context)._related(event, expand, extra_params)
 
     def _on(self, context: str | None) -> "Events":
         """Return these methods for the tenant *context*; None for this client's own."""
@@ -155,7 +155,7 @@ class Events(Resource):
             "GET",
             related.url,
             self._options,
-            _as_parsed if model is None else decoder(model),
+            _parsed(related.id) if model is None else decoder(model),
             params=with_extra({"expand": expand}, extra),
         )
         request.object_id = related.id
@@ -168,8 +168,8 @@ class Events(Resource):
 
         Stripe lists the newest first, but backwards from a known event it lists what came after
         it. The last event before *since* is such a one, and costs one request; where there is none,
-        the whole list is walked to its oldest event. Either way one page is held at a time, and
-        events that happen meanwhile come at the end.
+        the whole list is walked to its oldest event. Either way few pages are held at a time, and
+        what happens before the last page is read comes at the end.
         """
         found = await self.list(types=types, created={"lt": since}, limit=1)
         anchor = found[0].id if found else None
@@ -215,5 +215,14 @@ def _types(types: object) -> Sequence[str]:
     return names
 
 
-def _as_parsed(value: object) -> Any:
-    return value
+def _parsed(object_id: str | None) -> Callable[[object], dict[str, Any]]:
+    """Return the decoder of an object without a model; None as its id fits any."""
+
+    def decode(value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"$: expected an object, not a {type(value).__name__}")
+        if object_id is not None and value.get("id") != object_id:
+            raise ProtocolError(f"$.id: expected {object_id!r}, not {describe(value.get('id'))}")
+        return value
+
+    return decode

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
-from fcasync._wire.uninterrupted import to_its_end, until_done
+from fcasync._wire.uninterrupted import named_task, to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models.event import Event
 from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
@@ -108,7 +108,7 @@ class EventRouter:
         if self.seen is None:
             await _run(handlers, event)
             return True
-        claim = asyncio.ensure_future(self.seen.claim(event.id))
+        claim = named_task(self.seen.claim(event.id), "fcasync.webhooks.claim")
         try:
             await until_done([claim])
             if not claim.result():
@@ -167,7 +167,8 @@ class EventRouter:
         For the hours in which the endpoint was down: Stripe delivers again for three days, and
         lists events for 30. It reads ``client.events`` of the types that functions are registered
         for. What the seen-store knows is not handled again, so that this may run at any time, in
-        several processes, and beside the endpoint itself. Thin events are not in that list.
+        several processes, and beside the endpoint itself, which gets what happens meanwhile. Thin
+        events are not in that list.
 
         For a connected account pass ``client.with_options(stripe_account="acct_...")``; the events
         then name it, as those of a webhook do.

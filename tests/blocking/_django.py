@@ -1,18 +1,5 @@
 """A Django project in one module: a table of linked accounts, and views that use a client."""
 
-import django
-from django.conf import settings
-
-settings.configure(
-    DEBUG=False,
-    ALLOWED_HOSTS=["testserver"],
-    SECRET_KEY="x",
-    ROOT_URLCONF=__name__,
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-    USE_TZ=True,
-)
-django.setup()
-
 from django.db import connection, models
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -20,11 +7,11 @@ from django.urls import path
 import fcasync
 from fcasync import blocking
 
-client: blocking.Client
-"""Set by the test; a project makes it in its settings or its app config."""
+client = blocking.Client("sk_test_later")
+"""Replaced by the test; a project makes it in its settings."""
 
 
-class Linked(models.Model):
+class Linked(models.Model):  # type: ignore[misc]
     """An account that a customer has linked."""
 
     stripe_id = models.CharField(max_length=64, primary_key=True)
@@ -45,7 +32,8 @@ def refresh(request: HttpRequest, account_id: str) -> JsonResponse:
         account = client.accounts.refresh(account_id, features=["balance"])
     except fcasync.InvalidRequestError as error:
         return JsonResponse({"error": error.message}, status=error.status)
-    return JsonResponse({"status": str(account.balance_refresh.status)})
+    pending = account.balance_refresh
+    return JsonResponse({"status": str(pending and pending.status)})
 
 
 def refresh_all(request: HttpRequest) -> JsonResponse:

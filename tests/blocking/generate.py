@@ -173,9 +173,9 @@ def raw_methods(source: Source, raw: ast.ClassDef) -> Iterator[str]:
     """Yield the methods of a class that holds ``self.name = as_raw(raw.name)``."""
     by_name = {each.name: each for each in methods(source.node)}
     for line in ast.walk(raw):
-        if not isinstance(line, ast.Assign) or not isinstance(line.value, ast.Call):
+        if not isinstance(line, ast.AnnAssign) or not isinstance(line.value, ast.Call):
             continue
-        method = by_name[ast.unparse(line.targets[0]).removeprefix("self.")]
+        method = by_name[ast.unparse(line.target).removeprefix("self.")]
         returns = ast.unparse(method.returns) if method.returns else ""
         if ast.unparse(line.value.func) == "as_raw_page":
             returns = "Page" + returns.removeprefix("Paginator")

@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_type
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 import fcasync
 from fcasync import (
@@ -42,6 +43,7 @@ from fcasync import (
     Transaction,
     TransactionRefresh,
     TransactionSync,
+    blocking,
 )
 from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
 from fcasync.hooks import (
@@ -55,7 +57,7 @@ from fcasync.hooks import (
     RetryScheduled,
 )
 from fcasync.otel import OpenTelemetryHook
-from fcasync.sandbox import Fault, RateLimit, Sandbox
+from fcasync.sandbox import SCENARIOS, Fault, RateLimit, Sandbox
 from fcasync.testing import (
     FakeClock,
     InstantTransport,
@@ -73,7 +75,16 @@ from fcasync.testing import (
     make_transaction,
     signed_webhook,
 )
-from fcasync.webhooks import EventRouter, SeenEvents, construct_event, parse_event, sign
+from fcasync.webhooks import (
+    CatchUp,
+    EventRouter,
+    SeenEvents,
+    SqliteSeenEvents,
+    WebhookApp,
+    construct_event,
+    parse_event,
+    sign,
+)
 
 
 def versions() -> None:
@@ -336,6 +347,53 @@ async def bulk(client: Client, ids: AsyncIterator[str]) -> None:
         assert_type(past, Outcome)
 
 
+def without_await(client: blocking.Client) -> None:
+    assert_type(blocking.Client("sk_test_1", timeout=5, hooks=[print_event]), blocking.Client)
+    with client as same:
+        assert_type(same, blocking.Client)
+    assert_type(client.with_options(stripe_account="acct_1"), blocking.Client)
+    listed = client.accounts.list(account_holder={"customer": "cus_1"}, limit=100, prefetch=False)
+    assert_type(listed, blocking.Paginator[Account])
+    assert_type(list(listed), list[Account])
+    assert_type(list(listed.pages()), list[Page[Account]])
+    assert_type(listed.page(), Page[Account])
+    assert_type(listed.collect(max_items=10), list[Account])
+    account = client.accounts.retrieve("fca_1", expand=["ownership"])
+    assert_type(account, Account)
+    assert_type(client.accounts.refresh(account, features=["balance"], expand=["x"]), Account)
+    assert_type(
+        client.accounts.refresh_and_wait(account, features=["balance"], timeout=60), Account
+    )
+    assert_type(client.accounts.balance("fca_1", at_least={"usd": 1}), BalanceCheck)
+    owners = client.accounts.list_owners(account, ownership="fcaowns_1")
+    assert_type(owners, blocking.Paginator[AccountOwner])
+    raw = client.accounts.with_raw_response
+    assert_type(raw.retrieve("fca_1"), Response[Account])
+    assert_type(raw.list(limit=3), Response[Page[Account]])
+    session = client.sessions.create(
+        account_holder={"type": "customer", "customer": "cus_1"}, permissions=["balances"]
+    )
+    assert_type(session, Session)
+    sync = client.transactions.sync(account, after=None)
+    assert_type(sync, blocking.TransactionSync)
+    assert_type(list(sync), list[Transaction])
+    assert_type((sync.after, sync.cursor), tuple[str | None, str | None])
+    path = "/v1/financial_connections/accounts/fca_1"
+    assert_type(client.request("GET", path), Any)
+    assert_type(client.request("GET", path, decode=Account), Account)
+    run = client.bulk.refresh(listed, features=["balance"], journal="a.sqlite", wait=True)
+    assert_type(run, blocking.BulkRun)
+    with run as entered:
+        assert_type(list(entered), list[Outcome])
+        assert_type(run.progress, Progress)
+        assert_type(run.observe(make_event()), bool)
+        assert_type(run.stop(), bool)
+        assert_type(run.finish(), Report)
+    assert_type(run.report, Report)
+    client.bulk.disconnect((each.id for each in listed), max_requests=10)
+    client.close()
+
+
 async def webhooks(body: bytes, header: str | None) -> None:
     event = construct_event(body, header, ["whsec_new", "whsec_old"], tolerance=300)
     assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]] | ThinEvent)
@@ -370,6 +428,36 @@ async def webhooks(body: bytes, header: str | None) -> None:
     assert_type(await router.dispatch(event), bool)
 
 
+async def events(client: Client, thin: ThinEvent) -> None:
+    listed = client.events.list(
+        types=["financial_connections.account.created", EventType.ACCOUNT_DEACTIVATED, "other"],
+        created={"gte": datetime(2026, 11, 1, tzinfo=UTC)},
+        delivery_success=False,
+        limit=100,
+    )
+    assert_type(listed, Paginator[Event[Account] | Event[Authorization] | Event[dict[str, Any]]])
+    async for event in listed:
+        assert_type(event.pending_webhooks, int | None)
+    event = await client.events.retrieve("evt_1")
+    assert_type(event.data.object, Account | Authorization | dict[str, Any])
+    related = await client.events.fetch_related(thin, expand=["ownership"])
+    assert_type(related, Account | Authorization | Session | Transaction | dict[str, Any])
+    raw = await client.events.with_raw_response.retrieve("evt_1")
+    assert_type(raw.request_id, str | None)
+
+
+async def endpoints(client: Client) -> None:
+    router = EventRouter(SqliteSeenEvents("seen.sqlite"))
+    assert_type(router.asgi("whsec_1"), WebhookApp)
+    app = web.Application()
+    app.router.add_post("/webhooks", router.aiohttp_handler(["whsec_1", "whsec_2"], tolerance=60))
+    report = await router.catch_up(client, since=datetime.now(UTC) - timedelta(hours=3))
+    assert_type(report, CatchUp)
+    assert_type(report.handled + report.repeated + report.in_progress, int)
+    view = client.with_options(stripe_account="acct_1")
+    assert_type((await router.catch_up(view, since=datetime.now(UTC))).total, int)
+
+
 def print_event(event: HookEvent, /) -> None:
     assert_type(event.call, Call)
     match event:
@@ -393,6 +481,8 @@ async def sandboxes() -> None:
         accounts=25,
         seed=0,
         rate_limit="sandbox",
+        webhook_url="http://127.0.0.1:8000/webhooks",
+        webhook_thin=True,
         faults=[Fault(kind="status", status=503, times=1), {"kind": "delay", "seconds": 0.1}],
     ) as sandbox:
         assert_type(sandbox, Sandbox)
@@ -403,6 +493,9 @@ async def sandboxes() -> None:
         sandbox.add_faults(Fault(kind="reset_after", operation="refresh"))
         sandbox.advance(3600)
         sandbox.clear_faults()
+        assert_type(sandbox.scenario("fca_1", "null_balance"), dict[str, Any])
+        assert_type(SCENARIOS["null_balance"].summary, str)
+        sandbox.decline("fcsess_1_secret_1")
     with Sandbox(threaded=True, rate_limit=RateLimit(rate=100.0)) as threaded:
         assert_type(threaded.webhook_secret, str)
 

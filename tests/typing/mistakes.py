@@ -1,6 +1,6 @@
 """Mistakes that a type checker must find; mypy reports an ignore that is not needed."""
 
-from fcasync import Account, Client, Transaction
+from fcasync import Account, Client, Transaction, blocking
 from fcasync.hooks import CallStarted
 from fcasync.webhooks import EventRouter
 
@@ -20,6 +20,15 @@ async def calls(client: Client) -> None:
     await client.sessions.create(account_holder={"type": "user"}, permissions=[])  # type: ignore[typeddict-item]
     client.transactions.list()  # type: ignore[call-arg]
     client.bulk.disconnect(["fca_1"], features=["balance"])  # type: ignore[call-arg]
+
+
+def without_await(client: blocking.Client) -> None:
+    client.accounts.refresh("fca_1")  # type: ignore[call-arg]
+    client.accounts.refresh("fca_1", features=1)  # type: ignore[arg-type]
+    client.accounts.list(limit="3")  # type: ignore[arg-type]
+    client.bulk.disconnect(["fca_1"], features=["balance"])  # type: ignore[call-arg]
+    blocking.Client(session=None)  # type: ignore[call-arg]
+    models(client.accounts.list())  # type: ignore[arg-type]
 
 
 def models(account: Account) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import fcasync
+import fcasync.blocking
 
 pytest.importorskip("mypy", reason="needs mypy")
 
@@ -35,6 +36,13 @@ def test_every_method_of_the_client_is_used() -> None:
     tree = ast.parse((HERE / "api.py").read_text())
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     client = fcasync.Client("sk_test_1")
-    resources = (client, client.accounts, client.bulk, client.sessions, client.transactions)
+    resources: tuple[object, ...] = (
+        client,
+        client.accounts,
+        client.bulk,
+        client.sessions,
+        client.transactions,
+    )
+    resources += tuple(getattr(fcasync.blocking, name) for name in fcasync.blocking.__all__)
     methods = {name for each in resources for name in dir(each) if not name.startswith("_")}
     assert methods - used == set()

@@ -11,7 +11,7 @@ from fcasync._facts.frames import forgets_frames
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_VERSION
 from fcasync._rules.retry_policy import RetryPolicy
-from fcasync._wire.transport import Transport
+from fcasync._wire.protocol import Transport
 from fcasync.blocking._client import noted
 from fcasync.blocking._generated.accounts import Accounts
 from fcasync.blocking._generated.any_request import AnyRequest

@@ -120,7 +120,10 @@ class Webhooks:
                 self._collect(now)
                 for world, event in self._outbox.take(now):
                     for body in self._bodies(world, event):
-                        group.create_task(self._deliver(session, world, event, body))
+                        group.create_task(
+                            self._deliver(session, world, event, body),
+                            name="fcasync.sandbox.deliver",
+                        )
 
     def _bodies(self, world: World, event: Happened) -> list[dict[str, Any]]:
         render = thin if self._target.thin else lambda *about: [snapshot(*about)]
@@ -129,9 +132,12 @@ class Webhooks:
     async def _pause(self) -> None:
         """Sleep until something may be due or is published."""
         wait = self._wait(self._clock.time())
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._woken.wait(), name="fcasync.sandbox.woken")
+        ]
         if wait is not None:
-            tasks.append(asyncio.create_task(self._sleep(min(wait, _LONGEST_NAP))))
+            nap = self._sleep(min(wait, _LONGEST_NAP))
+            tasks.append(asyncio.create_task(nap, name="fcasync.sandbox.nap"))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

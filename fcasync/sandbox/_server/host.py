@@ -96,7 +96,9 @@ class Host:
             self._webhooks = Webhooks(self._hosting.target, self._hosting.clock)
             for world in self._realm.worlds.values():
                 self._webhooks.publish(world)
-            self._courier = asyncio.create_task(self._webhooks.run())
+            self._courier = asyncio.create_task(
+                self._webhooks.run(), name="fcasync.sandbox.webhooks"
+            )
 
     async def stop(self) -> None:
         """Stop listening and delivering, let requests in flight end, and write the state file."""
