@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from fcasync._facts.redact import printable
+from fcasync._wire.uninterrupted import to_its_end
 from fcasync.mirror._errors import MirrorError
 from fcasync.mirror._location import passwords, shown
 from fcasync.mirror._steps import SteppedConnection, Steps, Whole, carry_out, carry_out_in_sqlite
@@ -190,7 +191,7 @@ class Session:
         if self._kept is not None:
             with self._database.errors():
                 async with self._database.alone():
-                    await self._kept.close()
+                    await to_its_end(self._kept.close())
 
 
 def _file(url: URL) -> Path | None:
