@@ -179,3 +179,21 @@ async def test_half_a_surrogate_pair_stops_no_sync(url: str) -> None:
     (row,) = await table(url, "transactions")
     assert (report.synced, row["description"]) == (1, "Caf\u00e9 \ufffd")
     assert row["raw"]["description"] == row["description"]
+
+
+@pytest.mark.parametrize("field", ["transaction", "balance"])
+async def test_an_amount_that_no_database_holds_fails_its_account_alone(
+    url: str, field: str
+) -> None:
+    """The others are stored; the largest that fits is stored as it is."""
+    bank = refreshed_bank(2, rows=0)
+    good, bad = bank.accounts.values()
+    good.refresh([{"id": "fctxn_1", "amount": -(2**63)}])
+    bad.refresh([{"id": "fctxn_2", "amount": 2**63 if field == "transaction" else 1}])
+    if field == "balance":
+        bad.balance = 2**63
+    client = bank.client()
+    async with Mirror(url) as mirror, mirror.sync(client, list(bank.accounts)) as run:
+        found = {each.account_id: (each.status, each.reason) async for each in run}
+    assert found == {good.id: ("synced", None), bad.id: ("failed", "protocol_error")}
+    assert [row["amount"] for row in await table(url, "transactions")] == [-(2**63)]
