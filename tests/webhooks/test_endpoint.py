@@ -38,7 +38,7 @@ def starlette(events: EventRouter) -> Any:
 
 def fastapi(events: EventRouter) -> Any:
     app = pytest.importorskip("fastapi", reason="needs fastapi").FastAPI()
-    app.add_route("/webhooks", events.asgi([SECRET, OLD]))
+    app.add_route("/webhooks", events.asgi([SECRET, OLD]), ["POST"])
     return app
 
 
