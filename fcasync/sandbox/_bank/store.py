@@ -50,7 +50,7 @@ class Store:
         self.seed = seed
         self.timing = timing
         self.tenant = tenant
-        self.log = EventLog(delivers=delivers)
+        self.log: EventLog = EventLog(delivers=delivers)
         self.outages: dict[str, tuple[tuple[float, float], ...]] = {}
         """When each institution was down, from and until."""
         self.changed: dict[int, AccountState] = {}
