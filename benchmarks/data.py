@@ -7,7 +7,7 @@ PAGE = 100
 """Stripe's largest page."""
 ROOT = "/v1/financial_connections/accounts"
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
-API_VERSION = "2026-09-30.endive"
+API_VERSION = "2026-10-28.endive"
 
 _NOW = 1_760_000_000
 

@@ -11,16 +11,19 @@ import attrs
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._facts.frames import forgets_frames
 from fcasync._rules import checks
+from fcasync._rules.acting import checked_hooks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_BASE, API_VERSION, Options
 from fcasync._rules.retry_policy import RetryPolicy
 from fcasync._wire.engine import Engine
-from fcasync._wire.transport import AiohttpTransport, ClientSession, Transport
+from fcasync._wire.protocol import Transport
+from fcasync._wire.transport import AiohttpTransport, ClientSession
 from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Hook
 from fcasync.resources.accounts import Accounts
 from fcasync.resources.any_request import AnyRequest
+from fcasync.resources.events import Events
 from fcasync.resources.sessions import Sessions
 from fcasync.resources.transactions import Transactions
 
@@ -51,12 +54,14 @@ class Client(AnyRequest):
         session: An aiohttp session to use instead of the client's own; the client never closes it.
         proxy: The URL of an HTTP proxy; proxies of the environment are ignored.
         ssl: Your own TLS context, for TLS 1.2 or later; certificate checks cannot be turned off.
-        hooks: Functions that are called with every event of :mod:`fcasync.hooks`.
+        hooks: Functions that are called with every event of :mod:`fcasync.hooks`, and objects that
+            may also add headers to each request.
         max_response_bytes: The size of the largest accepted body, after decompression.
         extra_headers: Headers to send with every request; they cannot override fcasync's own.
         clock: The source of time, sleep and randomness; tests pass a
             ``fcasync.testing.FakeClock``.
-        transport: What sends the requests; tests pass a ``fcasync.testing.ScriptedTransport``.
+        transport: What sends the requests, in place of aiohttp (see :class:`fcasync.Transport`);
+            tests pass a ``fcasync.testing.ScriptedTransport``.
 
     Raises:
         InvalidArgumentError: An argument is invalid or unsafe.
@@ -110,7 +115,7 @@ class Client(AnyRequest):
             ),
             clock=clock,
             limiter=Limiter(limits),
-            hooks=checks.hooks(hooks),
+            hooks=checked_hooks(hooks),
         )
 
     @cached_property
@@ -127,6 +132,11 @@ class Client(AnyRequest):
     def transactions(self) -> Transactions:
         """The transactions of linked accounts."""
         return Transactions(self._engine, self._options)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened at Stripe in the last 30 days."""
+        return Events(self._engine, self._options)
 
     @cached_property
     def bulk(self) -> "Bulk":

@@ -103,8 +103,8 @@ class APIConnectionError(FCError):
             it with :attr:`idempotency_key` to find out without doing it twice.
     """
 
-    retryable = True
-    is_stale = False
+    retryable: bool = True
+    is_stale: bool = False
     """Whether an idle connection turned out to be closed, so that a new one is tried at once."""
 
     def __init__(
@@ -127,7 +127,7 @@ class DeadlineExceededError(APIConnectionError):
         account: From ``refresh_and_wait``, the account as it was last seen; None otherwise.
     """
 
-    retryable = False
+    retryable: bool = False
 
     def __init__(
         self, message: str, *, may_have_executed: bool = False, account: Any = None
@@ -177,7 +177,7 @@ class APIStatusError(FCError):
         self.request_id = request_id
         self.idempotent_replayed = idempotent_replayed
         self.body = body
-        self.headers = {} if headers is None else headers
+        self.headers: Mapping[str, str] = {} if headers is None else headers
         if retryable is not None:
             self.retryable = retryable
 
@@ -213,7 +213,7 @@ class IdempotencyError(APIStatusError):
 class ConflictError(APIStatusError):
     """Another request changed the same object at the same time (409)."""
 
-    retryable = True
+    retryable: bool = True
 
 
 class RateLimitError(APIStatusError):
@@ -227,7 +227,7 @@ class RateLimitError(APIStatusError):
             because its deadline comes first; None otherwise.
     """
 
-    retryable = True
+    retryable: bool = True
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ class RateLimitError(APIStatusError):
 class ServerError(APIStatusError):
     """Something went wrong on Stripe's side (5xx)."""
 
-    retryable = True
+    retryable: bool = True
 
 
 class ProtocolError(FCError):
@@ -306,7 +306,7 @@ class EventInProgress(FCError):
     Stripe must deliver the event again.
     """
 
-    retryable = True
+    retryable: bool = True
 
 
 class JournalError(FCError):

@@ -9,7 +9,8 @@ from fcasync._rules.limits import Limits
 from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync._wire.engine import Engine
-from fcasync._wire.transport import AiohttpTransport, Transport
+from fcasync._wire.protocol import Transport
+from fcasync._wire.transport import AiohttpTransport
 from fcasync.hooks import Hook
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"

@@ -7,6 +7,11 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy with other work is slow, which is not a fault of what is tested.
+settings.register_profile("fcasync", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fcasync")
 
 
 class _Response(aiohttp.ClientResponse):

@@ -53,6 +53,7 @@ SANDBOX = "fcasync.sandbox"
 SANDBOX_MAY_IMPORT = {
     "fcasync._facts",
     "fcasync._facts.clock",
+    "fcasync._facts.guide",
     "fcasync._facts.public",
     "fcasync._facts.signature",
     "fcasync._rules.form",
@@ -63,10 +64,12 @@ ADAPTERS = {
     "aiohttp": {
         f"fcasync._wire.{name}"
         for name in ("transport", "sessions", "exchange", "documented", "failures")
-    },
+    }
+    | {"fcasync.webhooks._aiohttp"},
     "tenacity": {"fcasync._wire.retries"},
     "cattrs": {"fcasync.models._convert"},
     "distributed": {"fcasync.cluster._dask"},
+    "pyarrow": {"fcasync.models._arrow"},
 }
 
 
@@ -150,7 +153,7 @@ def test_rules_are_pure(module: str) -> None:
 
 @pytest.mark.parametrize("module", CLIENT)
 def test_a_library_has_one_adapter(module: str) -> None:
-    """Aiohttp stays on the wire, tenacity and cattrs in one file: they can be replaced."""
+    """Aiohttp stays on the wire and in the handler for its server, others in one file each."""
     for library, adapters in ADAPTERS.items():
         assert library not in libraries(module) or module in adapters
 

@@ -12,7 +12,7 @@ import pytest
 
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
-from tests.test_readme import run
+from tests._reader import Reader, missing, run
 
 GUIDE = ROOT / "fcasync" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -82,3 +82,28 @@ async def test_tenants(
         for count in sandbox.connected(name).executions("refresh").values()
     ]
     assert executed == [2] * 12  # by the first job of the page, and by the named one
+
+
+BESPOKE = {"tenants", "mirror"}
+"""Pages whose tests look at more than that every block works."""
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.stem not in BESPOKE], ids=lambda page: page.stem
+)
+async def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
+    """Every block works as it stands, in order, in an empty directory, beside a sandbox."""
+    text = page.read_text()
+    if page.stem == "notebook":
+        pytest.importorskip("polars", reason="needs polars: pip install '.[dev-full]'")
+    if page.stem == "blocking":
+        pytest.importorskip("django", reason="needs Django: pip install '.[dev-full]'")
+    if absent := missing(text):
+        pytest.skip(f"not installed: {', '.join(absent)}: pip install '.[dev-full]'")
+    with Sandbox(accounts=12, refresh_cooldown=0.0, settle_seconds=0.1, threaded=True) as sandbox:
+        env = {"STRIPE_API_KEY": sandbox.api_key, "STRIPE_API_BASE": sandbox.url}
+        reader = Reader(tmp_path, env)
+        try:
+            await reader.follow(text)
+        finally:
+            await reader.close()

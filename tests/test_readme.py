@@ -1,135 +1,37 @@
-"""The README's code, run as it is."""
+"""The README, followed as a reader would follow it."""
 
-import ast
-import asyncio
-import inspect
 import json
 import re
-from collections.abc import AsyncIterator
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import ClientSession, test_utils, web
-from aiohttp.typedefs import Handler
 
 import fcasync
-from fcasync.sandbox import Sandbox
-from fcasync.testing import make_event, signed_webhook
+from fcasync import webhooks
 from tests._paths import ROOT
+from tests._reader import Reader, blocks, missing
 
 README = (ROOT / "README.md").read_text()
-BLOCKS: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def block(words: str) -> str:
-    """Return the only block that contains *words*."""
-    (code,) = [block for block in BLOCKS if words in block]
-    return code
+async def test_every_block_can_be_pasted_in_order(tmp_path: Path) -> None:
+    """From an empty directory, with nothing but the README, everything works as it says."""
+    if absent := missing(README):
+        pytest.skip(f"not installed: {', '.join(absent)}: pip install '.[dev]'")
+    reader = Reader(tmp_path, {"STRIPE_API_KEY": "", "STRIPE_API_BASE": ""})
+    try:
+        await reader.follow(README)
+    finally:
+        await reader.close()
+    assert '{"status":"pending"}' in reader.output  # the web service
+    assert "relink" in reader.output or "none" in reader.output  # account.action
+    assert "2 passed" in reader.output  # the tests that the README shows
 
 
-async def run(code: str, **names: Any) -> dict[str, Any]:
-    """Execute *code* as a notebook would, top-level await included."""
-    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(compiled, names)
-    if inspect.iscoroutine(result):
-        await result
-    return names
-
-
-@pytest.fixture
-async def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """A sandbox that the environment refers to, and an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    async with Sandbox(accounts=12, varied=False) as sandbox:
-        monkeypatch.setenv("STRIPE_API_KEY", sandbox.api_key)
-        monkeypatch.setenv("STRIPE_API_BASE", sandbox.url)
-        yield sandbox
-
-
-@pytest.mark.parametrize("code", BLOCKS)
-def test_every_block_is_python(code: str) -> None:
-    """Code that a reader pastes compiles."""
-    compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
-async def test_the_web_service(sandbox: Sandbox) -> None:
-    """The application starts, refreshes, responds to invalid requests, and stops."""
-    httpx = pytest.importorskip("httpx")
-    pytest.importorskip("fastapi")
-    app = (await run(block("FastAPI")))["app"]
-    async with app.router.lifespan_context(app):
-        listed = await app.state.stripe.accounts.list(limit=1)
-        account = listed.data[0].id
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
-            good = await http.post(f"/accounts/{account}/refresh")
-            unknown = await http.post("/accounts/fca_nobody/refresh")
-            no_id = await http.post("/accounts/a%20b/refresh")
-    assert (good.status_code, good.json()) == (200, {"status": "pending"})
-    assert (unknown.status_code, no_id.status_code) == (404, 400)
-
-
-async def test_the_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
-    """The handler accepts what the sandbox signed, refuses forgeries, and puts off repeats."""
-    secret = "whsec_readme"
-    names = await run(block("EventRouter").replace("whsec_...", secret))
-    answers: list[int] = []
-
-    @web.middleware
-    async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
-        answers.append(response.status)
-        return response
-
-    app = web.Application(middlewares=[watch])
-    app.router.add_post("/", names["handler"])
-    async with test_utils.TestServer(app) as server, ClientSession() as session:
-        url = str(server.make_url("/"))
-        async with (
-            Sandbox(accounts=1, varied=False, webhook_url=url, webhook_secret=secret) as sandbox,
-            fcasync.Client(sandbox.api_key, base_url=sandbox.url) as client,
-        ):
-            (account,) = (await client.accounts.list()).data
-            await client.accounts.refresh_and_wait(account, features=["balance"])
-            async with asyncio.timeout(10):
-                while not answers:
-                    await asyncio.sleep(0.01)
-        async with session.post(url, data=b"{}") as forged:
-            assert forged.status == 400
-        await names["events"].seen.claim("evt_busy")  # as if its first delivery were at work
-        kind = "financial_connections.account.refreshed_balance"
-        body, headers = signed_webhook(make_event(id="evt_busy", type=kind), secret)
-        async with session.post(url, data=body, headers=headers) as repeated:
-            assert repeated.status == 409
-    assert answers[0] == 200
-    assert capsys.readouterr().out.startswith(account.id)
-
-
-async def test_the_bulk_job(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every account is refreshed once, even if the block runs twice."""
-    for _ in range(2):
-        await run(block("date.today()"))
-    assert "12" in capsys.readouterr().out
-    assert set(sandbox.executions("refresh").values()) == {1}
-    assert len(sandbox.executions("refresh")) == 12
-
-
-async def test_the_tenants(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """The accounts of both are refreshed once each."""
-    async with fcasync.Client() as client:
-        await run(block("Tenants(["), client=client)
-    assert capsys.readouterr().out.count("accepted") >= 24
-    for tenant in ("acct_1", "acct_2"):
-        assert set(sandbox.connected(tenant).executions("refresh").values()) == {1}
-
-
-async def test_the_notebook() -> None:
-    """It runs, and the notebook that the tests execute contains each of its lines."""
-    code = block("AsyncExitStack")
-    names = await run(code)
-    assert sum(names["institutions"].values()) == 120
-    await names["stack"].aclose()
+def test_the_notebook_has_what_the_readme_shows() -> None:
+    """The notebook that the tests execute contains each line of the README's block."""
+    (code,) = (block.code for block in blocks(README) if "AsyncExitStack" in block.code)
     cells = json.loads((ROOT / "tests" / "notebooks" / "explore.ipynb").read_text())["cells"]
     lines = {line for cell in cells for line in "".join(cell["source"]).splitlines()}
     assert set(code.splitlines()) <= lines | {""}
@@ -146,3 +48,38 @@ def test_every_error_in_the_readme_exists() -> None:
     """The drawn tree and the examples name real classes."""
     drawn = set(re.findall(r"\b[A-Z]\w+Error\b", README))
     assert {name for name in drawn if not hasattr(fcasync, name)} <= {"ValueError"}
+
+
+def test_the_table_of_calls_is_complete() -> None:
+    """It names every method of every resource, and none that does not exist."""
+    rows = dict(re.findall(r"^\| `(?:client|fcasync)\.([\w.]+)` \| (.*) \|$", README, re.MULTILINE))
+    for name in ("accounts", "sessions", "transactions", "events", "bulk"):
+        resource = getattr(fcasync.Client("sk_test_1"), name)
+        methods = {each for each in dir(resource) if not each.startswith("_")}
+        assert set(re.findall(r"`(\w+)`", rows[name])) == methods - {"with_raw_response"}, name
+    for name in re.findall(r"`(\w+)`", rows["webhooks"]):
+        assert hasattr(webhooks, name) or hasattr(webhooks.EventRouter, name), name
+
+
+def test_links_work_away_from_the_repository() -> None:
+    """The package index shows the same text, where a relative link leads nowhere."""
+    assert re.findall(r"\]\((?!https://)[^)]*\)", README) == []
+
+
+def test_links_into_the_repository_lead_to_files() -> None:
+    """What they name is there."""
+    pages = re.findall(r"fcasync/fcasync/(?:(?:blob|tree)/)?main/([^)\s]+)", README)
+    assert pages
+    assert [page for page in pages if not (ROOT / page).exists()] == []
+
+
+def test_the_guide_is_listed() -> None:
+    """Every page that is shipped has a line in the README."""
+    shipped = {entry.name for entry in (files("fcasync") / "guide").iterdir()}
+    listed = set(re.findall(r"main/fcasync/guide/(\w+\.md)", README))
+    assert {name for name in shipped if name.endswith(".md")} == listed
+
+
+def test_the_api_version_is_the_one_that_is_sent() -> None:
+    """The README says which version of Stripe's API the models are written for."""
+    assert fcasync.API_VERSION in README

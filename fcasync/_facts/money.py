@@ -30,9 +30,14 @@ def money(amounts: Mapping[str, int]) -> str:
     return ", ".join(f"{_major(amount, name)} {name.upper()}" for name, amount in amounts.items())
 
 
-def _major(amount: int, currency: str) -> str:
+def places(currency: str) -> int:
+    """Return how many decimal places an amount in *currency* has: 0 for JPY, 3 for BHD, else 2."""
     currency = currency.lower()
-    places = 0 if currency in _NO_MINOR_UNIT else 3 if currency in _THOUSANDTHS else 2
-    whole, rest = divmod(abs(amount), 10**places)
-    fraction = f".{rest:0{places}}" if places else ""
+    return 0 if currency in _NO_MINOR_UNIT else 3 if currency in _THOUSANDTHS else 2
+
+
+def _major(amount: int, currency: str) -> str:
+    digits = places(currency)
+    whole, rest = divmod(abs(amount), 10**digits)
+    fraction = f".{rest:0{digits}}" if digits else ""
     return f"{'-' if amount < 0 else ''}{whole:,}{fraction}"

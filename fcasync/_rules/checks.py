@@ -7,7 +7,7 @@ through goes into a URL or a header unchanged.
 import re
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -184,15 +184,20 @@ def extra_headers(headers: object) -> dict[str, str]:
         raise InvalidArgumentError(
             f"extra_headers must be a mapping of names to values, not a {type(headers).__name__}"
         )
-    for name in headers:
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
-            raise InvalidArgumentError(f"extra_headers: {describe(name)} is no header name")
-        if name.lower() in OWN_HEADERS:
-            raise InvalidArgumentError(f"extra_headers: fcasync writes {name} itself")
     return {
-        name.title(): header_value(text, f"extra_headers[{name!r}]")
+        header_name(name, "extra_headers"): header_value(text, f"extra_headers[{name!r}]")
         for name, text in headers.items()
     }
+
+
+def header_name(name: object, where: str, own: frozenset[str] = OWN_HEADERS) -> str:
+    """Return *name*, spelt ``Like-This``; it must be legal, and in any spelling none of *own*."""
+    if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+        raise InvalidArgumentError(f"{where}: {describe(name)} is no header name")
+    plain = str.__str__(name)  # what was checked, whatever a subclass says of itself
+    if plain.lower() in own:
+        raise InvalidArgumentError(f"{where}: fcasync writes {plain} itself")
+    return plain.title()
 
 
 def seconds(value: object, name: str) -> float:
@@ -245,15 +250,6 @@ def instance(value: object, kind: type[T], name: str) -> T:
     if isinstance(value, kind):
         return value
     raise InvalidArgumentError(f"{name} must be a {kind.__name__}, not {describe(value)}")
-
-
-def hooks(values: object) -> tuple[Callable[..., None], ...]:
-    """Return *values* as a tuple; they must be functions, or objects that can be called."""
-    if isinstance(values, Iterable) and all(map(callable, given := tuple(values))):
-        return given
-    raise InvalidArgumentError(
-        f"hooks must be a list of things that can be called, not {describe(values)}"
-    )
 
 
 def proxy(url: object) -> str | None:

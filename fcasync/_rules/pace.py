@@ -20,9 +20,9 @@ class Scope:
     __slots__ = ("__weakref__", "in_flight", "is_free", "rate")
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self.rate = Rate(limits or Limits())
-        self.in_flight = InFlight()
-        self.is_free = True
+        self.rate: Rate = Rate(limits or Limits())
+        self.in_flight: InFlight = InFlight()
+        self.is_free: bool = True
         """Whether a request may be sent at any time; kept by :meth:`update`."""
         self.update()
 
@@ -55,8 +55,8 @@ class Pace:
     __slots__ = ("operation", "tenant")
 
     def __init__(self, limits: Limits | None = None, tenant: Scope | None = None) -> None:
-        self.operation = Scope(limits)
-        self.tenant = Scope() if tenant is None else tenant
+        self.operation: Scope = Scope(limits)
+        self.tenant: Scope = Scope() if tenant is None else tenant
 
     def __repr__(self) -> str:
         rate = "unlimited" if self.rate is None else f"{self.rate:.1f}/s"

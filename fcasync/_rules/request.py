@@ -15,7 +15,7 @@ from fcasync.hooks import Call
 T = TypeVar("T")
 
 API_BASE = "https://api.stripe.com"
-API_VERSION = "2026-09-30.endive"
+API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that the models were written for."""
 
 
@@ -132,6 +132,11 @@ class Request(Generic[T]):
     _call: Call | None = attrs.field(default=None, init=False, repr=False, eq=False)
 
     @property
+    def method(self) -> str:
+        """``GET`` or ``POST``."""
+        return self.operation.method
+
+    @property
     def target(self) -> str:
         """The path and the query, encoded."""
         return f"{self.path}?{self.query}" if self.query else self.path
@@ -147,6 +152,13 @@ class Request(Generic[T]):
         if self.idempotency_key is None:
             return self.options.get_headers
         return {**self.options.post_headers, "Idempotency-Key": self.idempotency_key}
+
+    def with_headers(self, added: Mapping[str, str]) -> "Request[T]":
+        """Return the same request with more headers, which were checked."""
+        headers = {**self.options.extra_headers, **added}
+        copy = attrs.evolve(self, options=attrs.evolve(self.options, extra_headers=headers))
+        copy._call = self._call
+        return copy
 
     @property
     def has_effect(self) -> bool:

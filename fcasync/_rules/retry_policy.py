@@ -74,7 +74,7 @@ class RetryQuota:
 
     def __init__(self, capacity: int = 500, *, cost: int = 14, rate_limit_cost: int = 5) -> None:
         self.capacity = capacity
-        self.available = capacity
+        self.available: int = capacity
         """Tokens left; never negative, never above the capacity."""
         self._cost = cost
         self._rate_limit_cost = rate_limit_cost

@@ -7,14 +7,15 @@ from fcasync._facts.clock import Clock
 from fcasync._facts.frames import forget_frames
 from fcasync._rules.interpret import interpret, is_replay, request_id
 from fcasync._rules.request import Answer, Request, Response
+from fcasync._wire.protocol import Transport
 from fcasync._wire.reporting import Reporter
-from fcasync._wire.transport import Transport
 from fcasync.errors import (
     APIConnectionError,
     APITimeoutError,
     DeadlineExceededError,
     FCError,
     IdempotencyError,
+    InvalidArgumentError,
     ProtocolError,
     ServerError,
 )
@@ -37,6 +38,7 @@ class Attempts(Generic[T]):
         "_may_have_executed",
         "_reporter",
         "_request",
+        "_sent",
         "_transport",
         "answer",
         "count",
@@ -57,7 +59,7 @@ class Attempts(Generic[T]):
         """That of the latest attempt; None if it had none."""
         self.count = 0
         """Requests sent."""
-        self.started = self.ended = clock.monotonic()
+        self.started = self.ended = self._sent = clock.monotonic()
         """When the call began, and when its latest attempt ended."""
         self.deadline = self.started + request.options.deadline
         """When the call must be over."""
@@ -78,6 +80,8 @@ class Attempts(Generic[T]):
                 self.answer.discard()  # nothing else is to be read from that connection
             failure = self.complete(error, overdue(self._request) if is_overdue else None)
             self._end(now, failure)
+            if isinstance(error, InvalidArgumentError) and self.answer is None:
+                self._not_sent(error)
             forget_frames(error, outer)
             if failure is error:
                 raise
@@ -95,15 +99,28 @@ class Attempts(Generic[T]):
         in which it had not. It counts as an attempt, and costs no wait and no tokens.
         """
         request = self._request
+        if (acting := self._reporter.acting) is not None:
+            request = await acting.prepare(request, self._transport, self.count)
         try:
             return await self._transport.send(request, timeout)
         except APIConnectionError as error:
             left = now + timeout - self._clock.monotonic()
             if not error.is_stale or left <= 0 or self.count >= request.options.retry.attempts:
                 raise
-            self.count += 1
             self._may_have_executed |= error.may_have_executed
+            self._end(now, error)
+            self._sent = self.ended
+            self.count += 1
+        if acting is not None:
+            request = await acting.prepare(self._request, self._transport, self.count)
         return await self._transport.send(request, left)
+
+    def _not_sent(self, error: InvalidArgumentError) -> None:
+        """Take note that the latest attempt was refused before anything was sent."""
+        self.count -= 1
+        error.attempts = self.count
+        if self.count:
+            error.not_retried = f"{self.count} request(s) were sent before"
 
     def complete(self, error: FCError, instead: FCError | None = None) -> FCError:
         """Add to *error* what only the call knows; nothing else does.
@@ -148,8 +165,9 @@ class Attempts(Generic[T]):
         """Note the time, and report the end of an attempt."""
         self.ended = now = self._clock.monotonic()
         if self._reporter.has_hooks:
+            elapsed = now - max(sent, self._sent)
             self._reporter.attempted(
-                self._request, self.answer, attempt=self.count, elapsed=now - sent, error=error
+                self._request, self.answer, attempt=self.count, elapsed=elapsed, error=error
             )
 
 

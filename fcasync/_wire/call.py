@@ -11,9 +11,9 @@ from fcasync._rules.request import Request, Response
 from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts, overdue
 from fcasync._wire.line import Lines
+from fcasync._wire.protocol import Transport
 from fcasync._wire.reporting import Reporter
 from fcasync._wire.retries import Retries
-from fcasync._wire.transport import Transport
 from fcasync.errors import APIStatusError, FCError, RateLimitError
 
 T = TypeVar("T")

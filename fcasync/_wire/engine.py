@@ -13,8 +13,8 @@ from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts
 from fcasync._wire.call import Call
 from fcasync._wire.line import Lines
+from fcasync._wire.protocol import Transport
 from fcasync._wire.reporting import Reporter
-from fcasync._wire.transport import Transport
 from fcasync.hooks import Hook
 
 T = TypeVar("T")
@@ -35,9 +35,9 @@ class Engine:
         self.transport = transport
         self.clock = clock
         self.limiter = limiter
-        self.lines = Lines(clock)
-        self.quota = RetryQuota() if quota is None else quota
-        self.reporter = Reporter(hooks)
+        self.lines: Lines = Lines(clock)
+        self.quota: RetryQuota = RetryQuota() if quota is None else quota
+        self.reporter: Reporter = Reporter(hooks)
         # By event loop, because closing the client on one leaves the others at work.
         self._closings: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
         _engines.add(self)

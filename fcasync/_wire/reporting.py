@@ -1,10 +1,14 @@
 """What a call reports: events for hooks, and log lines, which are a hook like any other."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
+from fcasync._rules.acting import methods
 from fcasync._rules.interpret import is_replay, request_id
 from fcasync._rules.request import Answer, Request
+from fcasync._wire.acting import Acting
+from fcasync._wire.everywhere import EVERYWHERE
 from fcasync.errors import FCError
 from fcasync.hooks import (
     AttemptFinished,
@@ -14,6 +18,7 @@ from fcasync.hooks import (
     HookEvent,
     LimiterWaiting,
     RetryScheduled,
+    Run,
 )
 
 logger = logging.getLogger("fcasync")
@@ -25,12 +30,39 @@ class Reporter:
     A hook that fails is logged and does no harm.
     """
 
-    __slots__ = ("_hooks", "has_hooks")
+    __slots__ = ("__weakref__", "_closing", "_hooks", "_own", "acting", "has_hooks")
 
     def __init__(self, hooks: tuple[Hook, ...]) -> None:
-        self._hooks = hooks
-        self.has_hooks = bool(hooks)
+        self._own = hooks
+        self._hooks: tuple[Hook, ...] = ()  # the own ones, and those of all clients
+        self._closing: tuple[Hook, ...] = ()  # the same, the last one first
+        self.has_hooks: bool = False
         """Whether anybody reads the events that are never logged."""
+        self.acting: Acting | None = None
+        """Lets hooks add headers; None if none of them does."""
+        EVERYWHERE.join(self)
+
+    def update(self) -> None:
+        """Take over the hooks of all clients, except where this one has its own of that type."""
+        hooks = self._own
+        for hook in EVERYWHERE.hooks:
+            if not any(isinstance(each, type(hook)) for each in hooks):
+                hooks = (*hooks, hook)
+        self._hooks, self._closing = hooks, hooks[::-1]
+        self.has_hooks = bool(hooks)
+        self.acting = Acting.of(hooks)
+
+    def run_started(self, run: Run) -> None:
+        """Report that a bulk job or a sync begins."""
+        for hook in self._hooks:
+            if (method := methods(hook).get("run_started")) is not None:
+                _call(hook, method, "run_started", run)
+
+    def run_finished(self, run: Run, error: BaseException | None) -> None:
+        """Report that it is over."""
+        for hook in self._closing:
+            if (method := methods(hook).get("run_finished")) is not None:
+                _call(hook, method, "run_finished", run, error)
 
     def started(self, request: Request[Any]) -> None:
         """Report that a call begins."""
@@ -101,11 +133,17 @@ class Reporter:
 
     def _emit(self, event: HookEvent) -> None:
         log(event)
-        for hook in self._hooks:
-            try:
-                hook(event)
-            except Exception:
-                logger.exception("hook %r failed on %s", hook, type(event).__name__)
+        is_end = isinstance(event, AttemptFinished | CallFinished)
+        for hook in self._closing if is_end else self._hooks:
+            _call(hook, hook, type(event).__name__, event)
+
+
+def _call(hook: Hook, method: Callable[..., None], what: str, *args: object) -> None:
+    """Call a method of *hook*; if it fails, that is logged."""
+    try:
+        method(*args)
+    except Exception:
+        logger.exception("hook %r failed on %s", hook, what)
 
 
 def _level(error: BaseException | None, attempts: int) -> int:

@@ -22,7 +22,7 @@ class LoopSession:
         self.session = session
         self.watch = Watch(loop)
         self.lean: LeanExchange | None = None
-        """The lean exchange over this session's connections; None where it was not made."""
+        """The lean exchange over this session's connections; None where it is not possible."""
         self._holder: AsyncGenerator[aiohttp.ClientSession] | None = None
 
     @classmethod

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl as _ssl
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 
@@ -20,21 +20,6 @@ DNS_TTL = 60
 """Seconds an address is remembered, so that a failover at Stripe's side is followed."""
 
 ClientSession = aiohttp.ClientSession
-
-
-class Transport(Protocol):
-    """What the engine needs of the network."""
-
-    async def send(self, request: Request[Any], timeout: float) -> Answer:
-        """Send *request* once and return the whole answer.
-
-        Raises:
-            APIConnectionError: No whole answer arrived within *timeout* seconds.
-            ProtocolError: The answer is not HTTP, or larger than is allowed.
-        """
-
-    async def aclose(self) -> None:
-        """Close what belongs to the running loop."""
 
 
 class Flight:
@@ -67,13 +52,13 @@ class AiohttpTransport:
         self._max_response_bytes = max_response_bytes
         self._proxy = None if proxy is None else Proxy.at(proxy)
         self._ssl: _ssl.SSLContext | bool = True if ssl is None else ssl
-        self._is_lean = session is None and proxy is None
+        self._may_be_lean = session is None and proxy is None
         self._has_own_session = session is None
         self._sessions = Sessions(self._new_session, session)
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:
         """Send *request* once."""
-        opened = self._sessions.get() or await self._sessions.open()
+        opened = self._sessions.get() or await self._open()
         flight = Flight()
         try:
             with Timeout(opened.watch, timeout):
@@ -97,17 +82,26 @@ class AiohttpTransport:
         # Raised out here to have no context: aiohttp's error may hold the headers, and so the key.
         raise failure from cause
 
+    async def _open(self) -> LoopSession:
+        opened = await self._sessions.open()
+        # Whoever traces the requests of a session would not hear of those that bypass it.
+        if self._may_be_lean and not opened.session.trace_configs:
+            opened.lean = exchange.LeanExchange(
+                opened.session, ssl=self._ssl, most=self._max_response_bytes
+            )
+        return opened
+
+    async def is_traced(self) -> bool:
+        """Tell whether OpenTelemetry's instrumentation of aiohttp records a span per request."""
+        opened = self._sessions.get() or await self._open()
+        return opened.lean is None and any(map(_is_of_otel, opened.session.trace_configs))
+
     async def _exchange(self, opened: LoopSession, request: Request[Any], flight: Flight) -> Answer:
-        if self._is_lean and exchange.is_possible():
-            lean = opened.lean
-            if lean is None:
-                lean = opened.lean = exchange.LeanExchange(
-                    opened.session, ssl=self._ssl, most=self._max_response_bytes
-                )
+        if (lean := opened.lean) is not None and exchange.is_possible():
             try:
                 answer: Answer = await lean.send(request, flight)
             except exchange.UnsupportedError:
-                self._is_lean = False
+                opened.lean, self._may_be_lean = None, False
             else:
                 return answer
         documented = DocumentedExchange(
@@ -139,6 +133,11 @@ class AiohttpTransport:
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The loops on which requests were sent, and which are not closed since."""
         return self._sessions.loops
+
+
+def _is_of_otel(traces: aiohttp.TraceConfig) -> bool:
+    handlers = [getattr(handler, "__module__", None) or "" for handler in traces.on_request_start]
+    return any(module.startswith("opentelemetry.") for module in handlers)
 
 
 def _is_cancelled() -> bool:

@@ -21,6 +21,15 @@ async def until_done(tasks: "Collection[asyncio.Future[Any]]") -> None:
 
 async def to_its_end(step: Awaitable[T]) -> T:
     """Return what *step* returns; cancelling the caller takes effect only when it is done."""
-    task = asyncio.ensure_future(step)
+    task = named_task(step, "fcasync.uninterrupted")
     await until_done([task])
     return task.result()
+
+
+def named_task(step: Awaitable[T], name: str) -> "asyncio.Task[T]":
+    """Return a task that waits for *step*, which may be any awaitable."""
+    return asyncio.create_task(_wait_for(step), name=name)
+
+
+async def _wait_for(step: Awaitable[T]) -> T:
+    return await step

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import fcasync
-from fcasync._rules import checks
+from fcasync._rules.acting import checked_hooks
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._job import note_key
 from fcasync.blocking._loops import Loops
@@ -62,4 +62,4 @@ def _name(wrapped: fcasync.Client) -> str:
 
 def noted(hooks: Iterable[Hook]) -> tuple[Any, ...]:
     """Return *hooks* and one of our own, for the keys of calls that end with the client."""
-    return (*checks.hooks(hooks), note_key)
+    return (*checked_hooks(hooks), note_key)

@@ -37,7 +37,7 @@ class Desk:
         """What the loop has asked for."""
         self._open: set[_Errand[Any]] = set()
         """What the loop still waits for."""
-        self.turn = RLock()
+        self.turn: RLock = RLock()
         """Held by the one thread that serves."""
         self._iterators: list[Iterator[Any]] = []
         """What was begun here, and has to be let go of here."""

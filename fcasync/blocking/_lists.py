@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import fcasync
 from fcasync.blocking._loops import Loops
 from fcasync.errors import FCError
-from fcasync.models import Account, Page, Transaction
+from fcasync.models import Account, ItemList, Page, Transaction
 
 T = TypeVar("T")
 
@@ -53,8 +53,8 @@ class Paginator(Generic[T]):
             self._start,
         )
 
-    def collect(self, max_items: int | None = None) -> list[T]:
-        """Return the items as a list.
+    def collect(self, max_items: int | None = None) -> ItemList[T]:
+        """Return the items as a list that data frames can read.
 
         Args:
             max_items: The most items to return; None uses the paginator's own ``max_items``.

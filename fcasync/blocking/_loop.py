@@ -31,9 +31,9 @@ class Loop:
         self._lock = threading.RLock()
         """Held while something is posted, so that nothing is posted behind the end. A signal
         handler may post while its own thread does."""
-        self.is_over = False
+        self.is_over: bool = False
         """Whether nothing can be posted any more."""
-        self.was_inherited = False
+        self.was_inherited: bool = False
         """Whether the thread is that of the parent, which this forked process does not have."""
         self._is_exit = False
         """Whether it ends because the interpreter does."""

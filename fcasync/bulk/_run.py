@@ -3,18 +3,20 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Any, Self
 
+from fcasync._wire.announcing import Announcer
 from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work import bar, log, sources, start
+from fcasync.bulk._work.figures import figures
 from fcasync.bulk._work.network import Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
+from fcasync.hooks import Figures
 from fcasync.models import Account
 
 
@@ -43,9 +45,7 @@ class BulkRun:
         if not settings.is_for_many:
             sources.check(source)
         self._network: Any = network
-        self._clock = network.clock
-        self._source = source
-        self._settings = settings
+        self._clock, self._source, self._settings = network.clock, source, settings
         self._bar = bar.make() if progress else None
         self._drawing: asyncio.Task[None] | None = None  # keeps the bar up to date
         self._tally = Tally(Counter(), 0.0)
@@ -54,6 +54,7 @@ class BulkRun:
         self._work: Workable | None = None  # None before the block is entered
         self._main: asyncio.Task[None] | None = None  # runs the work
         self._ended_at: float | None = None  # when the block was left; monotonic
+        self._announcer = Announcer(network.reporter, "bulk", settings.verb.name, self._figures)
 
     def __repr__(self) -> str:
         failed, waiting = self._tally.count("failed"), self._tally.unfinished
@@ -63,34 +64,27 @@ class BulkRun:
         if self._was_entered:
             raise InvalidArgumentError("a BulkRun is entered once; make a new one to go on")
         self._was_entered = True
-        self._work = await self._begin()
+        with self._announcer.beginning():
+            self._work = await self._begin()
         log.started(self._settings, self._tally)
-        self._main = asyncio.create_task(self._work.run(), name="fcasync-bulk")
+        self._main = self._announcer.named_task(self._work.run(), "fcasync.bulk.run")
         self._main.add_done_callback(self._work.end)
         if self._bar is not None:
-            name = self._settings.verb.name
-            self._drawing = asyncio.create_task(bar.draw(self._bar, name, lambda: self.progress))
+            self._drawing = bar.start(self._bar, self._settings.verb.name, lambda: self.progress)
         return self
 
     async def _begin(self) -> Workable:
-        server_time = await start.server_time(self._network)
-        opened = await start.open_journal(self._network, self._settings, server_time)
-        self._tally = start.tally(opened, self._settings, self._clock.monotonic())
-        return Work(
-            self._network,
-            self._source,
-            self._settings,
-            opened=opened,
-            tally=self._tally,
-            server_time=server_time,
-        )
+        network, settings = self._network, self._settings
+        time = await start.server_time(network)
+        opened = await start.open_journal(network, settings, time)
+        self._tally = tally = start.tally(opened, settings, self._clock.monotonic())
+        return Work(network, self._source, settings, opened=opened, tally=tally, server_time=time)
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: Any) -> None:
+        with self._announcer.ending(exc[1]):
+            await self._leave(is_orderly=exc[0] is None)
+
+    async def _leave(self, *, is_orderly: bool) -> None:
         assert self._main is not None and self._work is not None  # noqa: PT018, S101 - entered
         self._is_stopping = self._is_stopping or not self._main.done()
         tasks = [self._main] + ([self._drawing] if self._drawing else [])
@@ -100,11 +94,11 @@ class BulkRun:
             await until_done(tasks)
         finally:
             self._ended_at = self._clock.monotonic()
-            self._work.close(acknowledge=exc_type is None)
+            self._work.close(acknowledge=is_orderly)
             log.ended(self.report)
         # Asked for in any case: a failure that nobody looks at would be reported by asyncio.
         error = _failure(self._main, is_stopping=self._is_stopping)
-        if exc_type is None and error is not None:
+        if is_orderly and error is not None:
             raise error
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
@@ -171,6 +165,10 @@ class BulkRun:
             total=sources.length(self._source),
             settling=self._work.schedule.settling if self._work else 0,
         )
+
+    def _figures(self) -> Figures:
+        pace = None if self._work is None else self._work.schedule
+        return figures(self._tally, pace, self._network.reads)
 
     @property
     def report(self) -> Report:

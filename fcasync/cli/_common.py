@@ -1,29 +1,26 @@
-"""The parts that all commands share: connection options, the client, and exit codes."""
+"""The parts that all commands share: how they run, fail and end."""
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import IO, Any, ParamSpec
+from typing import IO, Any, ParamSpec, TypeVar
 
-import attrs
 import click
+from click.shell_completion import CompletionItem
 
-from fcasync.client import Client
 from fcasync.errors import (
     AuthenticationError,
     FCError,
     InvalidArgumentError,
     PermissionDeniedError,
 )
-from fcasync.sandbox import Sandbox
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 OK, SOME_FAILED, USAGE, AUTHENTICATION, INTERRUPTED = 0, 1, 2, 3, 130
-DEFAULT_SANDBOX_ACCOUNTS = 25
 
 
 class Failure(click.ClickException):
@@ -38,91 +35,13 @@ class Failure(click.ClickException):
         click.echo(f"fcasync: {self.message}", file=file, err=True)
 
 
-class Command(click.Command):
-    """A command whose bare ``--sandbox`` or ``--cluster`` takes no argument after it."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give a bare option its default."""
-        defaults = {"--sandbox": f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}", "--cluster": "--cluster="}
-        return super().parse_args(ctx, [defaults.get(arg, arg) for arg in args])
-
-
-@attrs.frozen(kw_only=True)
-class Connection:
-    """Where a command's requests go."""
-
-    api_key: str | None = attrs.field(repr=False)
-    base_url: str | None
-    stripe_account: str | None
-    sandbox: int | None
-    """Accounts in an embedded sandbox; None talks to Stripe."""
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Client]:
-        """Open a client, and the sandbox it talks to if there is one."""
-        if self.sandbox is None:
-            if self.api_key is None and not os.environ.get("STRIPE_API_KEY"):
-                raise Failure(
-                    "no API key; pass --api-key, set STRIPE_API_KEY, or use --sandbox", USAGE
-                )
-            async with self._client(self.api_key, self.base_url) as client:
-                yield client
-            return
-        async with (
-            Sandbox(accounts=self.sandbox) as sandbox,
-            self._client(sandbox.api_key, sandbox.url) as client,
-        ):
-            yield client
-
-    def _client(self, api_key: str | None, base_url: str | None) -> Client:
-        return Client(api_key, base_url=base_url, stripe_account=self.stripe_account)
-
-
-def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where requests go, as one ``connection`` argument."""
-
-    @click.option(
-        "--api-key", metavar="KEY", help="Secret or restricted key (default: $STRIPE_API_KEY)."
-    )
-    @click.option(
-        "--base-url",
-        metavar="URL",
-        help="Base URL of the API (default: $STRIPE_API_BASE or Stripe).",
-    )
-    @click.option("--stripe-account", metavar="ACCT", help="Connected account to act for.")
-    @click.option(
-        "--sandbox",
-        type=click.IntRange(min=0),
-        metavar="[=N]",
-        help=f"Use a temporary sandbox with N accounts (default: {DEFAULT_SANDBOX_ACCOUNTS}).",
-    )
-    @wraps(command)
-    def with_connection(
-        api_key: str | None,
-        base_url: str | None,
-        stripe_account: str | None,
-        sandbox: int | None,
-        **rest: Any,
-    ) -> Any:
-        if sandbox is not None and (api_key or base_url):
-            raise click.UsageError(
-                "--sandbox has its own key and URL; drop --api-key and --base-url"
-            )
-        connection = Connection(
-            api_key=api_key, base_url=base_url, stripe_account=stripe_account, sandbox=sandbox
-        )
-        return command(connection=connection, **rest)
-
-    return with_connection
-
-
 def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
     """Run a coroutine as a command: errors become one sentence and an exit code."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = asyncio.run(command(*args, **kwargs))
+            code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
             raise Failure(str(error), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -151,10 +70,14 @@ def exit_code(error: FCError) -> int:
     return SOME_FAILED
 
 
-def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add ``--features a,b``, limited to the features that the operation supports."""
+def features_option(
+    *supported: str, name: str = "--features", required: bool = True, about: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add an option such as ``--features a,b``, limited to what the operation supports."""
 
-    def parse(ctx: click.Context, param: click.Parameter, value: str) -> list[str]:
+    def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+        if value is None:
+            return []
         words = [word.strip() for word in value.split(",") if word.strip()]
         unknown = [word for word in words if word not in supported]
         if unknown or not words:
@@ -162,10 +85,47 @@ def features_option(*supported: str) -> Callable[[Callable[..., Any]], Callable[
             raise click.BadParameter(f"{wrong}; choose from {', '.join(supported)}")
         return words
 
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        used = before.split(",")
+        left = [word for word in supported if word.startswith(last) and word not in used]
+        return [CompletionItem(f"{before}{comma}{word}") for word in left]
+
     return click.option(
-        "--features",
-        required=True,
+        name,
+        required=required,
         callback=parse,
+        shell_complete=complete,
         metavar="NAMES",
-        help=f"Comma-separated list of: {', '.join(supported)}.",
+        help=about or f"Comma-separated list of: {', '.join(supported)}.",
     )
+
+
+async def _named(command: Coroutine[Any, Any, T]) -> T:
+    # asyncio.run has no argument for it.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    task.set_name("fcasync.cli")
+    return await command
+
+
+def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--yes``, for a command that cannot be undone."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+
+
+def confirm(what: str, *, is_sure: bool) -> None:
+    """Ask on a terminal whether to do *what*; elsewhere somebody must have said so before.
+
+    Raises:
+        UsageError: There is no terminal to ask on.
+        Failure: The answer was no.
+    """
+    if is_sure:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"this would {what}, which cannot be undone; pass --yes to do it")
+    if not click.confirm(f"{what[0].upper()}{what[1:]}? This cannot be undone.", err=True):
+        raise Failure("nothing was done")

@@ -6,6 +6,7 @@ from contextlib import aclosing
 import orjson
 
 from fcasync.cli._common import Failure
+from fcasync.cli._csv import cells, id_column, is_open
 from fcasync.cli._lines import read_lines
 from fcasync.errors import ProtocolError
 from fcasync.models import Account
@@ -18,17 +19,37 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
     """Yield what is in file *name* (``-`` is standard input), one a line; blank lines are skipped.
 
     A line that begins with ``{`` is JSON: an account as ``accounts list --output jsonl`` prints it,
-    or anything with an id in ``id`` or ``account_id``.
+    or anything with an id in ``id`` or ``account_id``. If the first line is the header of a CSV
+    with one of these columns, the rest is CSV.
 
     Raises:
         Failure: The file cannot be read, or a line holds no id.
     """
-    number = 0
+    number, column, row = 0, None, ""
     async with aclosing(read_lines(name)) as lines:
         async for line in lines:
             number += 1
-            if text := line.strip():
-                yield _parse(text, f"{'stdin' if name == '-' else name}:{number}")
+            where = f"{'stdin' if name == '-' else name}:{number}"
+            if number == 1 and (column := id_column(line)) is not None:
+                continue
+            if column is None:
+                if text := line.strip():
+                    yield _parse(text, where)
+                continue
+            row += line
+            if is_open(row):
+                row += "\n"
+                continue
+            if row.strip():
+                yield _cell(row, column, where)
+            row = ""
+
+
+def _cell(row: str, column: int, where: str) -> str:
+    found = cells(row)
+    if len(found) <= column or not found[column].strip():
+        raise Failure(f"{where}: there is no id in column {column + 1} of this line")
+    return found[column].strip()
 
 
 def _parse(text: str, where: str) -> str | Account:

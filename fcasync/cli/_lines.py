@@ -48,7 +48,9 @@ async def _chunks(name: str) -> AsyncGenerator[bytes, None]:
             chunks: asyncio.Queue[bytes | OSError] = asyncio.Queue()
             wanted = threading.Semaphore(0)
             arguments = (file.fileno(), wanted, loop, chunks)
-            threading.Thread(target=_read, args=arguments, daemon=True).start()
+            threading.Thread(
+                target=_read, args=arguments, name="fcasync.cli.lines", daemon=True
+            ).start()
             while True:
                 wanted.release()
                 chunk = await chunks.get()

@@ -1,8 +1,6 @@
 """Results on stdout: as a table, JSON, JSON lines or CSV."""
 
-import csv
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,9 +8,12 @@ import click
 import orjson
 
 from fcasync._facts.money import money
-from fcasync.cli._table import Column, Table
+from fcasync.cli._csv import Csv, csv_text
+from fcasync.cli._table import Column, Table, print_card
 from fcasync.models import Account, Transaction
+from fcasync.models._base import Model
 from fcasync.models._convert import to_dict
+from fcasync.models._show import cell
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -38,18 +39,42 @@ class Writer(Protocol):
         """Print what has not been printed yet."""
 
 
-def writer(output: str, columns: Sequence[Column]) -> Writer:
-    """Return the writer for ``--output``."""
+def writer(output: str, columns: Sequence[Column], rows: type | Sequence[str]) -> Writer:
+    """Return the writer for ``--output``.
+
+    Args:
+        output: One of FORMATS.
+        columns: What the table shows.
+        rows: What the CSV has: every field of a model, or these keys of a dict.
+    """
     if output == "jsonl":
         return _JsonLines()
     if output == "json":
         return _Json()
-    return _Csv(columns) if output == "csv" else Table(columns)
+    return Csv(rows) if output == "csv" else Table(columns)
+
+
+def show(item: Model | Mapping[str, Any], output: str) -> None:
+    """Print one object: a line for each field, one JSON object, or a CSV with one row."""
+    if output == "table":
+        print_card(_lines(item))
+    elif output == "json":
+        click.echo(orjson.dumps(as_json(item), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+    else:
+        out = writer(output, (), type(item) if isinstance(item, Model) else tuple(item))
+        out.write(item)
+        out.close()
+
+
+def _lines(item: Model | Mapping[str, Any]) -> list[tuple[str, str]]:
+    if isinstance(item, Model):
+        return [(name, cell(value)) for name, value in item._stated()]
+    return [(name, csv_text(value)) for name, value in item.items() if value is not None]
 
 
 class _JsonLines:
     def write(self, item: Any) -> None:
-        click.echo(orjson.dumps(as_json(item)))
+        click.echo(orjson.dumps(as_json(item), option=orjson.OPT_UTC_Z))
 
     def close(self) -> None:
         """Do nothing: every item has been printed."""
@@ -64,19 +89,6 @@ class _Json:
 
     def close(self) -> None:
         click.echo(orjson.dumps(self._items, option=orjson.OPT_INDENT_2))
-
-
-class _Csv:
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        self._writer.writerow([column.name for column in columns])
-
-    def write(self, item: Any) -> None:
-        self._writer.writerow([column.read(item) for column in self._columns])
-
-    def close(self) -> None:
-        sys.stdout.flush()
 
 
 def as_json(item: Any) -> Any:
@@ -108,8 +120,8 @@ def _refresh_status(account: Account) -> str:
 
 ACCOUNT_COLUMNS = (
     Column("id", lambda account: account.id),
-    Column("institution", lambda account: account.institution_name or "", rank=3),
-    Column("name", lambda account: account.display_name or "", rank=6),
+    Column("institution", lambda account: account.institution_name or "", rank=3, least=10),
+    Column("name", lambda account: account.display_name or "", rank=6, least=8),
     Column("last4", lambda account: account.last4 or "", rank=4),
     Column("status", lambda account: str(account.status or ""), rank=2),
     Column("balance", _balance, rank=1, is_number=True),
@@ -118,15 +130,15 @@ ACCOUNT_COLUMNS = (
 )
 OWNER_COLUMNS = (
     Column("id", lambda owner: owner.id),
-    Column("name", lambda owner: owner.name or "", rank=1),
-    Column("email", lambda owner: owner.email or "", rank=2),
+    Column("name", lambda owner: owner.name or "", rank=1, least=10),
+    Column("email", lambda owner: owner.email or "", rank=2, least=12),
     Column("phone", lambda owner: owner.phone or "", rank=3),
-    Column("address", lambda owner: owner.raw_address or "", rank=4),
+    Column("address", lambda owner: owner.raw_address or "", rank=4, least=10),
 )
 TRANSACTION_COLUMNS = (
     Column("id", lambda transaction: transaction.id),
     Column("when", lambda transaction: when(transaction.transacted_at), rank=2),
-    Column("description", lambda transaction: transaction.description or "", rank=3),
+    Column("description", lambda transaction: transaction.description or "", rank=3, least=10),
     Column("amount", _amount, rank=1, is_number=True),
     Column("status", lambda transaction: str(transaction.status or ""), rank=4),
 )

@@ -23,14 +23,17 @@ class Run(Protocol):
 
 
 @asynccontextmanager
-async def shown(run: Run, name: str) -> AsyncIterator[None]:
+async def shown(run: Run, name: str, *, is_quiet: bool) -> AsyncIterator[None]:
     """Show the progress of *run* while the context is open."""
+    if is_quiet:
+        yield
+        return
     console = Console(stderr=True)
     if console.is_terminal:
         watching = bar.draw(bar.make(console), name, lambda: run.progress)
     else:
         watching = _print_lines(run)
-    task = asyncio.create_task(watching, name="fcasync-progress")
+    task = asyncio.create_task(watching, name="fcasync.cli.progress")
     try:
         yield
     finally:

@@ -1,8 +1,6 @@
 """Which accounts a bulk job is about."""
 
-import re
 from collections.abc import AsyncIterable, Iterable
-from datetime import datetime
 from pathlib import Path
 
 import attrs
@@ -20,23 +18,23 @@ from fcasync.models import Account
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Which accounts to refresh; exactly one of the ways to name them is used."""
+    """Which accounts a job is about; exactly one of the ways to name them is used."""
 
     ids: tuple[str, ...]
     file: str | None
     everything: bool
     tenants: str | None
-    journal: str | None
-    failed_only: bool
+    journal: str | None = None
+    failed_only: bool | None = None
+    """Whether to take those that failed in *journal*; None for a job without journals."""
 
     def check(self) -> None:
         """Check that there is exactly one source."""
         ways = (self.ids, self.file, self.everything, self.tenants, self.failed_only)
         if sum(map(bool, ways)) != 1:
-            raise click.UsageError(
-                "choose exactly one of: account ids, --from FILE, --all, --tenants FILE, "
-                "--failed-only"
-            )
+            names = "account ids, --from FILE, --all, --tenants FILE"
+            more = "" if self.failed_only is None else ", --failed-only"
+            raise click.UsageError(f"choose exactly one of: {names}{more}")
         if self.failed_only and not self.journal:
             raise click.UsageError("--failed-only needs --journal, which holds the failures")
 
@@ -68,39 +66,3 @@ def _failed(journal: str) -> list[str] | Tenants:
     for tenant, account_id in rows:
         tenants.setdefault(tenant or "", []).append(account_id)
     return Tenants(tenants)
-
-
-def shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """Read ``I/N``."""
-    if value is None:
-        return None
-    number, _, count = value.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 0 to N-1")
-    return int(number), int(count)
-
-
-def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Read a time with a time zone."""
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a time such as 2026-11-24T00:00Z") from error
-    if found.tzinfo is None:
-        raise click.BadParameter(f"{value!r} has no time zone; write {value}Z for UTC")
-    return found
-
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """Read ``90``, ``90s``, ``30m``, ``12h`` or ``7d`` as seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
-    if found is None or not int(found[1]):
-        raise click.BadParameter(f"{value!r} is not a duration such as 12h, 30m or 90")
-    return float(int(found[1]) * _UNITS[found[2]])

@@ -1,4 +1,4 @@
-"""A table on stdout that never cuts an id: a narrow terminal shows fewer columns instead."""
+"""A table on stdout that never cuts an id: a narrow terminal shortens words, then drops columns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,13 +15,15 @@ LONGEST = 40
 
 @attrs.frozen
 class Column:
-    """One column of a table, or of CSV."""
+    """One column of a table."""
 
     name: str
     read: Callable[[Any], str]
     rank: int = 0
     """Columns that do not fit are dropped, the highest rank first; rank 0 always stays."""
     is_number: bool = False
+    least: int | None = None
+    """The width to which the column may be shortened before one is dropped; None for never."""
 
 
 class Table:
@@ -41,12 +43,12 @@ class Table:
             click.echo("no results", err=True)
             return
         console = Console(highlight=False)
-        if console.is_terminal:
-            self._rows = [[_cut(cell) for cell in row] for row in self._rows]
         names = [column.name for column in self._columns]
         widths = [max(map(cell_len, cells)) for cells in zip(names, *self._rows, strict=True)]
-        room = console.width if console.is_terminal else None
-        shown = fitting([column.rank for column in self._columns], widths, room)
+        shown = list(range(len(names)))
+        if console.is_terminal:
+            widths = [min(width, LONGEST) for width in widths]
+            shown = fitting(self._columns, widths, console.width)
         head = self._line(names, widths, shown)
         console.print(head, style="bold", markup=False, soft_wrap=True)
         for row in self._rows:
@@ -57,20 +59,45 @@ class Table:
 
     def _line(self, cells: Sequence[str], widths: Sequence[int], shown: Sequence[int]) -> str:
         return GAP.join(
-            _pad(cells[index], widths[index], is_number=self._columns[index].is_number)
+            _pad(
+                _cut(cells[index], widths[index]),
+                widths[index],
+                is_number=self._columns[index].is_number,
+            )
             for index in shown
         ).rstrip()
 
 
-def fitting(ranks: Sequence[int], widths: Sequence[int], room: int | None) -> list[int]:
-    """Return the indices of the columns to show in *room* cells; None means that all fit."""
+def fitting(columns: Sequence[Column], widths: list[int], room: int) -> list[int]:
+    """Return the indices of the columns to show in *room* cells, and shorten *widths* to fit.
+
+    Words are shortened first, the widest column before the others; a column is dropped only when
+    nothing can be shortened any more.
+    """
     shown = list(range(len(widths)))
-    while room is not None and sum(widths[index] + len(GAP) for index in shown) - len(GAP) > room:
-        least = max(shown, key=lambda index: ranks[index])
-        if ranks[least] == 0:
+    while (excess := sum(widths[i] + len(GAP) for i in shown) - len(GAP) - room) > 0:
+        slack = {i: widths[i] - (columns[i].least or widths[i]) for i in shown}
+        if sum(each for each in slack.values() if each > 0) >= excess:
+            widest = max((i for i in shown if slack[i] > 0), key=lambda i: widths[i])
+            widths[widest] -= 1
+            continue
+        last = max(shown, key=lambda index: columns[index].rank)
+        if columns[last].rank == 0:
             break
-        shown.remove(least)
+        shown.remove(last)
     return shown
+
+
+def print_card(rows: Sequence[tuple[str, str]]) -> None:
+    """Print one object: the name of each field, and its value beside it."""
+    console = Console(highlight=False)
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        first, *more = value.split("\n") or [""]
+        console.print(f"{name:<{width}}", style="bold", markup=False, soft_wrap=True, end=GAP)
+        click.echo(_printable(first))
+        for line in more:
+            click.echo(f"{'':<{width}}{GAP}{_printable(line)}")
 
 
 def _printable(text: str) -> str:
@@ -78,8 +105,8 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-def _cut(text: str) -> str:
-    return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1) + "…"
+def _cut(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def _pad(text: str, width: int, *, is_number: bool) -> str:

@@ -3,27 +3,39 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import attrs
 import click
 
+from fcasync.cli._command import Command, Group, examples
 from fcasync.cli._common import (
-    Command,
-    Connection,
+    OK,
+    SOME_FAILED,
     Failure,
-    connection_options,
+    confirm,
     features_option,
     runs_async,
+    yes_option,
 )
-from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, writer
-from fcasync.models import Account
+from fcasync.cli._connection import Connection, connection_options
+from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, show, writer
+from fcasync.cli._values import duration, money
+from fcasync.models import Account, AccountOwner, Money
 from fcasync.resources._paginator import Paginator
 
 
-@click.group()
+@click.group(cls=Group)
 def accounts() -> None:
     """Linked bank accounts."""
 
 
-@accounts.command("list", cls=Command)
+@accounts.command(
+    "list",
+    cls=Command,
+    epilog=examples(
+        "accounts list --customer cus_9s6XI9OFIdpjIg",
+        "accounts list --output jsonl > accounts.jsonl",
+    ),
+)
 @click.option("--customer", metavar="CUS", help="Only accounts of this customer.")
 @click.option("--account", metavar="ACCT", help="Only accounts held by this connected account.")
 @click.option("--session", metavar="FCSESS", help="Only accounts linked in this session.")
@@ -51,13 +63,13 @@ async def list_accounts(
         newest = client.accounts.list(
             account_holder=holder, session=session, max_items=None if reverse else max_items
         )
-        out = writer(output, ACCOUNT_COLUMNS)
+        out = writer(output, ACCOUNT_COLUMNS, Account)
         async for item in _oldest_first(newest, max_items) if reverse else newest:
             out.write(item)
         out.close()
 
 
-@accounts.command(cls=Command)
+@accounts.command(cls=Command, epilog=examples("accounts retrieve fca_... --output json"))
 @click.argument("account_id", metavar="ID")
 @output_option
 @connection_options
@@ -65,21 +77,78 @@ async def list_accounts(
 async def retrieve(connection: Connection, account_id: str, output: str) -> None:
     """Show one account."""
     async with connection.open() as client:
-        _show(await client.accounts.retrieve(account_id), output)
+        show(await client.accounts.retrieve(account_id), output)
 
 
-@accounts.command(cls=Command)
+@accounts.command(cls=Command, epilog=examples("accounts disconnect fca_... --yes"))
 @click.argument("account_id", metavar="ID")
+@yes_option
 @output_option
 @connection_options
 @runs_async
-async def disconnect(connection: Connection, account_id: str, output: str) -> None:
-    """Permanently end the access to an account."""
+async def disconnect(connection: Connection, account_id: str, yes: bool, output: str) -> None:
+    """Permanently end the access to an account.
+
+    Only its holder can link it again. Asks first on a terminal; elsewhere it needs --yes.
+    """
+    confirm(
+        f"end the access to {account_id} for good",
+        is_sure=yes or connection.sandbox is not None,
+    )
     async with connection.open() as client:
-        _show(await client.accounts.disconnect(account_id), output)
+        show(await client.accounts.disconnect(account_id), output)
 
 
-@accounts.command(cls=Command)
+@accounts.command(
+    cls=Command, epilog=examples("accounts balance fca_... --at-least 50.00usd --max-age 1h")
+)
+@click.argument("account_id", metavar="ID")
+@click.option(
+    "--at-least", callback=money, metavar="AMOUNT", help="What is needed, such as 50.00usd."
+)
+@click.option(
+    "--max-age",
+    callback=duration,
+    default="1h",
+    show_default=True,
+    metavar="AGE",
+    help="Refresh if the balance is older.",
+)
+@click.option(
+    "--wait-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=15.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Most time to wait for the bank.",
+)
+@output_option
+@connection_options
+@runs_async
+async def balance(
+    connection: Connection,
+    account_id: str,
+    at_least: Money | None,
+    max_age: float,
+    wait_timeout: float,
+    output: str,
+) -> int:
+    """Say whether there is enough money, refreshing the balance only if it is too old.
+
+    Exits with 0 if there is, and with 1 if there is not or if it cannot be said.
+    """
+    async with connection.open() as client:
+        check = await client.accounts.balance(
+            account_id, at_least=at_least, max_age=max_age, timeout=wait_timeout
+        )
+    shown = attrs.asdict(check)
+    if output == "table":
+        shown |= {"amount": check.money and str(check.money), "currency": None}
+    show(shown, output)
+    return OK if at_least is None or check.verdict == "sufficient" else SOME_FAILED
+
+
+@accounts.command(cls=Command, epilog=examples("accounts owners fca_..."))
 @click.argument("account_id", metavar="ID")
 @output_option
 @connection_options
@@ -95,13 +164,15 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
             raise Failure(
                 f"{account_id} has no ownership data yet; refresh it with --features ownership"
             )
-        out = writer(output, OWNER_COLUMNS)
+        out = writer(output, OWNER_COLUMNS, AccountOwner)
         async for owner in client.accounts.list_owners(account_id, ownership=account.ownership):
             out.write(owner)
         out.close()
 
 
-@accounts.command(cls=Command)
+@accounts.command(
+    cls=Command, epilog=examples("accounts refresh fca_... --features balance,transactions --wait")
+)
 @click.argument("account_id", metavar="ID")
 @features_option("balance", "ownership", "transactions")
 @click.option("--wait", is_flag=True, help="Wait up to 60 s for the bank's answer.")
@@ -117,10 +188,12 @@ async def refresh(
     """
     async with connection.open() as client:
         call = client.accounts.refresh_and_wait if wait else client.accounts.refresh
-        _show(await call(account_id, features=features), output)
+        show(await call(account_id, features=features), output)
 
 
-@accounts.command(cls=Command)
+@accounts.command(
+    cls=Command, epilog=examples("accounts subscribe fca_... --features transactions")
+)
 @click.argument("account_id", metavar="ID")
 @features_option("transactions")
 @output_option
@@ -131,10 +204,12 @@ async def subscribe(
 ) -> None:
     """Make Stripe refresh an account automatically from now on."""
     async with connection.open() as client:
-        _show(await client.accounts.subscribe(account_id, features=features), output)
+        show(await client.accounts.subscribe(account_id, features=features), output)
 
 
-@accounts.command(cls=Command)
+@accounts.command(
+    cls=Command, epilog=examples("accounts unsubscribe fca_... --features transactions")
+)
 @click.argument("account_id", metavar="ID")
 @features_option("transactions")
 @output_option
@@ -145,7 +220,7 @@ async def unsubscribe(
 ) -> None:
     """Stop Stripe from refreshing an account automatically."""
     async with connection.open() as client:
-        _show(await client.accounts.unsubscribe(account_id, features=features), output)
+        show(await client.accounts.unsubscribe(account_id, features=features), output)
 
 
 async def _oldest_first(
@@ -154,9 +229,3 @@ async def _oldest_first(
     # Stripe walks backwards only from a known id, so the oldest account is found by walking.
     for item in (await newest.collect())[::-1][:max_items]:
         yield item
-
-
-def _show(account: Account, output: str) -> None:
-    out = writer(output, ACCOUNT_COLUMNS)
-    out.write(account)
-    out.close()

@@ -4,12 +4,13 @@ import asyncio
 import errno
 import json
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from fcasync.cli._common import Failure, runs_async
-from fcasync.sandbox import Sandbox
+from fcasync.sandbox import SCENARIOS, Sandbox
 
 
 def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[Any]:
@@ -88,15 +89,28 @@ def _parse_rate(
 @click.option(
     "--webhook-secret", metavar="WHSEC", help="Secret to sign events with (default: a printed one)."
 )
+@click.option("--webhook-thin", is_flag=True, help="Send thin events in place of snapshot events.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    type=click.Choice(list(SCENARIOS)),
+    metavar="NAME",
+    help=(
+        "Rare moment to start with, on an account of its own, which is printed: "
+        f"{', '.join(SCENARIOS)}; may be repeated."
+    ),
+)
 @click.option(
     "--state", type=click.Path(dir_okay=False), help="File to load the state from and save it to."
 )
 @runs_async
-async def sandbox(**options: Any) -> None:
+async def sandbox(scenarios: tuple[str, ...], **options: Any) -> None:
     """Serve a local Financial Connections API until Ctrl-C.
 
-    Point any Stripe client at the printed URL, with the printed key. Open the URL in a browser to
-    watch the accounts and requests.
+    Point any Stripe client at the printed URL, with the printed key; the printed line that begins
+    with export does so for every command and every fcasync.Client() in another terminal. Open the
+    URL in a browser to watch the accounts and requests.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -108,11 +122,35 @@ async def sandbox(**options: Any) -> None:
             click.echo(f"key: {server.api_key}")
             if options["webhook_url"] and not options["webhook_secret"]:
                 click.echo(f"webhook secret: {server.webhook_secret}")
+            for name, account_id in _play(server, scenarios):
+                click.echo(f"{name}: {account_id}")
+            # To paste into the terminal in which the client will run.
+            click.echo(f"export STRIPE_API_BASE={server.url} STRIPE_API_KEY={server.api_key}")
             await stop.wait()
     except ValueError as error:
         raise Failure(f"--state: {error}") from error
     except OSError as error:
         raise Failure(_sentence(error, options)) from error
+
+
+def _play(server: Sandbox, scenarios: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Let each scenario befall the newest account that it fits, and that no other has befallen."""
+    store = server.world.store
+    free = [store.seed.account_ids.encode(number) for number in reversed(range(store.total))]
+    for name in scenarios:
+        account_id = next((each for each in free if _befalls(server, each, name)), None)
+        if account_id is None:
+            raise Failure(f"--scenario: {name} fits none of the accounts; try more --accounts")
+        free.remove(account_id)
+        yield name, account_id
+
+
+def _befalls(server: Sandbox, account_id: str, name: str) -> bool:
+    try:
+        server.scenario(account_id, name)
+    except ValueError:
+        return False
+    return True
 
 
 def _sentence(error: OSError, options: dict[str, Any]) -> str:
@@ -126,6 +164,8 @@ def _sentence(error: OSError, options: dict[str, Any]) -> str:
 
 
 def _make(options: dict[str, Any]) -> Sandbox:
+    if options["webhook_secret"] and not options["webhook_url"]:
+        raise click.UsageError("--webhook-secret needs --webhook-url, where events are sent")
     try:
         return Sandbox(**options)
     except (ValueError, TypeError) as error:

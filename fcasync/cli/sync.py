@@ -1,34 +1,27 @@
 """``fcasync sync``: keep accounts, balances and transactions in a database of your own."""
 
 import asyncio
-import shlex
 import sys
 from typing import Any
 
 import click
 
-from fcasync.cli._common import (
-    INTERRUPTED,
-    OK,
-    SOME_FAILED,
-    Command,
-    Connection,
-    Failure,
-    connection_options,
-    runs_async,
-)
-from fcasync.cli._output import as_json, output_option, writer
+from fcasync.cli._command import Command
+from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, features_option, runs_async
+from fcasync.cli._connection import Connection, connection_options
+from fcasync.cli._job_options import concurrency_option, max_age_option, source_options
+from fcasync.cli._outcomes import print_outcomes
+from fcasync.cli._output import as_json, output_option
 from fcasync.cli._progress import shown
-from fcasync.cli._source import Source, duration
+from fcasync.cli._source import Source
+from fcasync.cli._stopping import Stopping, same_command
 from fcasync.cli._table import Column
-from fcasync.cli.refresh import Stopping, _Failures, _program, _without_key
 
 EXAMPLES = """\b
 Examples:
   fcasync sync --all --to sqlite:///bank.db
   fcasync sync --all --to postgresql://user@host/bank --refresh transactions,balance --max-age 12h
 """
-FEATURES = ("balance", "ownership", "transactions")
 COLUMNS = (
     Column("account", lambda row: row["account_id"]),
     Column("status", lambda row: row["status"]),
@@ -37,20 +30,15 @@ COLUMNS = (
     Column("updated", lambda row: str(row["updated"])),
     Column("void", lambda row: str(row["void"])),
     Column("error", lambda row: row["error"] or ""),
+    Column("stripe_account", lambda row: row["stripe_account"] or ""),
 )
 
 
-def _features(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
-    words = [word.strip() for word in (value or "").split(",") if word.strip()]
-    if unknown := [word for word in words if word not in FEATURES]:
-        raise click.BadParameter(
-            f"unknown feature {unknown[0]!r}; choose from {', '.join(FEATURES)}"
-        )
-    return words
+FIELDS = ("account_id", "status", "reason", "new", "updated", "void", "refresh", "error")
 
 
 @click.command(cls=Command, epilog=EXAMPLES)
-@click.argument("ids", nargs=-1, metavar="[IDS]...")
+@source_options
 @click.option(
     "--to",
     "url",
@@ -58,38 +46,16 @@ def _features(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     metavar="URL",
     help="Database: sqlite:///FILE or postgresql://USER@HOST/NAME. An empty one gets its tables.",
 )
-@click.option(
-    "--from",
-    "file",
-    metavar="FILE",
-    help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
+@features_option(
+    "balance",
+    "ownership",
+    "transactions",
+    name="--refresh",
+    required=False,
+    about="Refresh these first, and wait for the banks: balance, ownership, transactions.",
 )
-@click.option("--all", "everything", is_flag=True, help="All accounts that the key can see.")
-@click.option(
-    "--tenants",
-    metavar="FILE",
-    help="File of connected accounts, or JSON lines with stripe_account and accounts.",
-)
-@click.option(
-    "--refresh",
-    callback=_features,
-    metavar="NAMES",
-    help=f"Refresh these first, and wait for the banks: {', '.join(FEATURES)}.",
-)
-@click.option(
-    "--max-age",
-    callback=duration,
-    metavar="AGE",
-    help="With --refresh: leave what was refreshed more recently, such as 12h, 30m or 90.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    metavar="N",
-    help="Most accounts read at a time.",
-)
+@max_age_option("With --refresh: leave what was refreshed successfully more recently")
+@concurrency_option(64, "accounts read at a time")
 @click.option("--owners", is_flag=True, help="Store the owners as well: personal data.")
 @output_option
 @connection_options
@@ -110,11 +76,8 @@ async def sync(
     Only what is new or changed is read, so run it as often as you like. It may be stopped or killed
     at any moment: the same command goes on from what is stored. Account numbers are never stored.
     """
-    source = Source(
-        ids=ids, file=file, everything=everything, tenants=tenants, journal=None, failed_only=False
-    )
-    if sum(map(bool, (ids, file, everything, tenants))) != 1:
-        raise click.UsageError("choose exactly one of: account ids, --from FILE, --all, --tenants")
+    source = Source(ids=ids, file=file, everything=everything, tenants=tenants)
+    source.check()
     if options["max_age"] is not None and not options["refresh"]:
         raise click.UsageError("--max-age needs --refresh: it decides what to refresh")
     mirror = _mirror(url, owners=owners)
@@ -123,15 +86,13 @@ async def sync(
         job = mirror.sync(client, await source.accounts(client), **options)
         stopping.job = job
         try:
-            async with job as run, shown(run, "sync"):
-                out: Any = _Failures() if output == "table" else writer(output, COLUMNS)
-                async for outcome in run:
-                    out.write(_row(outcome))
-                out.close()
+            async with job as run, shown(run, "sync", is_quiet=connection.quiet):
+                await print_outcomes(run, output, COLUMNS, FIELDS, _row)
         except asyncio.CancelledError as stop:
-            raise Failure(_how_to_go_on(job.report.total, url), INTERRUPTED) from stop
+            sentence = _how_to_go_on(job.report.total, url, file or tenants)
+            raise Failure(sentence, INTERRUPTED) from stop
     if stopping.was_asked:
-        raise Failure(_how_to_go_on(job.report.total, url), INTERRUPTED)
+        raise Failure(_how_to_go_on(job.report.total, url, file or tenants), INTERRUPTED)
     click.echo(str(job.report), err=output != "table")
     return SOME_FAILED if job.report.failed else OK
 
@@ -148,6 +109,7 @@ def _row(outcome: Any) -> dict[str, Any]:
     """Return *outcome* as it is printed."""
     return {
         "account_id": outcome.account_id,
+        "stripe_account": outcome.stripe_account,
         "status": str(outcome.status),
         "reason": outcome.reason,
         "new": outcome.new,
@@ -159,11 +121,14 @@ def _row(outcome: Any) -> dict[str, Any]:
     }
 
 
-def _how_to_go_on(total: int, url: str) -> str:
+def _how_to_go_on(total: int, url: str, file: str | None = None) -> str:
     from sqlalchemy import make_url  # noqa: PLC0415 - an extra
 
-    from fcasync.mirror._location import shown as without_password  # noqa: PLC0415
+    from fcasync.mirror import _location as location  # noqa: PLC0415
 
-    safe = without_password(make_url(url))
-    words = [word.replace(url, safe) for word in _without_key(sys.argv[1:])]
-    return f"stopped with {total} done; to go on, run: {shlex.join([*_program(), *words])}"
+    parsed = make_url(url)
+    words = [word.replace(url, location.shown(parsed)) for word in sys.argv[1:]]
+    missing = ["the same input"] if file == "-" else []
+    if location.passwords(parsed):
+        missing.append("the password")
+    return f"stopped with {total} done; to go on, {same_command(words, missing=missing)}"

@@ -127,7 +127,11 @@ class Fleet:
         lanes = list(self._lanes.values())
         for lane in lanes:
             lane.cancel()
-        goodbyes = [lane.say_goodbye() for lane in lanes if lane.is_open]
+        goodbyes = [
+            asyncio.create_task(lane.say_goodbye(), name="fcasync.cluster.goodbye")
+            for lane in lanes
+            if lane.is_open
+        ]
         for found in await asyncio.gather(*goodbyes, return_exceptions=True):
             if isinstance(found, Exception):
                 logger.info("cluster: a worker did not say goodbye: %s", found)

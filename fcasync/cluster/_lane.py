@@ -11,11 +11,13 @@ from typing import Any
 from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync._facts.redact import redact
 from fcasync._version import __version__
+from fcasync._wire.announcing import Announcer
 from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._plan import verbs
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._work import start
+from fcasync.bulk._work.figures import figures
 from fcasync.bulk._work.network import EngineNetwork
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
@@ -25,6 +27,7 @@ from fcasync.client import Client
 from fcasync.cluster import _wire
 from fcasync.cluster._remote import Lease, LeasedNetwork, LeaseExpiredError, RemoteCommit
 from fcasync.errors import FCError
+from fcasync.hooks import Figures
 
 POLL = 0.5
 """Seconds that a lane without news keeps the driver waiting."""
@@ -60,28 +63,18 @@ class Lane:
             network,
             Tenants(self._read_tenants(), at_once=NO_BOUND),
             settings,
-            opened=start.Opened(
-                header=Header(
-                    id=given.job,
-                    operation=given.operation,
-                    features=",".join(given.features),
-                    api_key=network.api_key,
-                    stripe_account=None,
-                    stripe_version=network.stripe_version,
-                    created=given.created,
-                ),
-                record=self._record,
-                last_seq=given.last_seq,
-                was_cut_short=given.is_suspect,
-            ),
+            opened=_opened(given, network, self._record),
             tally=self._tally,
             server_time=self._time,
         )
-        self._main = asyncio.create_task(self._work.run(), name="fcasync-lane")
+        self._announcer = Announcer(network.reporter, "bulk", given.operation, self._figures)
+        with self._announcer.beginning():
+            self._main = self._announcer.named_task(self._work.run(), "fcasync.cluster.lane")
         self._main.add_done_callback(lambda _: self._record.news.set())
+        watch = self._watch(given.lease, given.job)
         self._tasks = [
-            asyncio.create_task(self._consume(), name="fcasync-lane-outcomes"),
-            asyncio.create_task(self._watch(given.lease, given.job), name="fcasync-lane-lease"),
+            asyncio.create_task(self._consume(), name="fcasync.cluster.lane.outcomes"),
+            asyncio.create_task(watch, name="fcasync.cluster.lane.lease"),
         ]
 
     async def _read_tenants(self) -> AsyncIterator[tuple[str, Any]]:
@@ -188,7 +181,29 @@ class Lane:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._announcer.end(None if self._main.cancelled() else self._main.exception())
         await self._client.aclose()
+
+    def _figures(self) -> Figures:
+        return figures(self._tally, self._work.schedule, self._reads)
+
+
+def _opened(given: _wire.Open, network: LeasedNetwork, record: RemoteCommit) -> start.Opened:
+    """Return what the driver's journal says of the job."""
+    return start.Opened(
+        header=Header(
+            id=given.job,
+            operation=given.operation,
+            features=",".join(given.features),
+            api_key=network.api_key,
+            stripe_account=None,
+            stripe_version=network.stripe_version,
+            created=given.created,
+        ),
+        record=record,
+        last_seq=given.last_seq,
+        was_cut_short=given.is_suspect,
+    )
 
 
 def _failed(main: "asyncio.Task[None]") -> _wire.Message:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._version import __version__
+from fcasync._wire.reporting import Reporter
 from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._plan.server_time import ServerTime
 from fcasync.bulk._work.network import Reads
@@ -39,6 +40,7 @@ class Members:
         self.api_key = self.stripe_version = ""
         self.stripe_account: str | None = None
         self.reads = Reads()
+        self.reporter = Reporter(())
 
     async def call(self, address: str, message: _wire.Message, seconds: float) -> _wire.Message:
         """Send *message* to a worker and return its answer.
@@ -60,7 +62,11 @@ class Members:
             FCError: They cannot reach Stripe, or their key is bad.
         """
         addresses = await self._arrived(wanted)
-        greetings = await asyncio.gather(*map(self._greet, addresses))
+        tasks = [
+            asyncio.create_task(self._greet(address), name="fcasync.cluster.greet")
+            for address in addresses
+        ]
+        greetings = await asyncio.gather(*tasks)
         for address, welcome in zip(addresses, greetings, strict=True):
             if fault := self._fault(welcome):
                 raise ClusterError(f"worker {address} {fault}")

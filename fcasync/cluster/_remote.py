@@ -62,6 +62,7 @@ class LeasedNetwork:
         self.clock, self.pace = network.clock, network.pace
         self.api_key, self.stripe_version = network.api_key, network.stripe_version
         self.stripe_account, self.reads = network.stripe_account, network.reads
+        self.reporter = network.reporter
 
     def of_tenant(self, stripe_account: str) -> "LeasedNetwork":
         """Return the network as a connected account sees it."""

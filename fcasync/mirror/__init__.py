@@ -11,10 +11,10 @@ It needs the extra ``mirror``, and for PostgreSQL the extra ``postgres``. The pa
 
 try:
     import sqlalchemy  # noqa: F401
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ImportError(
-        f"fcasync.mirror needs {error.name}: pip install 'fcasync[mirror]'"
-    ) from error
+        f"fcasync.mirror needs {_error.name}: pip install 'fcasync[mirror]'"
+    ) from _error
 
 from fcasync._facts.public import show_as
 from fcasync.mirror._errors import MirrorError

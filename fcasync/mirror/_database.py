@@ -1,10 +1,11 @@
 """The connections of a mirror, and its errors as one sentence each."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -12,8 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from fcasync._facts.redact import printable
+from fcasync._wire.uninterrupted import to_its_end
 from fcasync.mirror._errors import MirrorError
 from fcasync.mirror._location import passwords, shown
+from fcasync.mirror._steps import SteppedConnection, Steps, Whole, carry_out, carry_out_in_sqlite
+
+T = TypeVar("T")
 
 PATIENCE: Final = 10
 """Seconds that a statement waits for the locks of others."""
@@ -21,18 +26,24 @@ PATIENCE: Final = 10
 _READS: Final = "fcasync_reads"
 """The execution option of a transaction that only reads."""
 
+# Whoever begins by reading would fail, without any wait, where another writes meanwhile.
+_BEGIN: Final = {False: "BEGIN", True: "BEGIN IMMEDIATE"}
+"""How a transaction of SQLite begins, by whether it writes."""
+
 
 class Database:
     """The database of a mirror. Nothing is opened before the first transaction."""
 
     def __init__(self, url: URL) -> None:
-        self.shown = shown(url)
+        self.shown: str = shown(url)
         """Its URL, without the password."""
-        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.is_sqlite: bool = url.get_backend_name() == "sqlite"
         self._passwords = passwords(url)
         self._file = _file(url) if self.is_sqlite else None
         """The path of a SQLite file; None for one in memory, and for PostgreSQL."""
-        self.engine = self._make(url)
+        self.engine: AsyncEngine = self._make(url)
+        self._turn = asyncio.Lock() if isinstance(self.engine.pool, StaticPool) else None
+        """Held during each transaction in memory, where all have one connection."""
 
     def __repr__(self) -> str:
         return f"<Database {self.shown}>"
@@ -51,8 +62,12 @@ class Database:
         engine = create_async_engine(
             url.set(query=query),
             hide_parameters=True,
-            connect_args={"timeout": float(options["timeout"])},
-            **({} if self._file or "uri" in query else {"poolclass": StaticPool}),
+            connect_args={
+                "timeout": float(options["timeout"]),
+                "factory": SteppedConnection,
+            },
+            # Each sync that runs has a connection of its own.
+            **({"max_overflow": -1} if self._file or "uri" in query else {"poolclass": StaticPool}),
         )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
@@ -72,7 +87,7 @@ class Database:
             MirrorError: The database cannot be used.
         """
         with self.errors():
-            async with self.engine.connect() as connection:
+            async with self.alone(), self.engine.connect() as connection:
                 reads = await connection.execution_options(**{_READS: True})
                 async with reads.begin():
                     yield reads
@@ -85,8 +100,25 @@ class Database:
             MirrorError: The database cannot be used; nothing of the block is stored.
         """
         with self.errors():
-            async with self.engine.begin() as connection:
+            async with self.alone(), self.engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Wait until nobody else uses the connection, where there is only one."""
+        async with AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            yield
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator["Session"]:
+        """Open a session; it has its own connection to SQLite from the first transaction on."""
+        session = Session(self)
+        try:
+            yield session
+        finally:
+            await session.aclose()
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -128,6 +160,40 @@ class Database:
         await self.engine.dispose()
 
 
+class Session:
+    """Carries out transactions, one at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: AsyncConnection | None = None
+        """The connection to SQLite; None before the first transaction, and with PostgreSQL, whose
+        connections may break."""
+
+    async def carry_out(self, steps: Steps[T], *, writes: bool = True) -> T:
+        """Carry out *steps* as one transaction, and return their result.
+
+        Raises:
+            MirrorError: The database cannot be used; nothing is stored.
+        """
+        database = self._database
+        if not database.is_sqlite:
+            async with database.writing() if writes else database.reading() as connection:
+                return await carry_out(connection, steps)
+        with database.errors():
+            async with database.alone():
+                if self._kept is None:
+                    self._kept = await database.engine.connect()
+                found: T = await carry_out_in_sqlite(self._kept, Whole(_BEGIN[writes], steps))
+        return found
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        if self._kept is not None:
+            with self._database.errors():
+                async with self._database.alone():
+                    await to_its_end(self._kept.close())
+
+
 def _file(url: URL) -> Path | None:
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
@@ -155,6 +221,4 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(_READS)
-    # Whoever begins by reading would fail, without any wait, where another writes meanwhile.
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_BEGIN[not connection.get_execution_options().get(_READS)])

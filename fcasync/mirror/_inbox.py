@@ -15,13 +15,13 @@ from fcasync.mirror import _rows as rows
 from fcasync.mirror._database import Database
 from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._tables import inbox, seen_events
-from fcasync.mirror._upserts import _datetime as instant
-from fcasync.models import Account, AnyEvent
-from fcasync.models._convert import decoder, to_dict
-from fcasync.models.event import Event
+from fcasync.mirror._upserts import instant
+from fcasync.models import AnyEvent
+from fcasync.models._about import account_named
+from fcasync.models._convert import to_dict
+from fcasync.webhooks._read import parse_event
 from fcasync.webhooks._seen import in_progress
 
-_decode: Any = decoder(Event)
 _KEEP: Final = timedelta(days=30)
 """For how long handled events are remembered; Stripe delivers for up to three days."""
 
@@ -70,13 +70,12 @@ class Inbox:
         Raises:
             MirrorError: The database cannot be used.
         """
-        account = getattr(getattr(event, "data", None), "object", None)
-        if not isinstance(account, Account):
+        if (named := account_named(event)) is None:
             return False
         values = {
             "id": event.id,
-            "stripe_account": event.account or "",
-            "account": account.id,
+            "stripe_account": named[0],
+            "account": named[1],
             "received_at": self._now(),
             "raw": orjson.loads(rows.raw(to_dict(event))),
         }
@@ -105,8 +104,8 @@ class Inbox:
     def accounts(self) -> Nudges:
         """Return the accounts of the events, for ``mirror.sync``, which takes them one by one.
 
-        Each is read under the connected account of its event (with ``refresh``, under the
-        client's). Its event is removed when it was synced, or has failed by an answer of Stripe's.
+        Each is read, and with ``refresh`` refreshed, under the connected account of its event. The
+        event is removed when the account was synced, or has failed by an answer of Stripe's.
         """
         return Nudges(self._take, self._settle)
 
@@ -127,7 +126,7 @@ class Inbox:
         )
         async with self._database.writing() as connection:
             found = (await connection.execute(statement)).first()
-        return None if found is None else (found[0], _decode(found[1]))
+        return None if found is None else (found[0], parse_event(found[1]))
 
     async def _settle(self, event_id: str, *, is_done: bool) -> None:
         statement: Any = delete(inbox) if is_done else update(inbox).values(taken_at=None)
@@ -173,7 +172,7 @@ class Inbox:
         return seen_events.c.handled_at.is_(None) & (seen_events.c.at < now - self._lease)
 
     def _now(self) -> datetime:
-        return instant(self._clock.time())  # type: ignore[return-value] # not None
+        return instant(self._clock.time())
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._database.is_sqlite else postgresql).insert(table)

@@ -2,9 +2,10 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fcasync.models import AnyEvent
+from fcasync.models._about import account_named
 
 Key: TypeAlias = tuple[str, str]
 """The connected account ('' for the key's own) and the linked account."""
@@ -36,15 +37,14 @@ class Nudges:
         try:
             while (found := await self._take()) is not None:
                 event_id, event = found
-                account: Any = event.data.object
-                key = event.account or "", account.id
+                key = account_named(event)
+                if key is None:  # nothing to sync; the inbox takes none of these
+                    await self._settle(event_id, is_done=True)
+                    continue
                 self._taken[key].append(event_id)
                 yield key
         except BaseException:
-            while self._taken:
-                _, ids = self._taken.popitem()
-                for event_id in ids:
-                    await self._settle(event_id, is_done=False)
+            await self.give_back()
             raise
 
     async def __aiter__(self) -> AsyncGenerator[str]:
@@ -56,12 +56,27 @@ class Nudges:
         finally:
             await keys.aclose()
 
-    async def synced(self, account: str, tenant: str | None) -> None:
-        """Take note that *account* was synced after its oldest event; None for any tenant."""
-        for key, ids in self._taken.items():
-            if key[1] == account and tenant in (None, key[0]):
-                event_id = ids.popleft()
-                if not ids:
-                    del self._taken[key]
-                await self._settle(event_id, is_done=True)
-                return
+    async def synced(self, key: Key) -> None:
+        """Take note that the account of *key* was synced after its oldest event."""
+        if (event_id := self._oldest(key)) is not None:
+            await self._settle(event_id, is_done=True)
+
+    def unanswered(self, key: Key) -> None:
+        """Take note that nobody answered: the oldest event comes back after the lease."""
+        self._oldest(key)
+
+    async def give_back(self) -> None:
+        """Give back at once what was taken, and is not settled."""
+        while self._taken:
+            _, ids = self._taken.popitem()
+            for event_id in ids:
+                await self._settle(event_id, is_done=False)
+
+    def _oldest(self, key: Key) -> str | None:
+        """Remove and return the oldest event of *key*."""
+        if key not in self._taken:
+            return None
+        event_id = self._taken[key].popleft()
+        if not self._taken[key]:
+            del self._taken[key]
+        return event_id

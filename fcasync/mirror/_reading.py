@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, Final, cast
-from uuid import uuid4
 
 import attrs
 
@@ -17,20 +16,24 @@ from fcasync.errors import (
     ProtocolError,
     UnknownCursorError,
 )
+from fcasync.mirror import _pages as pages
 from fcasync.mirror import _rows as rows
 from fcasync.mirror._outcome import SyncOutcome, SyncStatus
-from fcasync.mirror._store import Key, Part, State, Store, Written
-from fcasync.mirror._upserts import Row
-from fcasync.models import Account, AccountOwnership, Page, Transaction
+from fcasync.mirror._pages import ListedPage
+from fcasync.mirror._steps import Row
+from fcasync.mirror._store import Part, State, Store, Written
+from fcasync.mirror._writing import NOTHING, TakenOver, Writing
+from fcasync.models import Account, AccountOwnership
 from fcasync.models._convert import decoder, to_dict
 from fcasync.resources._sync import TransactionSync
+from fcasync.resources.accounts import RETRIEVE
 from fcasync.resources.transactions import LIST_TRANSACTIONS
 
 PAGE: Final = 100
 """Transactions per page: the most that Stripe sends."""
 
 _SETTLED: Final = ("succeeded", "failed")
-_decode_page = decoder(Page[Transaction])
+_decode_account = decoder(Account)
 
 
 @attrs.frozen
@@ -50,25 +53,23 @@ class Item:
 
 
 @attrs.frozen
-class _ListedPage:
-    """A page of transactions, checked, and beside them Stripe's JSON."""
+class _Fetched:
+    """An account as it was retrieved, and beside it Stripe's JSON."""
 
-    data: list[Transaction]
-    has_more: bool
-    items: list[rows.Json]
+    account: Account
+    item: rows.Json
 
-
-def _listed(value: Any) -> _ListedPage:
-    page = _decode_page(value)
-    return _ListedPage(page.data, page.has_more, value["data"])
+    @property
+    def id(self) -> str:
+        return self.account.id
 
 
-_LIST: Final[Any] = attrs.evolve(cast(Any, LIST_TRANSACTIONS), decode=_listed)
+def _fetched(value: Any) -> _Fetched:
+    return _Fetched(_decode_account(value), value)
+
+
+_RETRIEVE: Final[Any] = attrs.evolve(cast(Any, RETRIEVE), decode=_fetched)
 """The same operation, with the same pace, that keeps the JSON."""
-
-
-class _TakenOver(Exception):
-    """Another mirror claimed the account; what was read since is not stored."""
 
 
 class Reading:
@@ -83,6 +84,8 @@ class Reading:
         self._tenant = tenant
         """The connected account; '' for the key's own."""
         self._at = at
+        self._list: Any = attrs.evolve(cast(Any, LIST_TRANSACTIONS), decode=pages.reader(at))
+        """The operation that lists transactions, with the same pace, and pages of rows."""
         self._owners = owners
         """Whether to store the owners."""
 
@@ -95,7 +98,7 @@ class Reading:
     @property
     def requests(self) -> int:
         """Requests that were sent, for all connected accounts."""
-        return self._requests + sum(each.requests for each in self._tenants.values())
+        return self._requests + sum(each.requests for each in list(self._tenants.values()))
 
     @property
     def limit(self) -> float | None:
@@ -113,6 +116,11 @@ class Reading:
                 client, self._store, tenant=tenant, at=self._at, owners=self._owners
             )
         return self._tenants[tenant]
+
+    async def ask(self) -> None:
+        """Send the smallest request there is, which shows whether the key is accepted."""
+        self._requests += 1
+        await self.client.accounts.list(limit=1)
 
     def failed(self, item: Item, error: FCError, reason: str) -> SyncOutcome:
         """Return the outcome of an account that *error* kept from being synced."""
@@ -133,39 +141,54 @@ class Reading:
             FCError: A request failed.
             MirrorError: The database cannot be used.
         """
-        account, read_at = item.account, item.read_at
-        if account is None:
-            self._requests += 1
-            account = await self.client.accounts.retrieve(item.account_id)
-            read_at = self._clock.time()
-        outcome = SyncOutcome(
-            account_id=account.id,
-            status=SyncStatus.SYNCED,
-            account=account,
-            refresh=item.refresh,
-            stripe_account=self._tenant or None,
-        )
-        part = self._part(account, read_at)
+        account, part = await self._read(item)
         if account.status == "disconnected":
             await self._store.write(part)
-            return attrs.evolve(outcome, status=SyncStatus.SKIPPED, reason="disconnected")
+            return self._ended(item, account, SyncStatus.SKIPPED, "disconnected")
         state = await self._store.load(part.key)
         lists, reason = _lists_transactions(account, state)
         ownership = self._new_ownership(account, state)
         if not lists and ownership is None:
             await self._store.write(part)
-            return attrs.evolve(outcome, reason=reason)
+            return self._ended(item, account, SyncStatus.SYNCED, reason)
         try:
             total = await self._claimed(account, part, lists=lists, ownership=ownership)
-        except _TakenOver:
-            return attrs.evolve(outcome, status=SyncStatus.SKIPPED, reason="taken_over")
-        return attrs.evolve(outcome, reason=reason, **attrs.asdict(total))
+        except TakenOver:
+            return self._ended(item, account, SyncStatus.SKIPPED, "taken_over")
+        return self._ended(item, account, SyncStatus.SYNCED, reason, total)
 
-    def _part(self, account: Account, read_at: float) -> Part:
+    def _ended(
+        self,
+        item: Item,
+        account: Account,
+        status: SyncStatus,
+        reason: str | None,
+        total: Written = NOTHING,
+    ) -> SyncOutcome:
+        return SyncOutcome(
+            account_id=account.id,
+            status=status,
+            account=account,
+            reason=reason,
+            new=total.new,
+            updated=total.updated,
+            void=total.void,
+            refresh=item.refresh,
+            stripe_account=self._tenant or None,
+        )
+
+    async def _read(self, item: Item) -> tuple[Account, Part]:
+        """Return the account, which is read unless it is at hand, and its own rows."""
+        if item.account is not None:
+            return item.account, self._part(to_dict(item.account), item.read_at)
+        self._requests += 1
+        fetched = await self.client.accounts._call(_RETRIEVE, item.account_id)
+        return fetched.account, self._part(fetched.item, self._clock.time())
+
+    def _part(self, item: rows.Json, read_at: float) -> Part:
         """Return the account's own rows."""
-        item = to_dict(account)
         return Part(
-            key=(self._tenant, account.id),
+            key=(self._tenant, item["id"]),
             account=rows.account_row(self._tenant, item, self._at, read_at),
             balances=rows.balance_rows(self._tenant, item, self._at),
         )
@@ -181,9 +204,9 @@ class Reading:
 
     async def _claimed(
         self, account: Account, part: Part, *, lists: bool, ownership: str | None
-    ) -> "_Total":
+    ) -> Written:
         """Read and store what is new, under a claim."""
-        writing = _Writing(self._store, part.key)
+        writing = Writing(self._store, part.key)
         state = await self._store.claim(part.key, writing.claim)
         owners = [] if ownership is None else await self._owner_rows(account, ownership)
         if ownership is not None:
@@ -194,20 +217,16 @@ class Reading:
             except UnknownCursorError:
                 # Stripe has forgotten that refresh: read everything again, and replace it.
                 state = await self._transactions(account, attrs.evolve(state, cursor=None), writing)
-        row = (*part.key, *attrs.astuple(state), self._at(self._clock.time()), writing.claim)
-        await writing.end(attrs.evolve(part, owners=owners, state=row))
-        return writing.total
+        row = (*part.key, *state.columns, self._at(self._clock.time()), writing.claim)
+        return await writing.end(part, owners, row)
 
-    async def _transactions(self, account: Account, state: State, writing: "_Writing") -> State:
+    async def _transactions(self, account: Account, state: State, writing: Writing) -> State:
         """Read what is new, and return the state that goes with it."""
         sync = self._sync(account, state.cursor)
-        pages: Any = sync.pages()
-        async for page in pages:
-            if isinstance(page, _ListedPage):  # else there has been no successful refresh yet
-                found = rows.transaction_rows(
-                    self._tenant, account.id, page.data, page.items, self._at
-                )
-                await writing.add(found)
+        walk: Any = sync.pages()
+        async for page in walk:
+            if isinstance(page, ListedPage):  # else there has been no successful refresh yet
+                await writing.add(page.under(self._tenant, account.id))
         return _advanced(account, state, sync.cursor, self._at)
 
     def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
@@ -218,7 +237,7 @@ class Reading:
 
         async def fetch(params: Mapping[str, Any]) -> Any:
             self._requests += 1
-            return await transactions._call(_LIST, None, {"account": account.id, **params})
+            return await transactions._call(self._list, None, {"account": account.id, **params})
 
         return TransactionSync(account.id, read, fetch, after=cursor, limit=PAGE, account=account)
 
@@ -229,46 +248,6 @@ class Reading:
             rows.owner_row(self._tenant, account.id, ownership, to_dict(owner), self._at)
             async for owner in owners
         ]
-
-
-@attrs.define
-class _Total:
-    new: int = 0
-    updated: int = 0
-    void: int = 0
-
-
-class _Writing:
-    """Stores the pages of one account, the last one together with the account's state."""
-
-    def __init__(self, store: Store, key: Key) -> None:
-        self._store = store
-        self._key = key
-        self.claim = uuid4().hex
-        self.total = _Total()
-        self._held_back: list[Row] = []
-        """The latest page: only when the next one comes, it is known not to be the last."""
-
-    async def add(self, page: list[Row]) -> None:
-        """Store the page before *page*."""
-        if self._held_back:
-            rest = self._held_back
-            self._take(
-                await self._store.write(Part(key=self._key, claim=self.claim, transactions=rest))
-            )
-        self._held_back = page
-
-    async def end(self, part: Part) -> None:
-        """Store the last page with *part*, which has the new state."""
-        last = attrs.evolve(part, claim=self.claim, transactions=self._held_back)
-        self._take(await self._store.write(last))
-
-    def _take(self, written: Written) -> None:
-        if not written.is_held:
-            raise _TakenOver
-        self.total.new += written.new
-        self.total.updated += written.updated
-        self.total.void += written.void
 
 
 def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -> State:

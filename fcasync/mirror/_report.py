@@ -105,7 +105,12 @@ class SyncTally:
 
     def count(self, wanted: str) -> int:
         """Return the number of accounts with a status."""
-        return sum(count for (status, _), count in self.counts.items() if status == wanted)
+        counts = list(self.counts.items())
+        return sum(count for (status, _), count in counts if status == wanted)
+
+    def has_served(self) -> bool:
+        """Return whether any account has ended otherwise than by a failure."""
+        return any(status != SyncStatus.FAILED for status, _ in self.counts)
 
     def report(self, elapsed: float, refreshed: Report | None) -> SyncReport:
         """Return the report so far."""

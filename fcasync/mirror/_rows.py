@@ -4,17 +4,20 @@ Account numbers and secrets never reach the database. Neither do the contact det
 a customer that ``expand`` put in place of its id: of expanded objects only the id is stored.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
 
-from fcasync.mirror._upserts import Row
-from fcasync.models import Transaction
+from fcasync.errors import ProtocolError
+from fcasync.mirror._steps import Row
 
 Json = dict[str, Any]
 At = Callable[[float | None], Any]
 """Returns a Unix time as the driver takes it."""
+
+WHOLE: Final = range(-(2**63), 2**63)
+"""The whole numbers that a database can hold."""
 
 _NOTHING: Final[Json] = {}
 _NEVER: Final = frozenset(
@@ -24,45 +27,33 @@ _HINTS: Final = (b"account_number", b"routing_number", b"iban", b"secret", b"\\u
 """One of these is in the text of every object that has to be looked at closely."""
 
 
-def transaction_rows(
-    stripe_account: str, account: str, page: Sequence[Transaction], items: list[Json], at: At
-) -> list[Row]:
-    """Return the rows of a page of transactions; one that stands there twice has one row.
+def transaction_row(item: Json, at: At) -> Row:
+    """Return the row of a transaction, whose account is filled in later.
 
     Args:
-        stripe_account: The connected account; '' for the key's own.
-        account: The id of the account.
-        page: The transactions.
-        items: The same as Stripe's JSON.
+        item: Stripe's JSON, whose types are checked.
         at: Returns a Unix time as the driver takes it.
+
+    Raises:
+        ProtocolError: The amount is larger than a database can hold.
     """
-    texts = list(map(orjson.dumps, items))
-    # What must not be stored can only be in a field that fcasync does not know.
-    if any(each._extra for each in page) or b"\\u0000" in b"".join(texts):
-        items = [_harmless(item) for item in items]
-        texts = list(map(orjson.dumps, items))
-    found = {}
-    for item, text in zip(items, texts, strict=True):
-        get = item.get
-        moments = get("status_transitions") or _NOTHING
-        transacted_at, updated = get("transacted_at"), get("updated")
-        found[item["id"]] = (
-            stripe_account,
-            account,
-            item["id"],
-            get("amount"),
-            get("currency"),
-            get("description"),
-            get("status"),
-            at(transacted_at),
-            at(moments.get("posted_at")),
-            at(moments.get("void_at")),
-            get("transaction_refresh"),
-            at(transacted_at or 0 if updated is None else updated),
-            1,
-            text.decode(),
-        )
-    return list(found.values())
+    item = _harmless(item)
+    moments = item.get("status_transitions") or _NOTHING
+    transacted_at, updated = item.get("transacted_at"), item.get("updated")
+    return (
+        None,
+        None,
+        item["id"],
+        _whole(item.get("amount")),
+        *(item.get(name) for name in ("currency", "description", "status")),
+        at(transacted_at),
+        at(moments.get("posted_at")),
+        at(moments.get("void_at")),
+        item.get("transaction_refresh"),
+        at(transacted_at or 0 if updated is None else updated),
+        1,
+        orjson.dumps(item).decode(),
+    )
 
 
 def account_row(stripe_account: str, item: Json, at: At, read_at: float) -> Row:
@@ -106,7 +97,7 @@ def balance_rows(stripe_account: str, item: Json, at: At) -> list[Row]:
         "used": (balance.get("credit") or {}).get("used"),
     }
     return [
-        (stripe_account, item["id"], as_of, kind, currency, amount, at(refreshed))
+        (stripe_account, item["id"], as_of, kind, currency, _whole(amount), at(refreshed))
         for kind, amounts in kinds.items()
         for currency, amount in (amounts or {}).items()
     ]
@@ -121,7 +112,10 @@ def owner_row(stripe_account: str, account_id: str, ownership: str, item: Json, 
 
 def raw(item: Json) -> str:
     """Return *item* as the JSON text to store, without what must not be stored."""
-    text = orjson.dumps(item)
+    try:
+        text = orjson.dumps(item)
+    except TypeError:  # half a surrogate pair in a string
+        return orjson.dumps(_harmless(item)).decode()
     return (orjson.dumps(_harmless(item)) if _is_suspect(text) else text).decode()
 
 
@@ -137,8 +131,20 @@ def _harmless(value: Any) -> Any:
         return {_harmless(name): _harmless(each) for name, each in kept.items()}
     if isinstance(value, list):
         return [_harmless(each) for each in value]
-    # PostgreSQL stores no NUL characters.
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+    return _storable(value) if isinstance(value, str) else value
+
+
+def _storable(text: str) -> str:
+    """Return *text* without what a database cannot hold: NUL, and half a surrogate pair."""
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text.replace("\0", "\ufffd")
+
+
+def _whole(amount: int | None) -> int | None:
+    if amount is not None and amount not in WHOLE:
+        raise ProtocolError(f"an amount of {amount} is larger than a database can hold")
+    return amount
 
 
 def _refresh(item: Json, name: str) -> Json:
@@ -147,7 +153,7 @@ def _refresh(item: Json, name: str) -> Json:
 
 def _text(item: Json, name: str) -> str | None:
     value = item.get(name)
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else None
+    return _storable(value) if isinstance(value, str) else None
 
 
 def _id(value: Any) -> str | None:

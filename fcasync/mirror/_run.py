@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Generator
 from typing import Any, Self
 
 from fcasync._facts.clock import Clock
+from fcasync._wire.announcing import Announcer
 from fcasync._wire.uninterrupted import until_done
 from fcasync.bulk import Progress, Tenants
 from fcasync.bulk._work import bar, sources
 from fcasync.client import Client
 from fcasync.errors import InvalidArgumentError
+from fcasync.hooks import Figures
 from fcasync.mirror._outcome import SyncOutcome, SyncStatus
 from fcasync.mirror._reading import Reading
 from fcasync.mirror._report import SyncReport
@@ -41,11 +43,13 @@ class SyncRun:
         self._source, self._reading = source, reading
         self._shows_bar = settings.progress
         self._clock: Clock = client._engine.clock
-        self._work = SyncWork(client, source, reading, store, settings)
+        self._work = work = SyncWork(client, source, reading, store, settings)
         self._began = 0.0  # when the block was entered; monotonic
         self._ended_at: float | None = None  # when it was left
         self._main: asyncio.Task[None] | None = None  # runs the work; None before the block
         self._drawing: asyncio.Task[None] | None = None  # keeps the bar up to date
+        reporter = client._engine.reporter
+        self._announcer = Announcer(reporter, "mirror", "sync", lambda: _figures(work, reading))
 
     def __repr__(self) -> str:
         done = sum(self._work.tally.counts.values())
@@ -63,13 +67,18 @@ class SyncRun:
             raise InvalidArgumentError("a SyncRun is entered once; make a new one")
         drawn = bar.make() if self._shows_bar else None
         self._began = self._clock.monotonic()
-        self._main = asyncio.create_task(self._work.run(), name="fcasync-mirror")
+        with self._announcer.beginning():
+            self._main = self._announcer.named_task(self._work.run(), "fcasync.mirror.sync")
         self._main.add_done_callback(self._work.end)
         if drawn is not None:
-            self._drawing = asyncio.create_task(bar.draw(drawn, "sync", lambda: self.progress))
+            self._drawing = bar.start(drawn, "sync", lambda: self.progress)
         return self
 
-    async def __aexit__(self, exc_type: type[BaseException] | None, *rest: object) -> None:
+    async def __aexit__(self, *exc: Any) -> None:
+        with self._announcer.ending(exc[1]):
+            await self._leave(is_orderly=exc[0] is None)
+
+    async def _leave(self, *, is_orderly: bool) -> None:
         assert self._main is not None  # noqa: S101 - entered
         was_done = self._main.done()
         tasks = [task for task in (self._main, self._drawing) if task is not None]
@@ -81,7 +90,7 @@ class SyncRun:
             self._ended_at = self._clock.monotonic()
         # Asked for in any case: a failure that nobody looks at would be reported by asyncio.
         error = None if self._main.cancelled() else self._main.exception()
-        if exc_type is None and was_done and error is not None:
+        if is_orderly and was_done and error is not None:
             raise error
 
     def __aiter__(self) -> AsyncIterator[SyncOutcome]:
@@ -163,3 +172,18 @@ class SyncRun:
     @property
     def _elapsed(self) -> float:
         return (self._ended_at or self._clock.monotonic()) - self._began
+
+
+def _figures(work: SyncWork, reading: Reading) -> Figures:
+    done = sum(list(work.tally.counts.values()))
+    refreshed = None if work.refreshing is None else work.refreshing._figures()
+    return Figures(
+        done=done,
+        failed=work.tally.count(SyncStatus.FAILED),
+        waiting=work.taken - done,
+        settling=0 if refreshed is None else refreshed.settling,
+        in_flight=work.taken - done,
+        requests=0 if refreshed is None else refreshed.requests,
+        reads=reading.requests + (0 if refreshed is None else refreshed.reads),
+        limit=reading.limit,
+    )

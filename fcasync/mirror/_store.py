@@ -13,17 +13,16 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import attrs
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Dialect
 
 from fcasync._wire.uninterrupted import to_its_end
+from fcasync.mirror import _lookups as lookups
+from fcasync.mirror import _pages as pages
 from fcasync.mirror import _upserts as upserts
-from fcasync.mirror._database import Database
-from fcasync.mirror._tables import sync_state
-from fcasync.mirror._upserts import Row
-
-Key: TypeAlias = tuple[str, str]
-"""The connected account ('' for the key's own) and the linked account."""
+from fcasync.mirror._database import Database, Session
+from fcasync.mirror._lookups import Key
+from fcasync.mirror._pages import Values
+from fcasync.mirror._steps import Row, Steps
 
 LARGEST: Final = 64
 """Most jobs of one transaction; each has a page at most."""
@@ -41,6 +40,11 @@ class State:
     refresh_status: str | None = None
     ownership: str | None = None
 
+    @property
+    def columns(self) -> Row:
+        """The columns ``upserts.STATE``."""
+        return (self.cursor, self.cursor_at, self.refresh, self.refresh_status, self.ownership)
+
 
 @attrs.frozen(kw_only=True)
 class Part:
@@ -52,7 +56,7 @@ class Part:
     account: Row | None = None
     balances: Sequence[Row] = ()
     owners: Sequence[Row] = ()
-    transactions: Sequence[Row] = ()
+    transactions: Values = ()
     state: Row | None = None
     """The row of ``sync_state``, with the last part."""
 
@@ -66,6 +70,14 @@ class Written:
     new: int = 0
     updated: int = 0
     void: int = 0
+
+    def plus(self, other: "Written") -> "Written":
+        """Return what became of both, of the same account."""
+        return Written(
+            new=self.new + other.new,
+            updated=self.updated + other.updated,
+            void=self.void + other.void,
+        )
 
 
 @attrs.frozen
@@ -121,31 +133,38 @@ class Store:
     async def run(self) -> None:
         """Serve jobs until cancelled; a transaction that has begun comes to its end."""
         try:
-            while True:
-                await self._news.wait()
-                if len(self._queue) < LARGEST:
-                    self._enough.clear()
-                    await _within(PAUSE, self._enough.wait())
-                batch, self._queue = self._queue[:LARGEST], self._queue[LARGEST:]
-                if not self._queue:
-                    self._news.clear()
-                await to_its_end(self._serve(batch))
+            async with self._database.session() as session:
+                while True:
+                    await self._news.wait()
+                    if len(self._queue) < LARGEST:
+                        self._enough.clear()
+                        await _within(PAUSE, self._enough.wait())
+                    batch, self._queue = self._queue[:LARGEST], self._queue[LARGEST:]
+                    if not self._queue:
+                        self._news.clear()
+                    await to_its_end(self._serve(session, batch))
         finally:
             for _, future in self._queue:
                 future.cancel()
 
-    async def _serve(self, batch: "list[tuple[_Job, asyncio.Future[Any]]]") -> None:
-        kinds: tuple[tuple[type, Callable[[Any], Coroutine[Any, Any, list[Any]]]], ...]
+    async def _serve(
+        self, session: Session, batch: "list[tuple[_Job, asyncio.Future[Any]]]"
+    ) -> None:
+        kinds: tuple[tuple[type, Callable[[Any, Any], Steps[list[Any]]]], ...]
         # Claims and parts lock rows of the same table, each in the order of the keys: never both
         # in one transaction, or two mirrors could wait for each other.
-        kinds = ((_Load, self._load), (_Claim, self._claim), (Part, self._write))
-        for kind, serve in kinds:
+        kinds = ((_Load, _load), (_Claim, _claim), (Part, _write))
+        for kind, steps in kinds:
             chosen = [(job, future) for job, future in batch if isinstance(job, kind)]
             if not chosen:
                 continue
             chosen.sort(key=lambda pair: pair[0].key)
+            jobs = [job for job, _ in chosen]
+            dialect = self._database.engine.dialect
             try:
-                results = await serve([job for job, _ in chosen])
+                results: list[Any] = await session.carry_out(
+                    steps(dialect, jobs), writes=kind is not _Load
+                )
             except Exception as error:  # noqa: BLE001 - it is raised where the job came from
                 for _, future in chosen:
                     if not future.done():
@@ -155,80 +174,68 @@ class Store:
                 if not future.done():
                     future.set_result(result)
 
-    async def _load(self, jobs: list[_Load]) -> list[State]:
-        found: dict[Key, State] = {}
-        async with self._database.reading() as connection:
-            for tenant, ids in _by_tenant(job.key for job in jobs).items():
-                columns = [sync_state.c[name] for name in ("account", *upserts.STATE)]
-                query = select(*columns).where(
-                    sync_state.c.stripe_account == tenant, sync_state.c.account.in_(ids)
-                )
-                for account, *values in await connection.execute(query):
-                    found[tenant, account] = State(*values)
-        return [found.get(job.key, State()) for job in jobs]
 
-    async def _claim(self, jobs: list[_Claim]) -> list[State]:
-        rows = {job.key: (*job.key, *(None,) * 6, job.claim) for job in jobs}
-        async with self._database.writing() as connection:
-            written = await upserts.CLAIMS.write(connection, list(rows.values()))
-        found = {(tenant, account): State(*values) for tenant, account, *values in written}
-        return [found[job.key] for job in jobs]
-
-    async def _write(self, parts: list[Part]) -> list[Written]:
-        async with self._database.writing() as connection:
-            claims = await _locked(connection, [part.key for part in parts if part.claim])
-            is_held = [part.claim in (None, claims.get(part.key)) for part in parts]
-            held = [part for part, holds in zip(parts, is_held, strict=True) if holds]
-            states = [part.state for part in held if part.state is not None]
-            await upserts.STATES.write(connection, states)
-            accounts = {part.account[:2]: part.account for part in held if part.account}
-            await upserts.ACCOUNTS.write(connection, list(accounts.values()))
-            balances = {row[:5]: row for part in held for row in part.balances}
-            await upserts.BALANCES.write(connection, list(balances.values()))
-            owners = {row[:3]: row for part in held for row in part.owners}
-            await upserts.OWNERS.write(connection, list(owners.values()))
-            rows = [row for part in held for row in part.transactions]
-            changed = await upserts.TRANSACTIONS.write(connection, rows)
-        counts = _counted(changed)
-        return [
-            counts.get(part.key, Written()) if holds else Written(is_held=False)
-            for part, holds in zip(parts, is_held, strict=True)
-        ]
+def _load(dialect: Dialect, jobs: list[_Load]) -> Steps[list[State]]:
+    found = yield from lookups.STATES_OF.find(dialect, [job.key for job in jobs])
+    return [State(*found.get(job.key, ())) for job in jobs]
 
 
-async def _locked(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, str]:
-    """Return who holds each account, and keep it so until the transaction ends."""
-    found: dict[Key, str] = {}
-    for tenant, ids in _by_tenant(keys).items():
-        query = (
-            select(sync_state.c.account, sync_state.c.claim)
-            .where(sync_state.c.stripe_account == tenant, sync_state.c.account.in_(ids))
-            .order_by(sync_state.c.account)
-            .with_for_update()
-        )
-        for account, claim in await connection.execute(query):
-            found[tenant, account] = claim
-    return found
+def _claim(dialect: Dialect, jobs: list[_Claim]) -> Steps[list[State]]:
+    rows = {job.key: (*job.key, *(None,) * 6, job.claim) for job in jobs}
+    written = yield from upserts.CLAIMS.write(dialect, rows.values())
+    found = {(tenant, account): State(*values) for tenant, account, *values in written}
+    return [found[job.key] for job in jobs]
 
 
-def _by_tenant(keys: Iterable[Key]) -> dict[str, list[str]]:
-    """Return the accounts of each tenant; both in order, for locks."""
-    found: dict[str, list[str]] = {}
-    for tenant, account in sorted(set(keys)):
-        found.setdefault(tenant, []).append(account)
-    return found
+def _write(dialect: Dialect, parts: list[Part]) -> Steps[list[Written]]:
+    claims = yield from lookups.CLAIMS_OF.find(dialect, [each.key for each in parts if each.claim])
+    is_held = [part.claim in (None, *claims.get(part.key, ())[:1]) for part in parts]
+    held = [part for part, holds in zip(parts, is_held, strict=True) if holds]
+    states = [part.state for part in held if part.state is not None]
+    yield from upserts.STATES.write(dialect, states)
+    accounts = {part.account[:2]: part.account for part in held if part.account}
+    yield from upserts.ACCOUNTS.write(dialect, accounts.values())
+    balances = {row[:5]: row for part in held for row in part.balances}
+    yield from upserts.BALANCES.write(dialect, balances.values())
+    owners = {row[:3]: row for part in held for row in part.owners}
+    yield from upserts.OWNERS.write(dialect, owners.values())
+    counts = yield from _write_transactions(dialect, held, claims)
+    return [
+        counts.get(part.key, Written()) if holds else Written(is_held=False)
+        for part, holds in zip(parts, is_held, strict=True)
+    ]
+
+
+def _write_transactions(
+    dialect: Dialect, parts: list[Part], claims: dict[Key, Row]
+) -> Steps[dict[Key, Written]]:
+    full = [part for part in parts if part.transactions]
+    first = [part for part in full if not claims[part.key][1]]
+    others = [part for part in full if claims[part.key][1]]
+    yield from upserts.FIRST_TRANSACTIONS.write_pages(
+        dialect, [part.transactions for part in first]
+    )
+    changed = yield from upserts.TRANSACTIONS.write_pages(
+        dialect, [part.transactions for part in others]
+    )
+    return {part.key: _all_new(part.transactions) for part in first} | _counted(changed)
+
+
+def _all_new(values: Values) -> Written:
+    statuses = pages.statuses(values)
+    return Written(new=len(statuses), void=statuses.count("void"))
 
 
 def _counted(changed: Iterable[Row]) -> dict[Key, Written]:
     """Return how many rows of each account were added, changed, and are void now."""
     found: dict[Key, Written] = {}
     for (tenant, account, status, is_new), count in Counter(changed).items():
-        so_far = found.get((tenant, account), Written())
-        found[tenant, account] = Written(
-            new=so_far.new + (count if is_new else 0),
-            updated=so_far.updated + (0 if is_new else count),
-            void=so_far.void + (count if status == "void" else 0),
+        some = Written(
+            new=count if is_new else 0,
+            updated=0 if is_new else count,
+            void=count if status == "void" else 0,
         )
+        found[tenant, account] = found.get((tenant, account), Written()).plus(some)
     return found
 
 

@@ -7,24 +7,23 @@ them one by one would take more time than the database does.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Table, and_, literal_column, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fcasync.mirror import _tables as tables
+from fcasync.mirror._steps import Row, Steps
 
-Row: TypeAlias = tuple[Any, ...]
-"""One row: its values in the order of the table's columns."""
 Condition: TypeAlias = Callable[[Any, Any], ColumnElement[bool]]
 """When a row replaces another; gets the columns of the stored row and of the new one."""
 
-LARGEST: Final = 256
-"""Most rows of one statement: 256 of 15 columns stay far below the 32 766 parameters of SQLite."""
+LARGEST: Final = 100
+"""Most rows of one statement: a full page. 100 rows of 18 columns stay far below the 32 766
+parameters that SQLite and PostgreSQL allow."""
 
 STATE: Final = ("cursor", "cursor_at", "refresh", "refresh_status", "ownership")
 """The columns of ``sync_state`` that a sync begins with."""
@@ -34,6 +33,8 @@ _VALUES: Final = re.compile(r"(.* VALUES )(\(.*?\))( ON CONFLICT .*)", re.DOTALL
 _NUMBER: Final = re.compile(r"\$(\d+)")
 """A parameter of PostgreSQL."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_REMEMBERED: Final = 65_536
+"""Most instants that are remembered."""
 
 
 def _account(old: Any, new: Any) -> ColumnElement[bool]:
@@ -80,13 +81,33 @@ class Upsert:
         self._returns = returns
         """The columns of the rows written that are returned."""
 
-    async def write(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[Row]:
+    def write(self, dialect: Dialect, rows: Iterable[Row]) -> Steps[list[Row]]:
         """Write *rows*, no two of them with the same key; return what the statement returns."""
-        found: list[Row] = []
-        for part in _parts(rows):
-            statement = self._sql(connection.dialect, len(part))
-            values = tuple(chain.from_iterable(part))
-            found += await _execute(connection, statement, values, returns=bool(self._returns))
+        found: list[Row] = yield from self._write(dialect, tuple(chain.from_iterable(rows)))
+        return found
+
+    def write_pages(self, dialect: Dialect, pages: Iterable[Sequence[Any]]) -> Steps[list[Row]]:
+        """Write pages of rows whose values stand one after the other.
+
+        A full page is a statement of its own, just as it is; what is smaller shares statements.
+        """
+        full, found = LARGEST * len(self._table.columns), list[Row]()
+        small = list[Any]()
+        for values in pages:
+            if len(values) == full:
+                found += yield self._sql(dialect, LARGEST), values
+            else:
+                small += values
+        found += yield from self._write(dialect, small)
+        return found
+
+    def _write(self, dialect: Dialect, values: Sequence[Any]) -> Steps[list[Row]]:
+        width, found = len(self._table.columns), list[Row]()
+        start = 0
+        for size in sizes(len(values) // width):
+            end = start + size * width
+            found += yield self._sql(dialect, size), values[start:end]
+            start = end
         return found
 
     @cache  # noqa: B019 - there is one object per table, for as long as the program runs
@@ -125,25 +146,12 @@ class Upsert:
         return found[1], found[2], found[3]
 
 
-async def _execute(
-    connection: AsyncConnection, statement: str, values: Row, *, returns: bool
-) -> Iterable[Row]:
-    if connection.dialect.name == "sqlite":
-        # Straight to the driver: one hop to its thread instead of two, and plain tuples.
-        raw: Any = await connection.get_raw_connection()
-        found: Iterable[Row] = await raw.driver_connection.execute_fetchall(statement, values)
-        return found
-    result = await connection.exec_driver_sql(statement, values)
-    return map(tuple, result) if returns else ()
-
-
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Split *rows* into powers of two, so that few different statements are prepared."""
-    start = 0
-    while left := len(rows) - start:
-        size = min(LARGEST, 1 << (left.bit_length() - 1))
-        yield rows[start : start + size]
-        start += size
+def sizes(count: int) -> Iterator[int]:
+    """Split *count* into powers of two, so that few different statements are prepared."""
+    while count:
+        size = min(LARGEST, 1 << (count.bit_length() - 1))
+        yield size
+        count -= size
 
 
 ACCOUNTS: Final = Upsert(tables.accounts, _account)
@@ -154,6 +162,8 @@ TRANSACTIONS: Final = Upsert(
     _transaction,
     returns=("stripe_account", "account", "status", "is_new"),
 )
+FIRST_TRANSACTIONS: Final = Upsert(tables.transactions, _transaction)
+"""For accounts without any: all rows are new, and returning them would take half as long again."""
 CLAIMS: Final = Upsert(
     tables.sync_state,
     changes=("claim",),
@@ -162,19 +172,29 @@ CLAIMS: Final = Upsert(
 STATES: Final = Upsert(tables.sync_state)
 
 
-class Instants:
-    """Unix times as the driver takes them: SQLite as text, PostgreSQL as datetimes."""
+class Instants(dict[Any, Any]):
+    """Unix times as the driver takes them: SQLite as text, PostgreSQL as datetimes.
+
+    Banks report many transactions of one day, or of one instant, so those seen are remembered.
+    """
 
     def __init__(self, *, as_text: bool) -> None:
-        self.of: Callable[[float | None], Any] = _text if as_text else _datetime
+        self._convert: Callable[[float], Any] = _text if as_text else instant
+        self.of: Callable[[float | None], Any] = self.__getitem__
         """Returns a Unix time as a value; None stays None."""
 
+    def __missing__(self, at: float | None) -> Any:
+        """Convert what is not remembered."""
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[at] = value = None if at is None else self._convert(at)
+        return value
 
-@lru_cache(maxsize=65_536)  # banks report many transactions of one day, or of one instant
-def _text(at: float | None) -> str | None:
-    return None if at is None else (_EPOCH + timedelta(seconds=int(at))).isoformat(" ")[:19]
+
+def _text(at: float) -> str:
+    return instant(at).replace(tzinfo=None).isoformat(" ")
 
 
-@lru_cache(maxsize=65_536)
-def _datetime(at: float | None) -> datetime | None:
-    return None if at is None else _EPOCH + timedelta(seconds=int(at))
+def instant(at: float) -> datetime:
+    """Return the datetime of a Unix time, in whole seconds."""
+    return _EPOCH + timedelta(seconds=int(at))

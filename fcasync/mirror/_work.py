@@ -18,6 +18,7 @@ from fcasync._facts.clock import Clock
 from fcasync.bulk import BulkRun, Tenants
 from fcasync.bulk._work import sources
 from fcasync.bulk._work.crew import Crew
+from fcasync.bulk._work.denial import Denials
 from fcasync.client import Client
 from fcasync.errors import (
     APIConnectionError,
@@ -27,7 +28,8 @@ from fcasync.errors import (
     ServerError,
 )
 from fcasync.mirror._errors import MirrorError
-from fcasync.mirror._nudges import Nudges
+from fcasync.mirror._nudged import Nudged
+from fcasync.mirror._nudges import Key, Nudges
 from fcasync.mirror._outcome import SyncOutcome
 from fcasync.mirror._reading import Item, Reading, reason_of
 from fcasync.mirror._report import SyncTally
@@ -65,6 +67,10 @@ class SyncWork:
         self.refreshing: BulkRun | None = None
         """The bulk job, once it has begun."""
         self._unanswered = 0  # failures in a row without an answer
+        self._denials = Denials(reading.ask, self.tally.has_served, barred=[])
+        self._barred: dict[str, FCError] = {}
+        """The connected accounts that have taken their access away, and the error of each."""
+        self._barring = asyncio.Lock()  # so that many denials at once ask about the key once
         self._items: asyncio.Queue[Item] = asyncio.Queue(settings.concurrency)
         self._outcomes: deque[SyncOutcome] = deque()  # not yet taken by the caller
         self._room = asyncio.Semaphore(settings.concurrency)  # for outcomes that are not taken
@@ -77,7 +83,11 @@ class SyncWork:
             Exception: What the source raised, or an FCError that concerns all accounts.
         """
         workers = [self._sync_items] * self._settings.concurrency
-        await Crew().run([self._store.run, *workers], self._read)
+        try:
+            await Crew().run([self._store.run, *workers], self._read)
+        finally:
+            if isinstance(self._source, Nudges):
+                await self._source.give_back()
 
     def end(self, _: object = None) -> None:
         """Wake the caller: there is nothing more to come."""
@@ -123,8 +133,7 @@ class SyncWork:
                     async with aclosing(sources.read(source)) as items:
                         async for found in items:
                             yield self._item(found, tenant)
-                except PermissionDeniedError as error:
-                    # It has taken its access away, and ends alone.
+                except (AuthenticationError, PermissionDeniedError) as error:
                     yield Item("", tenant=tenant, error=error)
 
     def _item(self, found: Any, tenant: str | None = None) -> Item:
@@ -133,8 +142,11 @@ class SyncWork:
         return Item(name, account, self._clock.time(), tenant=tenant)
 
     async def _refreshed(self) -> AsyncGenerator[Item]:
+        source = self._source
+        if isinstance(source, Nudges):
+            source = Nudged(source, self._repeat)
         self.refreshing = run = self._client.bulk.refresh(
-            self._source,
+            source,
             features=self._settings.refresh,
             wait=True,
             wait_timeout=self._settings.wait_timeout,
@@ -147,39 +159,62 @@ class SyncWork:
                     outcome.account,
                     self._clock.time(),
                     outcome,
-                    tenant=outcome.stripe_account if isinstance(self._source, Tenants) else None,
+                    tenant=outcome.stripe_account if isinstance(source, Tenants) else None,
                 )
+
+    async def _repeat(self, key: Key) -> None:
+        """Sync an account again that is being refreshed, or was: it had one more event."""
+        tenant, account = key
+        await self._put(self._item(account, tenant or None))
 
     async def _sync_items(self) -> None:
         while True:
             item = await self._items.get()
             outcome = await self._synced(item)
-            if isinstance(self._source, Nudges) and not _is_silence(outcome.error):
-                await self._source.synced(
-                    item.account_id, None if item.refresh else item.tenant or ""
-                )
+            await self._settle(item, outcome)
             await self._room.acquire()
             self.tally.add(outcome)
             self._outcomes.append(outcome)
             self._news.set()
             self._items.task_done()
 
+    async def _settle(self, item: Item, outcome: SyncOutcome) -> None:
+        """Remove the event that asked for *item*, unless nobody answered."""
+        if not isinstance(self._source, Nudges):
+            return
+        key = item.tenant or "", item.account_id
+        if _is_silence(outcome.error):
+            self._source.unanswered(key)
+        else:
+            await self._source.synced(key)
+
     async def _synced(self, item: Item) -> SyncOutcome:
         reading = self._reading.of(item.tenant)
-        try:
-            if item.error is not None:
-                raise item.error
-            outcome = await reading.sync(item)
-        except MirrorError:
-            raise
-        except FCError as error:
-            denied = isinstance(error, AuthenticationError | PermissionDeniedError)
-            if denied and (item.tenant is None or isinstance(error, AuthenticationError)):
+        error = item.error or self._barred.get(item.tenant or "")
+        if error is None:
+            try:
+                outcome = await reading.sync(item)
+            except MirrorError:
                 raise
-            self._count_silence(error)
-            return reading.failed(item, error, "denied" if denied else reason_of(error))
-        self._unanswered = 0
-        return outcome
+            except FCError as failure:
+                error = failure
+            else:
+                self._unanswered = 0
+                return outcome
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            await self._bar(item.tenant, error)
+            return reading.failed(item, error, "denied")
+        self._count_silence(error)
+        return reading.failed(item, error, reason_of(error))
+
+    async def _bar(self, tenant: str | None, error: FCError) -> None:
+        """End *tenant*, unless it is the key that is bad, which ends the run."""
+        if tenant is None:
+            raise error
+        async with self._barring:
+            if tenant not in self._barred:
+                await self._denials.bar(tenant, error)
+                self._barred[tenant] = error
 
     def _count_silence(self, error: FCError) -> None:
         """Raise *error* if it is one of many in a row to which nobody answered."""

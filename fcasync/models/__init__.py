@@ -20,6 +20,7 @@ from fcasync.models.authorization import (
 )
 from fcasync.models.balance import Balance, CashBalance, CreditBalance
 from fcasync.models.enums import (
+    AccountAction,
     AccountCategory,
     AccountHolderType,
     AccountNumberStatus,
@@ -41,17 +42,21 @@ from fcasync.models.enums import (
     Subscription,
     TransactionStatus,
 )
-from fcasync.models.event import AnyEvent, Event, EventData, EventRequest, EventType
+from fcasync.models.event import Event, EventData, EventRequest, SnapshotEvent
+from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
 from fcasync.models.expanded import ExpandedObject
+from fcasync.models.money import Money
 from fcasync.models.ownership import AccountOwner, AccountOwnership
-from fcasync.models.page import Page
+from fcasync.models.page import ItemList, Page
 from fcasync.models.refresh import BalanceRefresh, OwnershipRefresh, TransactionRefresh
 from fcasync.models.session import ManualEntry, Session, SessionFilters, SessionLimits
+from fcasync.models.thin_event import AnyEvent, EventReason, RelatedObject, ThinEvent
 from fcasync.models.token import BankAccountToken
 from fcasync.models.transaction import StatusTransitions, Transaction
 
 __all__ = [
     "Account",
+    "AccountAction",
     "AccountCategory",
     "AccountHolder",
     "AccountHolderType",
@@ -75,13 +80,17 @@ __all__ = [
     "CreditBalance",
     "Event",
     "EventData",
+    "EventName",
+    "EventReason",
     "EventRequest",
     "EventType",
     "ExpandedObject",
     "IdentifierType",
     "InactiveAuthorizationDetails",
+    "ItemList",
     "ManualEntry",
     "ManualEntryMode",
+    "Money",
     "Network",
     "OwnershipRefresh",
     "Page",
@@ -91,14 +100,19 @@ __all__ = [
     "PrefetchFeature",
     "RefreshFeature",
     "RefreshStatus",
+    "RelatedObject",
     "Session",
     "SessionFilters",
     "SessionLimits",
+    "SnapshotEvent",
     "StatusAction",
     "StatusCause",
     "StatusDetails",
     "StatusTransitions",
     "Subscription",
+    "ThinEvent",
+    "ThinEventName",
+    "ThinEventType",
     "Transaction",
     "TransactionRefresh",
     "TransactionStatus",

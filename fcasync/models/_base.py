@@ -1,7 +1,7 @@
 """The base of all models: frozen fields, a place for unknown fields, and a safe repr."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import MappingProxyType, MemberDescriptorType
 from typing import Any, get_args
@@ -12,6 +12,8 @@ from fcasync._facts.html import card
 from fcasync.models import _show
 from fcasync.models._instant import Instant
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -59,6 +61,11 @@ class Model:
     def _repr_html_(self) -> str:
         rows = [(name, _show.cell(value)) for name, value in self._stated()]
         return card(type(self).__name__, rows)
+
+    @staticmethod
+    def _written(instant: datetime) -> int | str:
+        """Return *instant* as the JSON of this model has it: in whole Unix seconds."""
+        return (instant - _EPOCH) // _SECOND
 
     def _row(self) -> dict[str, str]:
         """Return the cells of this object's row in a table, by column name."""

@@ -1,7 +1,7 @@
 """Converts parsed JSON to models and back; the only module that imports cattrs."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,15 +11,13 @@ from fcasync.errors import ProtocolError
 from fcasync.models._base import Model, field_names
 from fcasync.models._build import structure_function
 from fcasync.models._fault import first_fault
-from fcasync.models.event import UNKNOWN_EVENT, Event, event_class
+from fcasync.models.event import Event, event_class, with_object
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
 T = TypeVar("T")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND: Final = timedelta(seconds=1)
 _MISFITS: Final = (TypeError, ValueError, LookupError, ArithmeticError, OSError)
 """What the generated functions raise, directly or indirectly, when the JSON does not fit."""
 
@@ -30,14 +28,14 @@ def decoder(cls: type[T]) -> Callable[[object], T]:
     Models share some parts of the JSON (amounts, unknown fields), so do not change it afterwards.
 
     Args:
-        cls: A model, or a page of one such as ``Page[Account]``. The type of an ``Event`` decides
-            which object is in it.
+        cls: A model, or a page of one such as ``Page[Account]``. The type of an ``Event``, also of
+            one in a ``Page[Event]``, decides which object is in it.
 
     Raises:
         ProtocolError: Raised by the function if the JSON does not fit; the message names the path.
     """
     kind: Any = cls  # Any, because mypy considers classes with their own __hash__ unhashable
-    decode: Callable[[object], T] = _decode_event if kind is Event else _decoder(kind)
+    decode: Callable[[object], T] = _decoder(kind)
     return decode
 
 
@@ -55,39 +53,36 @@ def _decoder(cls: Any) -> Callable[[object], Any]:
             fault = first_fault(value, cls)
         raise ProtocolError(fault)
 
+    decode.__annotations__["return"] = cls  # lists ask what their pages hold
     return decode
 
 
-def _decode_event(value: Any) -> Any:
-    """Decode an event with the object that its type promises."""
-    fields = value if isinstance(value, dict) else {}
-    cls = event_class(fields.get("type"))
-    if cls is UNKNOWN_EVENT and fields and fields.get("data") is None:
-        # An unknown type promises no object, so its event may have no data.
-        value = {**fields, "data": {"object": {}}}
-    return _decoder(cls)(value)
+def _event(value: Any, _: object) -> Any:
+    """Structure an event with the object that its type promises."""
+    cls = event_class(value.get("type") if isinstance(value, dict) else None)
+    return _converter().get_structure_hook(cls)(with_object(value, cls), cls)
 
 
 def to_dict(model: Model) -> dict[str, Any]:
     """Return *model* in the shape of Stripe's JSON.
 
-    Instants become whole Unix seconds and enums become strings; unknown fields are included.
-    Fields that were null or absent are left out.
+    Instants become whole Unix seconds (RFC 3339 text in a thin event) and enums become strings;
+    unknown fields are included. Fields that were null or absent are left out.
     """
     values = {name: getattr(model, name) for name in field_names(model)}
-    known = {name: _plain(value) for name, value in values.items() if value is not None}
+    known = {name: _plain(value, model) for name, value in values.items() if value is not None}
     return {**known, **model.extra}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, model: Model) -> Any:
     if isinstance(value, Model):
         return to_dict(value)
     if isinstance(value, datetime):
-        return (value - _EPOCH) // _SECOND
+        return model._written(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, model) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
@@ -106,4 +101,5 @@ def _converter() -> "Converter":
         return structure_function(cls, converter.get_structure_hook)
 
     converter.register_structure_hook_factory(attrs.has, write)
+    converter.register_structure_hook_func(lambda cls: cls is Event, _event)
     return converter

@@ -5,6 +5,7 @@ from typing import Any
 
 from fcasync.errors import describe
 from fcasync.models._kinds import KINDS, kind_of
+from fcasync.models.event import Event, event_class, with_object
 
 
 def first_fault(value: object, cls: Any) -> str:
@@ -13,6 +14,9 @@ def first_fault(value: object, cls: Any) -> str:
 
 
 def _faults(value: object, cls: Any, path: str) -> Iterator[str]:
+    if cls is Event:
+        cls = event_class(value.get("type") if isinstance(value, dict) else None)
+        value = with_object(value, cls)
     kind = KINDS[kind_of(cls)]
     if not kind.fits(value, cls):
         yield f"{path}: expected {kind.expects(cls)}, not {_shown(value)}"

@@ -9,16 +9,21 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from types import UnionType
-from typing import Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 
+from fcasync._facts.redact import printable
 from fcasync.models._instant import MAX, MIN
 from fcasync.models._members import MemberLists, Members
+from fcasync.models._rfc3339 import RFC3339, can_be_read, read
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 HookFor: TypeAlias = Callable[[Any], Hook]
 Parts: TypeAlias = Iterable[tuple[str, Any, Any]]
+
+_WORDS: Final[dict[str, Any]] = {"can_be_read": can_be_read}
+"""What expressions of `Kind.wrong` may use beside the builtins."""
 
 _CHECK: Final = "if {wrong}: raise TypeError"
 
@@ -61,7 +66,7 @@ class Kind:
 
 @cache
 def _predicate(expression: str) -> Callable[[object], bool]:
-    predicate: Callable[[object], bool] = eval(f"lambda v: {expression}")  # noqa: S307  # from KINDS
+    predicate: Callable[[object], bool] = eval(f"lambda v: {expression}", _WORDS)  # noqa: S307  # from KINDS
     return predicate
 
 
@@ -117,7 +122,7 @@ def _items(value: list[Any], cls: Any) -> Parts:
 
 
 def _amounts(value: Mapping[str, Any], cls: Any) -> Parts:
-    return ((f".{currency}", amount, int) for currency, amount in value.items())
+    return ((f".{printable(currency, 40)}", amount, int) for currency, amount in value.items())
 
 
 def _fields(value: Mapping[str, Any], cls: Any) -> Parts:
@@ -146,6 +151,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         matches=_is(datetime),
         wrong=f"type(v) is not int or not {MIN} <= v <= {MAX}",
         expected="a Unix time",
+    ),
+    "rfc3339": Kind(
+        matches=_is(Annotated[datetime, RFC3339]),
+        wrong="not can_be_read(v)",
+        expected="a date and time such as 2026-10-28T09:00:00Z",
+        code=("v = {helper}(v)",),
+        helper=lambda cls, hook_for: read,
     ),
     "json": Kind(matches=_is(dict[str, Any]), wrong="type(v) is not dict", expected="an object"),
     "amounts": Kind(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from fcasync._facts.html import Number
 from fcasync._facts.money import money
 from fcasync._facts.redact import printable
 
@@ -57,7 +58,7 @@ def cell(value: Any) -> str:
         plain = all(isinstance(item, str) for item in value)
         return (", " if plain else "\n").join(map(cell, value))
     if _are_amounts(value):
-        return safe(money(value))
+        return Number(safe(money(value)))
     if hasattr(value, "_stated"):
         return "\n".join(f"{name}: {cell(field)}" for name, field in value._stated())
     return text(value)

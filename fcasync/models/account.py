@@ -9,6 +9,7 @@ from fcasync.models import _show
 from fcasync.models._base import Identified, Model
 from fcasync.models.balance import Balance
 from fcasync.models.enums import (
+    AccountAction,
     AccountCategory,
     AccountHolderType,
     AccountNumberStatus,
@@ -112,6 +113,30 @@ class Account(Identified):
                 return self.transaction_refresh
             case _:
                 return None
+
+    @property
+    def action(self) -> AccountAction:
+        """What has to be done about this account, from its status and the details of it.
+
+        * ``relink``: it is disconnected; it is inactive, unless Stripe says that relinking does
+          not help; or it is active and Stripe asks for a relink before
+          ``status_details.active.expected_deactivation_date``.
+        * ``wait``: it is inactive, and its holder cannot repair it by relinking.
+        * ``none``: anything else.
+
+        ``status_details.inactive`` is sent by preview versions only
+        (https://docs.stripe.com/financial-connections/relink).
+        """
+        details = self.status_details
+        if self.status == AccountStatus.DISCONNECTED:
+            return AccountAction.RELINK
+        if self.status == AccountStatus.INACTIVE:
+            inactive = details.extra.get("inactive") if details is not None else None
+            known = inactive.get("action") if isinstance(inactive, dict) else None
+            return AccountAction.WAIT if known == StatusAction.NONE else AccountAction.RELINK
+        active = details.active if details is not None else None
+        is_due = active is not None and active.action == StatusAction.RELINK_REQUIRED
+        return AccountAction.RELINK if is_due else AccountAction.NONE
 
     def _row(self) -> dict[str, str]:
         return _show.row(

@@ -1,11 +1,13 @@
 """An account's balance. Amounts are in the currency's minor unit (cents), keyed by ISO code."""
 
 from datetime import datetime
+from typing import Literal
 
 import attrs
 
 from fcasync.models._base import Model
 from fcasync.models.enums import BalanceType
+from fcasync.models.money import Money
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -41,3 +43,22 @@ class Balance(Model):
     """Minor units per lower-case currency, without pending transactions; negative is money owed."""
 
     type: BalanceType | str | None = None
+
+    @property
+    def basis(self) -> Literal["available", "current"] | None:
+        """Which amounts :attr:`available_or_current` shows; None if the bank reported neither."""
+        if self.cash is not None and self.cash.available:
+            return "available"
+        return "current" if self.current else None
+
+    @property
+    def available_or_current(self) -> dict[str, Money]:
+        """What can be spent or, where the bank does not say that, what was booked, by currency.
+
+        Money that the holder owes is negative. Of a credit account only ``current`` is shown,
+        which is negative while the card is in use; ``credit.used`` is the same debt with the
+        opposite sign. Empty if the bank reported neither.
+        """
+        cash = self.cash.available if self.cash is not None else None
+        amounts = cash or self.current or {}
+        return {currency: Money(amount, currency) for currency, amount in amounts.items()}

@@ -117,6 +117,24 @@ class StatusAction(StrEnum):
     RELINK_REQUIRED = "relink_required"
 
 
+class AccountAction(StrEnum):
+    """What has to be done about an account, and by whom; it is fcasync's own, not a field."""
+
+    NONE = "none"
+    """Nothing: the account can be used."""
+
+    RELINK = "relink"
+    """The account holder must authenticate again in a new session."""
+
+    WAIT = "wait"
+    """Nothing that you or the holder can do through Stripe; the bank may open the account again."""
+
+    @property
+    def by(self) -> str | None:
+        """Who must act: ``account_holder``, ``institution``, or None for nobody."""
+        return {"relink": "account_holder", "wait": "institution"}.get(self.value)
+
+
 class StatusCause(StrEnum):
     """Why an account is about to be deactivated."""
 

@@ -1,7 +1,6 @@
-"""Events, as webhooks deliver them."""
+"""Snapshot events, which hold the object that they are about."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -9,37 +8,9 @@ import attrs
 from fcasync.models._base import Identified, Model
 from fcasync.models.account import Account
 from fcasync.models.authorization import Authorization
+from fcasync.models.event_type import EventType
 
 T = TypeVar("T")
-
-
-class EventType(StrEnum):
-    """The events of Financial Connections (version 2026-09-30.endive)."""
-
-    ACCOUNT_NUMBERS_UPDATED = "financial_connections.account.account_numbers_updated"
-    ACCOUNT_CREATED = "financial_connections.account.created"
-    ACCOUNT_DEACTIVATED = "financial_connections.account.deactivated"
-    ACCOUNT_DISCONNECTED = "financial_connections.account.disconnected"
-    ACCOUNT_EXPECTED_DEACTIVATION_DATE_UPDATED = (
-        "financial_connections.account.expected_deactivation_date_updated"
-    )
-    ACCOUNT_REACTIVATED = "financial_connections.account.reactivated"
-    ACCOUNT_REFRESHED_BALANCE = "financial_connections.account.refreshed_balance"
-    ACCOUNT_REFRESHED_OWNERSHIP = "financial_connections.account.refreshed_ownership"
-    ACCOUNT_REFRESHED_TRANSACTIONS = "financial_connections.account.refreshed_transactions"
-    ACCOUNT_SUPPORTED_PAYMENT_METHOD_TYPES_UPDATED = (
-        "financial_connections.account.supported_payment_method_types_updated"
-    )
-    ACCOUNT_UPCOMING_ACCOUNT_NUMBER_EXPIRY = (
-        "financial_connections.account.upcoming_account_number_expiry"
-    )
-    ACCOUNT_UPCOMING_DEACTIVATION = "financial_connections.account.upcoming_deactivation"
-    AUTHORIZATION_EXPECTED_DEACTIVATION_DATE_UPDATED = (
-        "financial_connections.authorization.expected_deactivation_date_updated"
-    )
-    AUTHORIZATION_UPCOMING_DEACTIVATION = (
-        "financial_connections.authorization.upcoming_deactivation"
-    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -81,8 +52,8 @@ class Event(Identified, Generic[T]):
     type: EventType | str | None = None
 
 
-AnyEvent: TypeAlias = Event[Account] | Event[Authorization] | Event[dict[str, Any]]
-"""Any event that a webhook may deliver; only events of an unknown type hold a dict."""
+SnapshotEvent: TypeAlias = Event[Account] | Event[Authorization] | Event[dict[str, Any]]
+"""An event with its object; only events of an unknown type hold a dict."""
 
 _CLASSES: Final[dict[object, Any]] = {
     kind: Event[Authorization] if ".authorization." in kind else Event[Account]
@@ -94,3 +65,13 @@ UNKNOWN_EVENT: Final[Any] = Event[dict[str, Any]]
 def event_class(kind: object) -> Any:
     """Return the class of an event of type *kind*; it holds a dict if the type is unknown."""
     return _CLASSES.get(kind, UNKNOWN_EVENT) if isinstance(kind, str) else UNKNOWN_EVENT
+
+
+def with_object(value: Any, cls: Any) -> Any:
+    """Return *value*, parsed JSON of an event of *cls*, with the object that it may lack.
+
+    A type that is unknown promises no object, so its event may have no data.
+    """
+    if cls is UNKNOWN_EVENT and isinstance(value, dict) and value.get("data") is None:
+        return {**value, "data": {"object": {}}} if value else value
+    return value

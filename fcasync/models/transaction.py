@@ -8,6 +8,7 @@ import attrs
 from fcasync.models import _show
 from fcasync.models._base import Identified, Model
 from fcasync.models.enums import TransactionStatus
+from fcasync.models.money import Money
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -41,6 +42,13 @@ class Transaction(Identified):
     """Id of the refresh that last touched this transaction."""
 
     updated: datetime | None = None
+
+    @property
+    def money(self) -> Money | None:
+        """Amount and currency in one; negative is money out. None if one of them is missing."""
+        if self.amount is None or self.currency is None:
+            return None
+        return Money(self.amount, self.currency)
 
     def _row(self) -> dict[str, str]:
         known = self.amount is not None and self.currency is not None

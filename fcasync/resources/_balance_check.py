@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.models import Account, Balance
+from fcasync.models import Account, Balance, Money
 
 Verdict: TypeAlias = Literal["sufficient", "insufficient", "unknown"]
 
@@ -34,15 +34,24 @@ class BalanceCheck:
     ``no_balance``, ``currency_missing``, ``credit_account``, ``no_threshold``,
     ``account_inactive``, ``account_disconnected``, or the class of an error."""
 
+    @property
+    def money(self) -> Money | None:
+        """Amount and currency in one; None if the account shows none."""
+        if self.amount is None or self.currency is None:
+            return None
+        return Money(self.amount, self.currency)
+
 
 def threshold(at_least: object) -> tuple[str | None, int | None]:
-    """Return currency and amount of ``{"usd": 5_000}``.
+    """Return currency and amount of ``{"usd": 5_000}`` or ``Money(5_000, "usd")``.
 
     Raises:
-        InvalidArgumentError: It is neither None nor one currency with whole minor units.
+        InvalidArgumentError: It is neither None nor one currency with whole minor units from 0.
     """
     if at_least is None:
         return None, None
+    if isinstance(at_least, Money):
+        at_least = {at_least.currency: at_least.amount}
     if isinstance(at_least, Mapping) and len(at_least) == 1:
         ((currency, amount),) = at_least.items()
         is_amount = isinstance(amount, int) and not isinstance(amount, bool) and amount >= 0
@@ -115,9 +124,9 @@ def _amounts(
 ) -> tuple[Literal["available", "current"] | None, Mapping[str, int]]:
     if balance is None or balance.type == "credit":
         return None, {}
-    if balance.cash is not None and balance.cash.available:
-        return "available", balance.cash.available
-    return ("current", balance.current) if balance.current else (None, {})
+    if balance.basis == "available" and balance.cash is not None:
+        return "available", balance.cash.available or {}
+    return balance.basis, balance.current or {}
 
 
 def _unsure(

@@ -41,12 +41,14 @@ class Paginator(Generic[T]):
         starting_after: str | None = None,
         ending_before: str | None = None,
         prefetch: bool = True,
+        of: type[T] | None = None,
     ) -> None:
         self._fetch = fetch
         self._limit = checks.page_size(limit)
         self._max_items = _max_items(max_items)
         self._start = {"starting_after": starting_after, "ending_before": ending_before}
         self._prefetch = prefetch
+        self._of = of
         Cursor(**self._start)  # an invalid cursor is refused here, not in the middle of a loop
 
     def __repr__(self) -> str:
@@ -81,14 +83,14 @@ class Paginator(Generic[T]):
         """Walk page by page; each page is in Stripe's order, even if the walk runs backwards."""
         return self._pages(self._max_items)
 
-    async def collect(self, max_items: int | None = None) -> list[T]:
-        """Return the items as a list, which a notebook shows as a table.
+    async def collect(self, max_items: int | None = None) -> ItemList[T]:
+        """Return the items as a list that notebooks show as a table and data frames can read.
 
         Args:
             max_items: The most items to return; None uses the paginator's own ``max_items``.
         """
         limit = self._max_items if max_items is None else _max_items(max_items)
-        return ItemList([item async for item in self._items(limit)])
+        return ItemList([item async for item in self._items(limit)], of=self._of)
 
     @property
     def _is_backwards(self) -> bool:
@@ -107,7 +109,9 @@ class Paginator(Generic[T]):
                 is_enough = max_items is not None and seen >= max_items
                 has_next = not is_enough and cursor.advance(page)
                 if has_next and self._prefetch:
-                    ahead = asyncio.create_task(self._next(cursor, max_items))
+                    ahead = asyncio.create_task(
+                        self._next(cursor, max_items), name="fcasync.prefetch"
+                    )
                 yield page
                 if not has_next:
                     return

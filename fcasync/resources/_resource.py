@@ -6,9 +6,10 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 import attrs
 
 from fcasync._rules.raw import with_extra
-from fcasync._rules.request import Operation, Options, Response, build
+from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Page
+from fcasync.models._columns import item_type
 from fcasync.resources._arguments import ListOptions, PostOptions, check_names
 from fcasync.resources._paginator import Paginator
 
@@ -52,6 +53,9 @@ class Resource:
             params=params,
             idempotency_key=idempotency_key,
         )
+        return self._send(request)
+
+    def _send(self, request: Request[T]) -> Coroutine[Any, Any, T]:
         if self._is_raw:
             # as_raw() gives the methods of a raw twin the type that this cast hides.
             return cast(Coroutine[Any, Any, T], self._engine.call(request))
@@ -93,7 +97,7 @@ class Resource:
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})
 
-        paginator = Paginator(fetch, **paging)
+        paginator = Paginator(fetch, **paging, of=item_type(operation.decode))
         # A raw list is one response; as_raw_page() gives it its true type.
         return cast(Paginator[T], _first_page(paginator)) if self._is_raw else paginator
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from fcasync._facts.random_keys import new_key
 from fcasync._rules import checks
@@ -17,7 +17,7 @@ from fcasync.errors import (
     PermissionDeniedError,
     describe,
 )
-from fcasync.models import Account, AccountOwner, AccountOwnership, Page
+from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.models._convert import decoder
 from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
 from fcasync.resources._balance_check import BalanceCheck, judge, threshold, why_not_refresh
@@ -58,7 +58,7 @@ class BalanceChecks(Resource):
         account: str | Account,
         *,
         max_age: timedelta | float = timedelta(hours=1),
-        at_least: Mapping[str, int] | None = None,
+        at_least: Mapping[str, int] | Money | None = None,
         timeout: float = 15.0,
     ) -> BalanceCheck:
         """Say whether there is enough money, as of when, and how sure that is.
@@ -70,7 +70,8 @@ class BalanceChecks(Resource):
         Args:
             account: The account or its id.
             max_age: How old the balance may be: a timedelta, or seconds.
-            at_least: One currency with the amount that is needed: ``{"usd": 5_000}`` is 50 USD.
+            at_least: The amount that is needed: ``{"usd": 5_000}`` or ``Money(5_000, "usd")`` is
+                50 USD.
             timeout: Seconds to wait for the bank.
 
         Raises:
@@ -276,13 +277,13 @@ class AccountsWithRawResponse:
     """The methods of :class:`Accounts`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Accounts) -> None:
-        self.list = as_raw_page(raw.list)
-        self.retrieve = as_raw(raw.retrieve)
-        self.list_owners = as_raw_page(raw.list_owners)
-        self.refresh = as_raw(raw.refresh)
-        self.subscribe = as_raw(raw.subscribe)
-        self.unsubscribe = as_raw(raw.unsubscribe)
-        self.disconnect = as_raw(raw.disconnect)
+        self.list: Final = as_raw_page(raw.list)
+        self.retrieve: Final = as_raw(raw.retrieve)
+        self.list_owners: Final = as_raw_page(raw.list_owners)
+        self.refresh: Final = as_raw(raw.refresh)
+        self.subscribe: Final = as_raw(raw.subscribe)
+        self.unsubscribe: Final = as_raw(raw.unsubscribe)
+        self.disconnect: Final = as_raw(raw.disconnect)
 
 
 def _check_holder(holder: Mapping[str, Any] | None) -> None:

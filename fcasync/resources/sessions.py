@@ -1,17 +1,22 @@
 """``client.sessions``: https://docs.stripe.com/api/financial_connections/sessions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict, Unpack
+from typing import Any, Final, Literal, NotRequired, TypedDict, Unpack
 
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.models import Session
+from fcasync.models import Account, Session
 from fcasync.models._convert import decoder
 from fcasync.resources._arguments import PostOptions, spelled_out
+from fcasync.resources._collecting import Welcome
 from fcasync.resources._resource import Resource, as_raw
+from fcasync.resources.accounts import Accounts
 
 _ROOT = "/v1/financial_connections/sessions"
+_PREFETCHED = {"balances": "balance"}
+"""The feature of a refresh that a prefetch has another name for."""
+
 _session = decoder(Session)
 
 CREATE_SESSION = Operation(name="create_session", method="POST", route=_ROOT, decode=_session)
@@ -113,6 +118,46 @@ class Sessions(Resource):
         """
         return await self._retrieve(RETRIEVE_SESSION, session, expand, extra_params)
 
+    async def collect(
+        self,
+        session: str | Session,
+        *,
+        subscribe: Sequence[str] = ("transactions",),
+        features: Sequence[str] | None = None,
+        timeout: float = 60.0,
+    ) -> list[Account]:
+        """Return the accounts that the user linked, subscribed and refreshed for the first time.
+
+        Call it when the flow is over (the browser says so; do not trust what it says beyond
+        that). A feature that an account's holder did not agree to share is left out for that
+        account. Calling it again is harmless: what is subscribed or refreshed stays so.
+
+        Args:
+            session: The session or its id.
+            subscribe: What Stripe shall refresh every day: ``transactions``; ``()`` for nothing.
+            features: What to have once: ``balance``, ``ownership``, ``transactions``. A refresh is
+                requested only if there was none. None waits for what the session prefetches.
+            timeout: Seconds to wait for the banks.
+
+        Returns:
+            The accounts, newest first; empty if the user linked none. If a bank did not answer in
+            time, its refresh is still ``pending``; it continues at Stripe.
+
+        Raises:
+            NotFoundError: The API key has no access to such a session.
+            FCError: A request failed; a bank's silence raises nothing.
+        """
+        accounts = Accounts(self._engine, self._options)
+        names = checks.features(subscribe, "subscribe") if subscribe else []
+        wanted = None if features is None else checks.features(features)
+        timeout = checks.seconds(timeout, "timeout")
+        session_id = checks.object_id(session, "session")
+        if wanted is None:
+            seen = await self._call(RETRIEVE_SESSION, session_id)
+            wanted = [_PREFETCHED.get(each, each) for each in seen.prefetch or ()]
+        linked = await accounts.list(session=session_id).collect()
+        return await Welcome(accounts, names, wanted, timeout).all(linked)
+
     @property
     def with_raw_response(self) -> "SessionsWithRawResponse":
         """The same methods, which here return a :class:`fcasync.Response` that holds the value."""
@@ -123,8 +168,8 @@ class SessionsWithRawResponse:
     """The methods of :class:`Sessions`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Sessions) -> None:
-        self.create = as_raw(raw.create)
-        self.retrieve = as_raw(raw.retrieve)
+        self.create: Final = as_raw(raw.create)
+        self.retrieve: Final = as_raw(raw.retrieve)
 
 
 def _check_holder(holder: Mapping[str, Any]) -> None:

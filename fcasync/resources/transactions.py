@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from fcasync._rules import checks
 from fcasync._rules.request import Operation
@@ -139,5 +139,5 @@ class TransactionsWithRawResponse:
     """The methods of :class:`Transactions`, with the response's headers, ids and attempts."""
 
     def __init__(self, raw: Transactions) -> None:
-        self.list = as_raw_page(raw.list)
-        self.retrieve = as_raw(raw.retrieve)
+        self.list: Final = as_raw_page(raw.list)
+        self.retrieve: Final = as_raw(raw.retrieve)

@@ -7,10 +7,11 @@ async with Sandbox(accounts=25, seed=0) as sandbox:
 from fcasync._facts.public import show_as
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.rates import RateLimit
+from fcasync.sandbox._api.scenarios import SCENARIOS
 from fcasync.sandbox._controls import ConnectedAccount
 from fcasync.sandbox._sandbox import Sandbox
 from fcasync.sandbox._server.saved import StateError
 
-__all__ = ["ConnectedAccount", "Fault", "RateLimit", "Sandbox", "StateError"]
+__all__ = ["SCENARIOS", "ConnectedAccount", "Fault", "RateLimit", "Sandbox", "StateError"]
 
 show_as(__name__, __all__, globals())

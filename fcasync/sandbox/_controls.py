@@ -80,13 +80,31 @@ class Controls:
         """Make the world anew, as the seed has it; scripted faults start over."""
         self._do(lambda: self._host.desk.realm.reset(self.world))
 
+    def scenario(self, account_id: str, name: str) -> dict[str, Any]:
+        """Let a rare moment befall an account: ``relink_required``, ``null_balance``, ...
+
+        Each changes the account and sends the event that Stripe sends;
+        ``fcasync.sandbox.SCENARIOS`` says what each of them does.
+
+        Args:
+            account_id: The account.
+            name: One of the scenarios; ``ordinary`` ends those about the account.
+
+        Returns:
+            The account afterwards, as the API shows it.
+
+        Raises:
+            ValueError: The account or the scenario is unknown, or does not fit the account.
+        """
+        return self._do(lambda: self._host.desk.scenario(self.world, account_id, name))
+
     def deactivate(self, account_id: str) -> None:
         """Let the bank end access to an account until it is reactivated.
 
         Raises:
             ValueError: The account is unknown or disconnected.
         """
-        self._do(lambda: self._host.desk.bank_event(self.world, account_id, "deactivate"))
+        self.scenario(account_id, "deactivated")
 
     def reactivate(self, account_id: str) -> None:
         """Let the bank give access to an account back.
@@ -94,19 +112,19 @@ class Controls:
         Raises:
             ValueError: The account is unknown or disconnected.
         """
-        self._do(lambda: self._host.desk.bank_event(self.world, account_id, "reactivate"))
+        self.scenario(account_id, "reactivated")
 
     def link(
         self,
         client_secret: str,
-        institution: str = "Test Institution",
+        institution: str | None = None,
         accounts: Sequence[int] = (0,),
     ) -> list[str]:
         """Do what a person does on the page at ``/link/<client_secret>``.
 
         Args:
             client_secret: Of the session.
-            institution: One of those that the page shows.
+            institution: One of those that the page shows; None for the last of them.
             accounts: Positions in the list of accounts that the page shows, 0-based.
 
         Returns:
@@ -116,9 +134,22 @@ class Controls:
             ValueError: The session is unknown or filled, or does not allow these accounts.
         """
         picks = list(accounts)
-        page = self._do(lambda: self._host.desk.link(client_secret, institution, picks))
-        linked: list[str] = page["linked"]
-        return linked
+        desk = self._host.desk
+
+        def link() -> list[str]:
+            bank = desk.link_page(client_secret)["institutions"][-1]
+            linked: list[str] = desk.link(client_secret, institution or bank, picks)["linked"]
+            return linked
+
+        return self._do(link)
+
+    def decline(self, client_secret: str) -> None:
+        """Cancel a session, as a person does on the page at ``/link/<client_secret>``.
+
+        Raises:
+            ValueError: The session is unknown, or has its accounts.
+        """
+        self._do(lambda: self._host.desk.decline(client_secret))
 
     @property
     def deliveries(self) -> list[dict[str, Any]]:

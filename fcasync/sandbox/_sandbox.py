@@ -53,6 +53,7 @@ class Sandbox(Controls):
         webhook_secret: str | None = None,
         webhook_duplicates: float = 0.0,
         webhook_reordering: float = 0.0,
+        webhook_thin: bool = False,
         state: str | os.PathLike[str] | None = None,
         threaded: bool = False,
         clock: Clock = SYSTEM_CLOCK,
@@ -77,6 +78,7 @@ class Sandbox(Controls):
             webhook_secret: Signs them; by default one that follows from the seed.
             webhook_duplicates: The share of events that arrive twice.
             webhook_reordering: The share of events that younger ones overtake.
+            webhook_thin: Whether thin events are sent in place of snapshot events.
             state: A file that is read at the start, if it exists, and written at the end.
             threaded: Whether to serve on a thread of its own.
             clock: Gives the real time, and sleeps while answers are held.
@@ -94,34 +96,33 @@ class Sandbox(Controls):
             webhook_duplicates=webhook_duplicates,
             webhook_reordering=webhook_reordering,
         )
-        timing = Timing(settle_seconds, failure_rate, refresh_cooldown)
         settings = Settings(
             seed=seed,
             accounts=accounts,
             varied=varied,
-            timing=timing,
+            timing=Timing(settle_seconds, failure_rate, refresh_cooldown),
             rate_limit=read_rate_limit(rate_limit),
             faults=tuple(fault(item) for item in faults),
             latency=latency,
+            delivers=webhook_url is not None,
         )
-        self.api_key = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
+        self.api_key: str = api_key or f"sk_test_{token(24, seed, Salt.API_KEY)}"
         if not is_test_key(self.api_key):
             raise ValueError("api_key must be a test key: sk_test_ and letters, digits or _")
-        self.webhook_secret = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
+        self.webhook_secret: str = webhook_secret or f"whsec_{token(32, seed, Salt.WEBHOOK_SECRET)}"
         target = None
         if webhook_url is not None:
-            _check_url(webhook_url)
             target = Target(
-                url=webhook_url,
+                url=_checked_url(webhook_url),
                 secret=self.webhook_secret,
                 duplicates=webhook_duplicates,
                 reordering=webhook_reordering,
+                thin=webhook_thin,
             )
-        path = None if state is None else Path(state)
-        hosting = Hosting(clock=clock, port=port, target=target, state=path)
+        kept = None if state is None else Path(state)
+        hosting = Hosting(clock=clock, port=port, target=target, state=kept)
         super().__init__(Host(Realm(settings, self.api_key), hosting))
-        self._threaded = threaded
-        """Whether the server gets a thread of its own."""
+        self._threaded = threaded  # whether the server gets a thread of its own
 
     def __repr__(self) -> str:
         where = self._host.url or "not started"
@@ -205,7 +206,8 @@ def _check_share(**values: float) -> None:
             raise ValueError(f"{name}={value!r} must be a share in [0, 1]")
 
 
-def _check_url(url: str) -> None:
+def _checked_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"webhook_url={url!r} must be an absolute URL, http or https")
+    return url

@@ -134,7 +134,7 @@ class InstantTransport:
 
     def __init__(self, respond: Callable[[Request[Any]], Step]) -> None:
         self._respond = respond
-        self.sent = 0
+        self.sent: int = 0
         """The number of requests so far; the requests themselves are not kept."""
 
     async def send(self, request: Request[Any], timeout: float) -> Answer:

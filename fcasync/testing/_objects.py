@@ -16,11 +16,17 @@ from fcasync.models import (
     Event,
     EventType,
     Page,
+    RelatedObject,
     Session,
+    SnapshotEvent,
+    ThinEvent,
+    ThinEventName,
+    ThinEventType,
     Transaction,
 )
 from fcasync.models._base import Model
 from fcasync.models._convert import decoder, to_dict
+from fcasync.models._rfc3339 import written
 from fcasync.testing import _samples as samples
 from fcasync.webhooks import sign
 
@@ -76,8 +82,8 @@ def make_event(
     type: EventType | str = EventType.ACCOUNT_REFRESHED_BALANCE,
     object: Model | Mapping[str, Any] | None = None,
     **fields: Any,
-) -> AnyEvent:
-    """Return the event that a webhook would deliver.
+) -> SnapshotEvent:
+    """Return the snapshot event that a webhook would deliver.
 
     Args:
         type: What happened.
@@ -88,7 +94,27 @@ def make_event(
     usual = samples.authorization() if ".authorization." in type else samples.account()
     about = usual if object is None else _plain(object)
     body = {**samples.event(), "type": str(type), "data": {"object": about}}
-    event: AnyEvent = _make(Event, body, fields)
+    event: SnapshotEvent = _make(Event, body, fields)
+    return event
+
+
+def make_thin_event(
+    type: ThinEventType | ThinEventName | str = ThinEventType.ACCOUNT_REFRESHED_BALANCE,
+    related_object: RelatedObject | Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> ThinEvent:
+    """Return the thin event that a webhook would deliver.
+
+    Args:
+        type: What happened.
+        related_object: The object that it happened to; None is the account of :func:`make_account`.
+        fields: See :func:`make_account`; ``created`` may be RFC 3339 text.
+    """
+    about = samples.related_account() if related_object is None else _plain(related_object)
+    body = {**samples.thin_event(), "type": str(type), "related_object": about}
+    if isinstance(created := fields.get("created"), datetime):
+        fields["created"] = written(created)
+    event: ThinEvent = _make(ThinEvent, body, fields)
     return event
 
 
@@ -105,7 +131,8 @@ def signed_webhook(
     """Return the body and the headers with which Stripe would deliver *event*.
 
     Args:
-        event: An event from :func:`make_event`, or one in the shape of Stripe's JSON.
+        event: An event from :func:`make_event` or :func:`make_thin_event`, or one in the shape of
+            Stripe's JSON.
         secret: The endpoint's ``whsec_...`` secret.
         timestamp: When it is delivered, as a Unix time; None for now.
     """

@@ -133,9 +133,31 @@ def event() -> Json:
     return {
         "id": "evt_1TestEvent00000000000000000",
         "object": "event",
-        "api_version": "2026-09-30.endive",
+        "api_version": "2026-10-28.endive",
         "created": _REFRESHED,
         "livemode": False,
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
+    }
+
+
+def related_account() -> Json:
+    """Return how a thin event names the account of :func:`account`."""
+    account_id = account()["id"]
+    return {
+        "id": account_id,
+        "type": "financial_connections.account",
+        "url": f"{ACCOUNTS}/{account_id}",
+    }
+
+
+def thin_event() -> Json:
+    """Return a thin event without its type and its object."""
+    return {
+        "id": "evt_test_1ThinEvent000000000000000",
+        "object": "v2.core.event",
+        "context": None,
+        "created": "2026-11-20T12:00:00.000Z",
+        "livemode": False,
+        "reason": None,
     }

@@ -8,8 +8,9 @@
     async def balance(event: Event[Account]) -> None:
         print(event.data.object.balance)
 
-    event = construct_event(await request.body(), request.headers["Stripe-Signature"], secret)
-    await events.dispatch(event)
+    app.add_route("/webhooks", events.asgi(secret), ["POST"])  # FastAPI, Starlette
+
+For other frameworks there are `construct_event` and ``events.dispatch``.
 
 Stripe may deliver an event more than once, so handlers must tolerate repeats; an `EventRouter` with
 a `SeenStore` drops events that it has already handled: `SeenEvents` remembers them in memory,
@@ -19,6 +20,8 @@ a `SeenStore` drops events that it has already handled: `SeenEvents` remembers t
 
 from fcasync._facts.public import show_as
 from fcasync.errors import EventInProgress
+from fcasync.webhooks._asgi import WebhookApp
+from fcasync.webhooks._catch_up import CatchUp
 from fcasync.webhooks._read import parse_event
 from fcasync.webhooks._router import EventRouter
 from fcasync.webhooks._seen import SeenEvents, SeenStore
@@ -26,11 +29,13 @@ from fcasync.webhooks._sqlite import SqliteSeenEvents
 from fcasync.webhooks._verify import construct_event, sign
 
 __all__ = [
+    "CatchUp",
     "EventInProgress",
     "EventRouter",
     "SeenEvents",
     "SeenStore",
     "SqliteSeenEvents",
+    "WebhookApp",
     "construct_event",
     "parse_event",
     "sign",

@@ -7,10 +7,13 @@ import orjson
 
 from fcasync.errors import InvalidArgumentError, ProtocolError, WebhookPayloadError
 from fcasync.models._convert import decoder
-from fcasync.models.event import AnyEvent, Event
+from fcasync.models.event import Event
+from fcasync.models.thin_event import AnyEvent, ThinEvent
 
 _ENVELOPES: Final = ("detail", "Body", "body", "Message")
 """Where EventBridge, SQS (its API and its Lambda records) and SNS put what they carry."""
+_EVENTS: Final[Mapping[str, Any]] = {"event": Event, "v2.core.event": ThinEvent}
+"""The class of an event by its ``object``."""
 _DEEPEST: Final = 3
 """An event by EventBridge, SNS and SQS, the most that is seen."""
 
@@ -55,11 +58,15 @@ def read(body: bytes) -> AnyEvent:
 
 
 def _envelope(value: Mapping[str, Any]) -> str | None:
-    return (
-        None
-        if "type" in value and "id" in value and "data" in value
-        else next((name for name in _ENVELOPES if name in value), None)
-    )
+    if _class(value) is not None or {"type", "id", "data"} <= value.keys():
+        return None
+    return next((name for name in _ENVELOPES if name in value), None)
+
+
+def _class(value: Mapping[str, Any]) -> Any:
+    """Return the class of the event that *value* says it is, or None if it says nothing of it."""
+    kind = value.get("object")
+    return _EVENTS.get(kind) if isinstance(kind, str) else None
 
 
 def _loads(body: bytes | bytearray | memoryview | str) -> object:
@@ -71,7 +78,8 @@ def _loads(body: bytes | bytearray | memoryview | str) -> object:
 
 
 def _decode(value: object) -> AnyEvent:
+    cls = _class(value) if isinstance(value, Mapping) else None
     try:
-        return cast(AnyEvent, decoder(Event)(value))
+        return cast(AnyEvent, decoder(cls or Event)(value))
     except ProtocolError as error:
         raise WebhookPayloadError(f"webhook is not an event: {error}") from error

@@ -2,24 +2,37 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 import attrs
 
-from fcasync._wire.uninterrupted import to_its_end, until_done
+from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._wire.uninterrupted import named_task, to_its_end, until_done
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.models.event import Event, EventType
+from fcasync.models.event import Event
+from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
+from fcasync.models.thin_event import AnyEvent, ThinEvent
+from fcasync.webhooks._asgi import WebhookApp
+from fcasync.webhooks._catch_up import CatchUp, HasEvents, catch_up
+from fcasync.webhooks._endpoint import Endpoint
 from fcasync.webhooks._seen import SeenStore
 
-Handler: TypeAlias = Callable[[Event[Any]], Awaitable[None] | None]
+if TYPE_CHECKING:
+    from fcasync.webhooks._aiohttp import AiohttpHandler
+
+Handler: TypeAlias = Callable[[Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Handler)
+OfSnapshots = TypeVar("OfSnapshots", bound=Callable[[Event[Any]], Awaitable[None] | None])
+OfThin = TypeVar("OfThin", bound=Callable[[ThinEvent], Awaitable[None] | None])
 
 EVERY: Final = "*"
 """Stands for all types of events, also for those that this version does not know."""
 
-_KNOWN: Final = frozenset({*map(str, EventType), EVERY})
+_THIN: Final = frozenset(map(str, ThinEventType))
+_KNOWN: Final = frozenset({*map(str, EventType), *_THIN, EVERY})
 
 
 def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
@@ -39,14 +52,27 @@ class EventRouter:
     # The type and the function of each registration, in order.
     _handlers: list[tuple[str, Handler]] = attrs.field(factory=list, init=False, repr=_names)
 
-    def on(self, *types: str) -> Callable[[H], H]:
+    @overload  # mypy takes a member of an enum for a literal that equals it
+    def on(  # type: ignore[overload-overlap]
+        self, kind: EventName | EventType, /, *more: EventName | EventType
+    ) -> Callable[[OfSnapshots], OfSnapshots]: ...
+
+    @overload
+    def on(
+        self, kind: ThinEventName | ThinEventType, /, *more: ThinEventName | ThinEventType
+    ) -> Callable[[OfThin], OfThin]: ...
+
+    @overload
+    def on(self, kind: str, /, *more: str) -> Callable[[H], H]: ...
+
+    def on(self, *types: str) -> Callable[[Any], Any]:
         """Register the decorated function for events of *types*, or for all with ``"*"``.
 
-        The function is called with the `Event`. It should be async; a plain function blocks the
-        loop while it runs.
+        The function is called with the `Event` or, for types that begin with ``v1.``, with the
+        `ThinEvent`. It should be async; a plain function blocks the loop while it runs.
 
         Raises:
-            InvalidArgumentError: A type is neither one of `EventType` nor ``"*"``.
+            InvalidArgumentError: A type is not in `EventType` or `ThinEventType`, nor ``"*"``.
         """
         if not types or not all(isinstance(kind, str) and kind for kind in types):
             raise InvalidArgumentError(
@@ -57,13 +83,13 @@ class EventRouter:
                 raise InvalidArgumentError(_unknown(kind))
         kinds = {EVERY} if EVERY in types else dict.fromkeys(types)
 
-        def register(handler: H) -> H:
+        def register(handler: Handler) -> Handler:
             self._handlers.extend((kind, handler) for kind in kinds)
             return handler
 
         return register
 
-    async def dispatch(self, event: Event[Any]) -> bool:
+    async def dispatch(self, event: AnyEvent | Event[Any]) -> bool:
         """Run the functions that are registered for *event*, one after the other.
 
         An exception stops the run and reaches the caller. Respond to Stripe with status 500 then,
@@ -82,7 +108,7 @@ class EventRouter:
         if self.seen is None:
             await _run(handlers, event)
             return True
-        claim = asyncio.ensure_future(self.seen.claim(event.id))
+        claim = named_task(self.seen.claim(event.id), "fcasync.webhooks.claim")
         try:
             await until_done([claim])
             if not claim.result():
@@ -94,6 +120,82 @@ class EventRouter:
             raise
         await to_its_end(self.seen.confirm(event.id))
         return True
+
+    def asgi(
+        self,
+        secret: str | Sequence[str],
+        *,
+        tolerance: float = 300,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> WebhookApp:
+        """Return an ASGI application that verifies webhooks and dispatches them.
+
+        In FastAPI and Starlette: ``app.add_route("/webhooks", events.asgi(secret), ["POST"])``. It
+        responds with 200 (handled, or nothing to do), 400 (a bad signature, or not an event), 405,
+        409 (the event is still being handled), 413 (over a megabyte), or 500: a function has
+        failed. Stripe delivers again what got anything but a 2xx; the logger ``fcasync`` has the
+        reason.
+
+        Args:
+            secret: The endpoint's ``whsec_...`` secret, or several while one replaces another.
+            tolerance: The most seconds between Stripe's clock and this one, in either direction.
+            clock: The source of the current time.
+
+        Raises:
+            InvalidArgumentError: A secret or the tolerance is invalid.
+        """
+        return WebhookApp(Endpoint(self.dispatch, secret, tolerance, clock))
+
+    def aiohttp_handler(
+        self,
+        secret: str | Sequence[str],
+        *,
+        tolerance: float = 300,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> "AiohttpHandler":
+        """Return the same as a handler: ``app.router.add_post("/webhooks", handler)``.
+
+        For arguments, statuses and errors see :meth:`asgi`.
+        """
+        from fcasync.webhooks._aiohttp import aiohttp_handler  # noqa: PLC0415 - few need the server
+
+        return aiohttp_handler(Endpoint(self.dispatch, secret, tolerance, clock))
+
+    async def catch_up(self, client: HasEvents, *, since: datetime) -> CatchUp:
+        """Handle what has happened since *since* and was not handled yet, oldest first.
+
+        For the hours in which the endpoint was down: Stripe delivers again for three days, and
+        lists events for 30. It reads ``client.events`` of the types that functions are registered
+        for. What the seen-store knows is not handled again, so that this may run at any time, in
+        several processes, and beside the endpoint itself, which gets what happens meanwhile. Thin
+        events are not in that list.
+
+        For a connected account pass ``client.with_options(stripe_account="acct_...")``; the events
+        then name it, as those of a webhook do.
+
+        Args:
+            client: Whose events to read.
+            since: An aware datetime, at most 30 days ago.
+
+        Returns:
+            How many were handled, had been handled before, and are being handled elsewhere.
+
+        Raises:
+            InvalidArgumentError: There is no seen-store or no function for snapshot events, or
+                *since* has no time zone.
+            FCError: The events could not be read.
+            Exception: What a function raised; it ends the walk, and the same call resumes it.
+        """
+        if self.seen is None:
+            raise InvalidArgumentError(
+                "catch_up needs a seen-store, to know what was handled: EventRouter(seen=...)"
+            )
+        kinds = dict.fromkeys(kind for kind, _ in self._handlers if kind not in _THIN)
+        if not kinds:
+            raise InvalidArgumentError(
+                "catch_up reads snapshot events, and no function is registered for them"
+            )
+        return await catch_up(self.dispatch, client, since, None if EVERY in kinds else [*kinds])
 
 
 def _is_taken(claim: "asyncio.Future[bool]") -> bool:
@@ -107,7 +209,7 @@ def _unknown(kind: str) -> str:
     return f"{describe(kind)} is no event type that fcasync knows; {hint}'*' takes all events"
 
 
-async def _run(handlers: Iterable[Handler], event: Event[Any]) -> None:
+async def _run(handlers: Iterable[Handler], event: AnyEvent | Event[Any]) -> None:
     for handler in handlers:
         result = handler(event)
         if inspect.isawaitable(result):

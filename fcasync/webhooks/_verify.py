@@ -14,7 +14,7 @@ from fcasync.errors import (
     SignatureVerificationError,
     describe,
 )
-from fcasync.models.event import AnyEvent
+from fcasync.models.thin_event import AnyEvent
 from fcasync.webhooks._read import read
 
 MAX_BODY: Final = 1024 * 1024
@@ -52,8 +52,8 @@ def construct_event(
         clock: The source of the current time.
 
     Returns:
-        The event, with an `Account` or `Authorization` in ``.data.object``, or with a dict if its
-        type is not one of `EventType`.
+        The event: an `Event`, with an `Account` or `Authorization` in ``.data.object``, or with a
+        dict if its type is not one of `EventType`; or a `ThinEvent`, if the endpoint gets those.
 
     Raises:
         InvalidArgumentError: A secret is empty, the payload is not the raw body, and the like.
@@ -61,8 +61,8 @@ def construct_event(
         WebhookPayloadError: Stripe signed the body, but it is not an event.
     """
     body = _raw(payload)
-    secrets = _check_secrets(secret)
-    _check_tolerance(tolerance)
+    secrets = check_secrets(secret)
+    check_tolerance(tolerance)
     if len(body) > MAX_BODY:
         raise SignatureVerificationError(f"body is longer than {MAX_BODY} bytes")
     timestamp, signatures = _parse(sig_header)
@@ -84,7 +84,7 @@ def sign(payload: Payload, secret: str, timestamp: int | None = None) -> str:
     Raises:
         InvalidArgumentError: An argument is invalid, such as an empty secret.
     """
-    _check_secrets(secret)
+    check_secrets(secret)
     if timestamp is None:
         timestamp = int(SYSTEM_CLOCK.time())
     if type(timestamp) is not int or timestamp < 0:
@@ -106,7 +106,12 @@ def _raw(payload: object) -> bytes:
     )
 
 
-def _check_secrets(secret: object) -> list[str]:
+def check_secrets(secret: object) -> list[str]:
+    """Return the secrets as a list.
+
+    Raises:
+        InvalidArgumentError: There is none, or one cannot be a secret.
+    """
     secrets = list(secret) if isinstance(secret, list | tuple) else [secret]
     # Anyone can sign with an empty secret, so a single one makes the list unsafe.
     if not secrets or not all(
@@ -119,9 +124,10 @@ def _check_secrets(secret: object) -> list[str]:
     return cast(list[str], secrets)
 
 
-def _check_tolerance(tolerance: object) -> None:
+def check_tolerance(tolerance: object) -> float:
+    """Return *tolerance*; it must be a number of seconds from 0."""
     if isinstance(tolerance, int | float) and 0 <= tolerance <= sys.float_info.max:
-        return
+        return tolerance
     raise InvalidArgumentError(
         f"tolerance must be a number of seconds from 0, not {describe(tolerance)}"
     )

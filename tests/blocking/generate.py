@@ -83,6 +83,11 @@ class Source:
             if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.names):
                 yield ast.unparse(node)
         types = [each.name for each in self._classes() if not has_twin(each.name)]
+        types += [
+            ast.unparse(each.target)
+            for each in self._tree.body
+            if isinstance(each, ast.AnnAssign) and ast.unparse(each.annotation) == "TypeAlias"
+        ]
         yield f"from {self.module} import {', '.join(types)}" if types else ""
 
     def type_variables(self) -> Iterator[str]:
@@ -144,6 +149,12 @@ def written(method: Function, returns: str, body: str) -> str:
     return "\n".join(f"    {line}" for line in [*lines, f"    {body}", ""])
 
 
+def awaited(returns: str) -> str:
+    """Return what awaiting gives, for a method that checks at once and returns a coroutine."""
+    inside = returns.removeprefix("Coroutine[Any, Any, ")
+    return returns if inside == returns else inside.removesuffix("]")
+
+
 def blocking(method: Function) -> str:
     """Return the blocking twin of *method*."""
     returns = ast.unparse(method.returns) if method.returns else ""
@@ -152,7 +163,8 @@ def blocking(method: Function) -> str:
         return written(method, returns, "...").replace("async def", "def")
     if decorators(method) == ["property"] and returns.endswith("WithRawResponse'"):
         return written(method, returns, f"return {returns[1:-1]}(self._loops, {called})")
-    if isinstance(method, ast.AsyncFunctionDef):
+    if isinstance(method, ast.AsyncFunctionDef) or returns != awaited(returns):
+        returns = awaited(returns)
         return written(method, returns, f"return self._run({called}, {passed})")
     if (kind := returns.partition("[")[0]) not in RESULTS:
         raise SystemExit(f"no rule in RESULTS for {method.name}() -> {returns}")
@@ -165,14 +177,14 @@ def raw_methods(source: Source, raw: ast.ClassDef) -> Iterator[str]:
     """Yield the methods of a class that holds ``self.name = as_raw(raw.name)``."""
     by_name = {each.name: each for each in methods(source.node)}
     for line in ast.walk(raw):
-        if not isinstance(line, ast.Assign) or not isinstance(line.value, ast.Call):
+        if not isinstance(line, ast.AnnAssign) or not isinstance(line.value, ast.Call):
             continue
-        method = by_name[ast.unparse(line.targets[0]).removeprefix("self.")]
+        method = by_name[ast.unparse(line.target).removeprefix("self.")]
         returns = ast.unparse(method.returns) if method.returns else ""
         if ast.unparse(line.value.func) == "as_raw_page":
             returns = "Page" + returns.removeprefix("Paginator")
         body = f"return self._run(self._async.{method.name}, {passed_on(method)})"
-        yield written(method, f"Response[{returns}]", body)
+        yield written(method, f"Response[{awaited(returns)}]", body)
 
 
 def resource(cls: type) -> str:

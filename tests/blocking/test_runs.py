@@ -102,7 +102,7 @@ def test_a_source_that_was_not_read_to_its_end_is_closed_on_its_thread(
 
     def endless() -> Iterator[str]:
         try:
-            for account in client.accounts.list().collect() * 100:
+            for account in list(client.accounts.list().collect()) * 100:
                 yield account.id
         finally:
             closed_on.append(threading.get_ident())

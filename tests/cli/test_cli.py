@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -106,9 +106,9 @@ def test_json_lines_are_one_per_account(sandbox: Sandbox) -> None:
     assert "3 of 3 accounts" in result.stderr
 
 
-def listed(sandbox: Sandbox) -> list[dict[str, str]]:
+def listed(sandbox: Sandbox) -> list[dict[str, Any]]:
     result = fcasync("accounts", "list", "--output", "json", *connection(sandbox))
-    rows: list[dict[str, str]] = json.loads(result.stdout)
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
     return rows
 
 
@@ -137,7 +137,8 @@ def test_a_list_can_be_shortened_and_reversed(sandbox: Sandbox) -> None:
 
 def test_a_narrow_terminal_drops_columns_not_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least useful columns are dropped first, and stderr names them; ids are never cut."""
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal ...
+    monkeypatch.setenv("TERM", "dumb")  # ... without colours
     result = fcasync("accounts", "list", "--sandbox=4", COLUMNS="80")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0][0].endswith("id")
@@ -149,11 +150,24 @@ def test_a_narrow_terminal_drops_columns_not_ids(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("room", "shown"), [(None, [0, 1, 2]), (13, [0, 1, 2]), (12, [0, 2]), (7, [0]), (1, [0])]
+    ("room", "shown", "widths"),
+    [
+        (15, [0, 1, 2], [4, 5, 2]),
+        (13, [0, 1, 2], [4, 3, 2]),
+        (12, [0, 2], [4, 5, 2]),
+        (7, [0], [4, 5, 2]),
+        (1, [0], [4, 5, 2]),
+    ],
 )
-def test_the_least_useful_column_is_dropped_first(room: int | None, shown: list[int]) -> None:
-    """The highest rank is dropped until the rest fits, gaps included; rank 0 always stays."""
-    assert fitting(ranks=[0, 2, 1], widths=[4, 3, 2], room=room) == shown
+def test_columns_shorten_before_they_vanish(room: int, shown: list[int], widths: list[int]) -> None:
+    """Words are cut first, then the highest rank is dropped; rank 0 always stays, uncut."""
+    columns = (
+        Column("a", str),
+        Column("b", str, rank=2, least=3),
+        Column("c", str, rank=1),
+    )
+    found = [4, 5, 2]
+    assert (fitting(columns, found, room), found) == (shown, widths)
 
 
 def test_text_from_banks_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,7 +221,7 @@ def test_a_single_account_goes_through_all_its_verbs(sandbox: Sandbox) -> None:
     assert run("owners")["object"] == "financial_connections.account_owner"
     assert run("subscribe", "--features", "transactions")["subscriptions"] == ["transactions"]
     assert not run("unsubscribe", "--features", "transactions").get("subscriptions")
-    assert run("disconnect")["status"] == "disconnected"
+    assert run("disconnect", "--yes")["status"] == "disconnected"
 
 
 def test_transactions_are_listed(sandbox: Sandbox) -> None:
@@ -271,7 +285,7 @@ def test_an_unreachable_server_is_a_failure() -> None:
     """Exit 1, and one sentence that names the address."""
     base = ("--api-key", "sk_test_x1", "--base-url", "http://127.0.0.1:1")
     result = fcasync("accounts", "list", *base)
-    assert "cannot connect to http://127.0.0.1:1" in one_sentence(result)
+    assert "cannot connect to http://127.0.0.1:1" in result.stderr.splitlines()[-1]
     assert result.exit_code == 1
 
 
@@ -401,6 +415,36 @@ def test_a_state_behind_a_link_is_refused(tmp_path: Path) -> None:
         1,
         f"fcasync: --state: {path} is a link; name the file itself\n",
     )
+
+
+def test_a_sandbox_starts_with_rare_moments() -> None:
+    """Each befalls an account of its own, which is printed before the server is used."""
+    names = ("null_balance", "stale_balance", "reactivated")
+    options = [part for name in names for part in ("--scenario", name)]
+    with start("sandbox", "--webhook-thin", *options) as process:
+        assert process.stdout is not None
+        printed = dict(process.stdout.readline().strip().split(": ") for _ in range(5))
+        base = ("accounts", "retrieve", "--output", "json")
+        reach = ("--api-key", printed["key"], "--base-url", printed["url"])
+        result = fcasync(*base, printed["null_balance"], *reach)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+    assert result.exit_code == 0, result.output
+    account = json.loads(result.stdout)
+    account = account[0] if isinstance(account, list) else account
+    assert account.get("balance") is None
+    assert account["balance_refresh"]["status"] == "succeeded"
+    assert len({printed[name] for name in names}) == 3
+
+
+def test_a_rare_moment_that_fits_no_account_is_an_error() -> None:
+    """The message says which one, and what to try."""
+    result = fcasync("sandbox", "--accounts", "0", "--scenario", "null_balance")
+    assert result.exit_code == 1
+    assert "--scenario: null_balance fits none of the accounts" in result.stderr
+    unknown = fcasync("sandbox", "--scenario", "exploded")
+    assert unknown.exit_code == 2
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

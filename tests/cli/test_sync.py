@@ -1,7 +1,10 @@
 """``fcasync sync``: a database that stays true by one command."""
 
 import json
+import shlex
+import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +14,8 @@ import pytest
 
 from fcasync.cli.sync import _how_to_go_on
 from fcasync.sandbox import Sandbox
-from tests.cli.test_cli import connection, fcasync, one_sentence
+from tests._paths import ROOT
+from tests.cli.test_cli import connection, fcasync, one_sentence, said, start
 
 
 @pytest.fixture
@@ -94,6 +98,101 @@ def test_wrong_usage_has_exit_code_2(arguments: tuple[str, ...]) -> None:
     assert fcasync("sync", *arguments, "--sandbox").exit_code == 2
 
 
+def stored(path: Path) -> dict[str, int]:
+    """Return how many transactions the database has of each account that was synced."""
+    with closing(sqlite3.connect(path)) as database:
+        counts = (
+            "SELECT s.account, COUNT(t.id) FROM sync_state s LEFT JOIN transactions t "
+            "ON t.account = s.account WHERE s.cursor IS NOT NULL GROUP BY s.account"
+        )
+        return dict(database.execute(counts).fetchall())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sync_says_how_to_go_on(
+    sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    """SIGINT and SIGTERM exit 130; what was printed is stored, and the same command does the rest.
+
+    The command that is printed has neither the key nor the password.
+    """
+    features = ("--features", "transactions", "--wait")
+    assert fcasync("refresh", "--all", *features, *connection(sandbox)).exit_code == 0
+    sandbox.add_faults({"operation": "list_transactions", "kind": "delay", "seconds": 0.2})
+    path = tmp_path / "bank.db"
+    base = ("sync", "--all", "--to", f"sqlite:///{path}", "--output", "jsonl")
+    process = start(*base, "--concurrency", "1", *connection(sandbox))
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(number)
+    process.send_signal(number)  # people press Ctrl-C twice
+    out, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130, stderr
+    printed = {row["account_id"]: row["new"] for row in map(json.loads, (first + out).splitlines())}
+    assert 0 < len(printed) < 8
+    assert printed.items() <= stored(path).items()
+    assert sandbox.api_key not in stderr
+    (sentence,) = said(stderr)
+    assert sentence.startswith(f"fcasync: stopped with {len(printed)} done; to go on, run")
+    sandbox.clear_faults()
+    words = shlex.split(sentence.partition("to go on, run (with --api-key): ")[2])
+    again = fcasync(*words[words.index("sync") :], "--api-key", sandbox.api_key)
+    assert again.exit_code == 0, again.stderr
+    rest = {row["account_id"]: row["new"] for row in map(json.loads, again.stdout.splitlines())}
+    found = stored(path)
+    assert len(found) == 8
+    assert sum(printed.values()) + sum(rest.values()) == sum(found.values())
+    whole = tmp_path / "whole.db"
+    assert (
+        fcasync("sync", "--all", "--to", f"sqlite:///{whole}", *connection(sandbox)).exit_code == 0
+    )
+    assert found == stored(whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_sync_that_waits_for_its_input(
+    sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    """The sentence asks for the same input."""
+    account = listed(sandbox)[0]["id"]
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    command = ("sync", "--from", "-", "--to", url, "--output", "jsonl", *connection(sandbox))
+    with subprocess.Popen(
+        [sys.executable, "-m", "fcasync", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(f"{account}\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["account_id"] == account
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 130
+        assert "(with --api-key and the same input): " in process.stderr.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_sync_that_waits_for_banks(tmp_path: Path, number: signal.Signals) -> None:
+    """A refresh that was accepted is not repeated where --max-age or Stripe forbids it."""
+    with Sandbox(accounts=3, varied=False, settle_seconds=3600, threaded=True) as sandbox:
+        url = f"sqlite:///{tmp_path / 'bank.db'}"
+        arguments = ("--all", "--to", url, "--refresh", "transactions", "--output", "jsonl")
+        process = start("sync", *arguments, *connection(sandbox))
+        while len(sandbox.executions("refresh")) < 3:
+            assert process.poll() is None
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+        assert process.returncode == 130, stderr
+        (sentence,) = said(stderr)
+        assert sentence.startswith("fcasync: stopped with 0 done; to go on, run")
+        assert set(sandbox.executions("refresh").values()) == {1}
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -110,5 +209,5 @@ def test_the_command_that_goes_on_shows_no_password(
         monkeypatch.setattr(sys, "argv", ["fcasync", "sync", "--all", *words])
         sentence = _how_to_go_on(3, url)
         assert "s3cret" not in sentence
-        assert "stopped with 3 done" in sentence
+        assert "stopped with 3 done; to go on, run (with the password): " in sentence
         assert "host/bank" in sentence

@@ -69,7 +69,7 @@ async def test_the_key_is_in_no_payload_log_name_or_argument(
             ]
             assert (await client.run(os.getenv, "STRIPE_API_KEY"))[address] == KEY
     assert len(payloads) > 6
-    assert "fcasync-lane" in names
+    assert "fcasync.cluster.lane" in names
     assert [text[:200] for text in seen if SECRET in text] == []
     assert SECRET.encode() not in (tmp_path / "j").read_bytes()
 

@@ -1,8 +1,6 @@
 """The guide's blocks, run in their order as a reader would."""
 
-import ast
 import asyncio
-import inspect
 import json
 import re
 import shlex
@@ -11,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -21,6 +18,7 @@ from fcasync.mirror import Mirror
 from fcasync.mirror._location import locate
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
+from tests._reader import run
 from tests.mirror.test_mirror import refreshed_bank
 
 GUIDE = (ROOT / "fcasync" / "guide" / "mirror.md").read_text()
@@ -40,23 +38,14 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
         yield sandbox
 
 
-async def run(code: str, names: dict[str, Any]) -> None:
-    """Execute *code* as a notebook would, top-level await included."""
-    compiled = compile(code, "mirror.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(compiled, names)
-    if inspect.iscoroutine(result):
-        await result
-
-
 async def test_the_guide_leads_to_a_table(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every block of Python and the command run, in order, against an empty directory."""
     pytest.importorskip("pandas", reason="pandas is not installed: pip install '.[dev-full]'")
     pytest.importorskip("duckdb", reason="duckdb is not installed: pip install '.[dev-full]'")
-    names: dict[str, Any] = {}
     link, *rest = blocks("python")
-    await run(link, names)
+    names = await run(link)
     listed = await _command(("accounts", "list", "--output", "json"))
     ids = [account["id"] for account in json.loads(listed)]
     arguments = ("sync", *ids, "--to", "sqlite:///bank.db", "--refresh", "transactions,balance")
@@ -64,7 +53,7 @@ async def test_the_guide_leads_to_a_table(
     (command,) = [block for block in blocks("sh") if block.startswith("fcasync sync")]
     await _command(shlex.split(command)[1:])
     for code in rest:
-        await run(code, names)
+        names = await run(code, **names)
     with closing(sqlite3.connect("bank.db")) as database:
         (count,) = database.execute("SELECT COUNT(*) FROM transactions").fetchone()
     assert len(names["frame"]) == count > 0

@@ -10,8 +10,8 @@ import fcasync
 from fcasync import to_dict
 from fcasync._rules.request import Request
 from fcasync.bulk import Tenants
-from fcasync.mirror import Mirror, SyncStatus
-from fcasync.testing import FakeClock, answer, make_ownership
+from fcasync.mirror import Mirror, SyncReport, SyncRun, SyncStatus
+from fcasync.testing import FakeClock, answer, make_account, make_event, make_ownership
 from tests._bank import START, Bank
 from tests.mirror._look import cursors, listed, table, transactions
 
@@ -281,6 +281,71 @@ async def test_a_source_of_tenants_stores_each_under_its_own_id(url: str) -> Non
     assert stored == [("acct_1", "fca_0000"), ("acct_2", "fca_0000"), ("acct_2", "fca_0001")]
 
 
+def denial(status: int) -> Any:
+    error = {"type": "invalid_request_error", "message": "no access"}
+    return answer({"error": error}, status=status)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("of", [None, ["fca_0000", "fca_0001", "fca_0002"]])
+async def test_a_tenant_that_denies_access_ends_alone(
+    url: str, status: int, of: list[str] | None
+) -> None:
+    """Nothing more is sent for it, and the others go on, even where each has one worker."""
+    bank = refreshed_bank(3)
+    asked: list[str] = []
+
+    def deny(request: Request[Any]) -> Any:
+        tenant = request.options.stripe_account or ""
+        asked.append(tenant)
+        return denial(status) if tenant == "acct_2" else None
+
+    bank.meanwhile = deny
+    client = bank.client()
+    tenants: dict[str, Any] = {"acct_1": ["fca_0000"], "acct_2": of, "acct_3": ["fca_0001"]}
+    source = Tenants([(name, own) if own else name for name, own in tenants.items()])
+    async with Mirror(url) as mirror, mirror.sync(client, source, concurrency=1) as run:
+        found = [
+            (each.stripe_account, each.account_id, each.status.value, each.reason)
+            async for each in run
+        ]
+    denied = [("acct_2", name, "failed", "denied") for name in of or [""]]
+    assert sorted(found, key=str) == sorted(
+        [
+            ("acct_1", "fca_0000", "synced", None),
+            *denied,
+            ("acct_3", "fca_0001", "synced", None),
+        ],
+        key=str,
+    )
+    assert asked.count("acct_2") == 1
+    assert asked.count("") == (1 if status == 401 else 0)  # is it the key that is bad?
+
+
+async def test_a_bad_key_ends_a_run_over_tenants(url: str) -> None:
+    """It is not taken for a hundred tenants that each deny access."""
+    bank = refreshed_bank(1)
+    bank.meanwhile = lambda request: denial(401)
+    client = bank.client()
+    source = Tenants({f"acct_{number}": ["fca_0000"] for number in range(100)})
+    async with Mirror(url) as mirror:
+        with pytest.raises(fcasync.AuthenticationError):
+            await mirror.sync(client, source, concurrency=2)
+    assert len(bank.requests) < 10
+
+
+async def test_tenants_that_all_deny_access_end_the_run(url: str) -> None:
+    """Where nobody was ever served, it is for the key that each says 403."""
+    bank = refreshed_bank(1)
+    bank.meanwhile = lambda request: denial(403)
+    client = bank.client()
+    source = Tenants({f"acct_{number}": ["fca_0000"] for number in range(100)})
+    async with Mirror(url) as mirror:
+        with pytest.raises(fcasync.PermissionDeniedError):
+            await mirror.sync(client, source, concurrency=2)
+    assert len(bank.requests) < 30
+
+
 async def test_the_same_account_twice_in_a_source_is_harmless(url: str) -> None:
     """Whoever came second takes over; nothing is lost or doubled."""
     bank = refreshed_bank(2, rows=250)
@@ -388,3 +453,32 @@ async def test_a_refresh_comes_first_and_each_account_follows_its_bank(url: str)
     assert run.report.refreshed is not None
     assert (run.report.refreshed.succeeded, run.report.refreshed.failed) == (2, 1)
     assert run.report.to_dict()["refreshed"]["by_status"]["failed"] == 1
+
+
+async def test_a_database_in_memory_takes_events_while_it_syncs() -> None:
+    """All have its one connection, and wait for one another."""
+    bank = refreshed_bank(80, rows=30)
+    client = bank.client()
+    async with Mirror("sqlite://") as mirror:
+
+        async def observe() -> None:
+            for number in range(40):
+                event = make_event(
+                    "financial_connections.account.refreshed_balance",
+                    make_account(id=f"fca_{number:04}"),
+                    id=f"evt_{number}",
+                )
+                assert await mirror.observe(event)
+
+        one, other, _ = await asyncio.gather(
+            run_to_its_end(mirror.sync(client, list(bank.accounts))),
+            run_to_its_end(mirror.sync(client, list(bank.accounts))),
+            observe(),
+        )
+        assert one.failed == other.failed == 0
+        assert one.new + other.new == len(listed(bank))
+        assert len([event async for event in mirror.inbox.events()]) == 40
+
+
+async def run_to_its_end(run: SyncRun) -> SyncReport:
+    return await run

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from fcasync.models._kinds import hints, kind_of, open_enum, without_none
+from fcasync.models._rfc3339 import written
 from tests._paths import DATA
 
 SPEC = DATA / "spec"
@@ -53,6 +55,7 @@ BY_KIND: dict[str, Callable[[Any], st.SearchStrategy[Any]]] = {
     "flag": lambda _: st.booleans(),
     "number": lambda _: integers,
     "instant": lambda _: unix_times,
+    "rfc3339": lambda _: st.datetimes(timezones=st.just(UTC)).map(written),
     "json": lambda _: st.dictionaries(strings, anything, max_size=2),
     "amounts": lambda _: st.dictionaries(strings, integers, max_size=2),
     "enum": lambda cls: st.sampled_from([str(each) for each in open_enum(cls)]) | strings,

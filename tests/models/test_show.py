@@ -152,7 +152,7 @@ def parse(html: str) -> Tags:
     return tags
 
 
-TABLE = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+TABLE = {"div", "style", "table", "caption", "thead", "tbody", "tr", "th", "td"}
 
 
 @pytest.mark.parametrize("cls", [Account, Session, AccountOwner, Page[Account]], ids=str)
@@ -189,3 +189,9 @@ def test_tables_follow_the_theme() -> None:
     assert "background:transparent" in html
     assert "color:inherit" in html
     assert "#" not in html.replace("&#x27;", "")
+
+
+def test_digits_stand_in_line() -> None:
+    """Amounts are aligned to the right, words to the left."""
+    html = decoder(Page[Account])(account_page({}))._repr_html_()
+    assert '<td class="number">12,345,678.90 USD</td>' in html

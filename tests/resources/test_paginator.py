@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.errors import InvalidArgumentError, PaginationError, ServerError
-from fcasync.models import Account, Page
+from fcasync.models import Account, ItemList, Page
 from fcasync.resources._paginator import Paginator
 
 
@@ -79,7 +79,7 @@ def test_a_walk_backwards_yields_the_items_before_in_reverse(
     source = List(total)
     start = data.draw(st.integers(0, total - 1))
 
-    async def collect() -> list[Item]:
+    async def collect() -> ItemList[Item]:
         return await source.walk(limit=limit, ending_before=f"fca_{start}").collect()
 
     assert asyncio.run(collect()) == source.items[:start][::-1]
@@ -94,7 +94,7 @@ async def test_awaiting_fetches_one_page_of_stripes_size() -> None:
 
 
 async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
-    """It is a normal list, and looks like a page."""
+    """It equals the list of its items, and looks like a page."""
     accounts = [Account(id=f"fca_{n}", status="active") for n in range(3)]
 
     async def fetch(params: Mapping[str, Any]) -> Page[Account]:
@@ -102,7 +102,7 @@ async def test_a_collected_list_is_a_table_in_a_notebook() -> None:
 
     collected = await Paginator(fetch).collect()
     assert collected == accounts
-    html = collected._repr_html_()  # type: ignore[attr-defined]
+    html = collected._repr_html_()
     assert "3 Accounts" in html
     assert html.count("<tr>") == 4
 

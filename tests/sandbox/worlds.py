@@ -1,5 +1,6 @@
 """A world without a wire, for tests: requests go in, status and JSON come out."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from fcasync.sandbox._api.world import Settings, World
 from fcasync.sandbox._bank.states import Timing
 
 ACCOUNTS = "/v1/financial_connections/accounts"
+EVENTS = "/v1/events"
 SESSIONS = "/v1/financial_connections/sessions"
 TRANSACTIONS = "/v1/financial_connections/transactions"
 START = 1_800_000_000.0
@@ -58,11 +60,19 @@ class Driver:
         assert self._reply is not None, "nothing was sent yet"
         return self._reply
 
-    def due(self, effect: Emit, at: float) -> tuple[dict[str, Any], tuple[Emit, ...]]:
-        """Return the event that *effect* must have become, and the effects that follow it."""
-        event, follow_up = self.world.due(effect, at)
-        assert event is not None
-        return event, follow_up
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of the last 30 days, newest first."""
+        return [event for page in self.pages(EVENTS) for event in page]
+
+    def pages(self, path: str, *params: tuple[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """Walk through a list, newest first."""
+        after: list[tuple[str, Any]] = []
+        while True:
+            page = self.get(path, *params, ("limit", 100), *after)
+            yield page["data"]
+            if not page["has_more"]:
+                return
+            after = [("starting_after", page["data"][-1]["id"])]
 
     def get(self, path: str, *params: tuple[str, Any]) -> dict[str, Any]:
         """Return the body of a GET that must succeed."""

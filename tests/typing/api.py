@@ -3,26 +3,33 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal, assert_type
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 import fcasync
 from fcasync import (
     Account,
+    AccountAction,
     AccountOwner,
     AccountOwnership,
     AccountStatus,
+    AnyEvent,
     Authorization,
     Balance,
     BalanceCheck,
     BalanceRefresh,
     Client,
     Event,
+    EventRequest,
     EventType,
     ExpandedObject,
+    ItemList,
     Limits,
+    Money,
     OwnershipRefresh,
     Page,
     Paginator,
@@ -31,6 +38,8 @@ from fcasync import (
     Response,
     RetryPolicy,
     Session,
+    ThinEvent,
+    ThinEventType,
     Transaction,
     TransactionRefresh,
     TransactionSync,
@@ -48,7 +57,7 @@ from fcasync.hooks import (
     RetryScheduled,
 )
 from fcasync.otel import OpenTelemetryHook
-from fcasync.sandbox import Fault, RateLimit, Sandbox
+from fcasync.sandbox import SCENARIOS, Fault, RateLimit, Sandbox
 from fcasync.testing import (
     FakeClock,
     InstantTransport,
@@ -62,10 +71,20 @@ from fcasync.testing import (
     make_ownership,
     make_page,
     make_session,
+    make_thin_event,
     make_transaction,
     signed_webhook,
 )
-from fcasync.webhooks import EventRouter, SeenEvents, construct_event, parse_event, sign
+from fcasync.webhooks import (
+    CatchUp,
+    EventRouter,
+    SeenEvents,
+    SqliteSeenEvents,
+    WebhookApp,
+    construct_event,
+    parse_event,
+    sign,
+)
 
 
 def versions() -> None:
@@ -122,7 +141,10 @@ async def lists(client: Client) -> None:
         assert_type(account, Account)
     async for each in listed.pages():
         assert_type(each, Page[Account])
-    assert_type(await listed.collect(max_items=10), list[Account])
+    accounts = await listed.collect(max_items=10)
+    assert_type(accounts, ItemList[Account])
+    assert_type(accounts[:1], ItemList[Account])
+    assert_type(accounts.to_columns(), dict[str, list[Any]])
     assert_type(
         [account.id async for account in client.accounts.list(session="fcsess_1")], list[str]
     )
@@ -161,6 +183,10 @@ async def sessions(client: Client) -> None:
     assert_type(session.client_secret, str | None)
     assert_type(session.accounts, Page[Account] | None)
     assert_type(await client.sessions.retrieve(session), Session)
+    linked = await client.sessions.collect(
+        session, subscribe=["transactions"], features=["balance"], timeout=30
+    )
+    assert_type(linked, list[Account])
 
 
 async def transactions(client: Client, account: Account) -> None:
@@ -187,7 +213,7 @@ async def transactions(client: Client, account: Account) -> None:
 
 def message(record: dict[str, str]) -> None:
     event = parse_event(record)
-    if isinstance(event.data.object, Account):
+    if isinstance(event, Event) and isinstance(event.data.object, Account):
         assert_type(event.data.object, Account)
 
 
@@ -255,6 +281,10 @@ def models(account: Account) -> None:
     )
     built = Account(id="fca_1", status="active", created=datetime.now(UTC))
     assert_type(built, Account)
+    assert_type(account.action, AccountAction)
+    if account.balance is not None:
+        assert_type(account.balance.available_or_current, dict[str, Money])
+    assert_type(Money.of("12.50", "usd").decimal, Decimal)
 
 
 async def errors(client: Client) -> None:
@@ -327,7 +357,7 @@ def without_await(client: blocking.Client) -> None:
     assert_type(list(listed), list[Account])
     assert_type(list(listed.pages()), list[Page[Account]])
     assert_type(listed.page(), Page[Account])
-    assert_type(listed.collect(max_items=10), list[Account])
+    assert_type(listed.collect(max_items=10), ItemList[Account])
     account = client.accounts.retrieve("fca_1", expand=["ownership"])
     assert_type(account, Account)
     assert_type(client.accounts.refresh(account, features=["balance"], expand=["x"]), Account)
@@ -366,8 +396,15 @@ def without_await(client: blocking.Client) -> None:
 
 async def webhooks(body: bytes, header: str | None) -> None:
     event = construct_event(body, header, ["whsec_new", "whsec_old"], tolerance=300)
-    assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]])
+    assert_type(event, Event[Account] | Event[Authorization] | Event[dict[str, Any]] | ThinEvent)
     assert_type(event.id, str)
+    assert_type(event.created, datetime | None)
+    if isinstance(event, ThinEvent):
+        assert_type(event.type, ThinEventType | str | None)
+        assert_type(event.context, str | None)
+        if event.related_object:
+            assert_type(event.related_object.url, str | None)
+        return
     assert_type(event.type, EventType | str | None)
     assert_type(event.data.object, Account | Authorization | dict[str, Any])
     if isinstance(event.data.object, Account):
@@ -379,7 +416,46 @@ async def webhooks(body: bytes, header: str | None) -> None:
     async def refreshed(event: Event[Account]) -> None:
         assert_type(event.data.object, Account)
 
+    @router.on(ThinEventType.ACCOUNT_CREATED, "v1.financial_connections.account.deactivated")
+    async def thin(event: ThinEvent) -> None:
+        if event.reason:
+            assert_type(event.reason.request, EventRequest | None)
+
+    @router.on("*")
+    async def every(event: AnyEvent) -> None:
+        assert_type(event.id, str)
+
     assert_type(await router.dispatch(event), bool)
+
+
+async def events(client: Client, thin: ThinEvent) -> None:
+    listed = client.events.list(
+        types=["financial_connections.account.created", EventType.ACCOUNT_DEACTIVATED, "other"],
+        created={"gte": datetime(2026, 11, 1, tzinfo=UTC)},
+        delivery_success=False,
+        limit=100,
+    )
+    assert_type(listed, Paginator[Event[Account] | Event[Authorization] | Event[dict[str, Any]]])
+    async for event in listed:
+        assert_type(event.pending_webhooks, int | None)
+    event = await client.events.retrieve("evt_1")
+    assert_type(event.data.object, Account | Authorization | dict[str, Any])
+    related = await client.events.fetch_related(thin, expand=["ownership"])
+    assert_type(related, Account | Authorization | Session | Transaction | dict[str, Any])
+    raw = await client.events.with_raw_response.retrieve("evt_1")
+    assert_type(raw.request_id, str | None)
+
+
+async def endpoints(client: Client) -> None:
+    router = EventRouter(SqliteSeenEvents("seen.sqlite"))
+    assert_type(router.asgi("whsec_1"), WebhookApp)
+    app = web.Application()
+    app.router.add_post("/webhooks", router.aiohttp_handler(["whsec_1", "whsec_2"], tolerance=60))
+    report = await router.catch_up(client, since=datetime.now(UTC) - timedelta(hours=3))
+    assert_type(report, CatchUp)
+    assert_type(report.handled + report.repeated + report.in_progress, int)
+    view = client.with_options(stripe_account="acct_1")
+    assert_type((await router.catch_up(view, since=datetime.now(UTC))).total, int)
 
 
 def print_event(event: HookEvent, /) -> None:
@@ -405,6 +481,8 @@ async def sandboxes() -> None:
         accounts=25,
         seed=0,
         rate_limit="sandbox",
+        webhook_url="http://127.0.0.1:8000/webhooks",
+        webhook_thin=True,
         faults=[Fault(kind="status", status=503, times=1), {"kind": "delay", "seconds": 0.1}],
     ) as sandbox:
         assert_type(sandbox, Sandbox)
@@ -415,6 +493,9 @@ async def sandboxes() -> None:
         sandbox.add_faults(Fault(kind="reset_after", operation="refresh"))
         sandbox.advance(3600)
         sandbox.clear_faults()
+        assert_type(sandbox.scenario("fca_1", "null_balance"), dict[str, Any])
+        assert_type(SCENARIOS["null_balance"].summary, str)
+        sandbox.decline("fcsess_1_secret_1")
     with Sandbox(threaded=True, rate_limit=RateLimit(rate=100.0)) as threaded:
         assert_type(threaded.webhook_secret, str)
 
@@ -435,6 +516,7 @@ async def testing() -> None:
     assert_type(make_ownership(), AccountOwnership)
     assert_type(make_session(), Session)
     assert_type(make_page([make_account()]), Page[Account])
+    assert_type(make_thin_event(context="acct_1"), ThinEvent)
     body, headers = signed_webhook(make_event(), "whsec_1", 1_700_000_000)
     assert_type(body, bytes)
     assert_type(headers, dict[str, str])

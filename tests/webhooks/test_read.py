@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcasync import Account, InvalidArgumentError, WebhookPayloadError, to_dict
+from fcasync import Account, Event, InvalidArgumentError, WebhookPayloadError, to_dict
 from fcasync.testing import make_event
 from fcasync.webhooks import parse_event
 
@@ -34,6 +34,7 @@ def test_the_event_is_found_in_its_envelope(message: Any) -> None:
     """Of EventBridge, SNS, SQS, and of one in another."""
     event = parse_event(message)
     assert to_dict(event) == EVENT
+    assert isinstance(event, Event)
     assert isinstance(event.data.object, Account)
 
 

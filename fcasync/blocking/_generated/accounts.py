@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._lists import Paginator
-from fcasync.models import Account, AccountOwner, AccountOwnership, Page
+from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.resources import accounts as _async
 from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
 from fcasync.resources._balance_check import BalanceCheck
@@ -103,7 +103,7 @@ class Accounts(Facade[_async.Accounts]):
         account: str | Account,
         *,
         max_age: timedelta | float = timedelta(hours=1),
-        at_least: Mapping[str, int] | None = None,
+        at_least: Mapping[str, int] | Money | None = None,
         timeout: float = 15.0,
     ) -> BalanceCheck:
         """Say whether there is enough money, as of when, and how sure that is."""

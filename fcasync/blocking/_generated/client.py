@@ -11,10 +11,11 @@ from fcasync._facts.frames import forgets_frames
 from fcasync._rules.limits import Limits
 from fcasync._rules.request import API_VERSION
 from fcasync._rules.retry_policy import RetryPolicy
-from fcasync._wire.transport import Transport
+from fcasync._wire.protocol import Transport
 from fcasync.blocking._client import noted
 from fcasync.blocking._generated.accounts import Accounts
 from fcasync.blocking._generated.any_request import AnyRequest
+from fcasync.blocking._generated.events import Events
 from fcasync.blocking._generated.sessions import Sessions
 from fcasync.blocking._generated.transactions import Transactions
 from fcasync.hooks import Hook
@@ -103,6 +104,11 @@ class Client(AnyRequest):
     def transactions(self) -> Transactions:
         """The transactions of linked accounts."""
         return Transactions(self._loops, self._async.transactions)
+
+    @cached_property
+    def events(self) -> Events:
+        """What happened at Stripe in the last 30 days."""
+        return Events(self._loops, self._async.events)
 
     @cached_property
     def bulk(self) -> "Bulk":

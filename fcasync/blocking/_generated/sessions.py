@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
-from fcasync.models import Session
+from fcasync.models import Account, Session
 from fcasync.resources import sessions as _async
 from fcasync.resources._arguments import PostOptions, spelled_out
 from fcasync.resources.sessions import (
@@ -54,6 +54,19 @@ class Sessions(Facade[_async.Sessions]):
     ) -> Session:
         """Return one session, with its linked accounts."""
         return self._run(self._async.retrieve, session, expand=expand, extra_params=extra_params)
+
+    def collect(
+        self,
+        session: str | Session,
+        *,
+        subscribe: Sequence[str] = ("transactions",),
+        features: Sequence[str] | None = None,
+        timeout: float = 60.0,
+    ) -> list[Account]:
+        """Return the accounts that the user linked, subscribed and refreshed for the first time."""
+        return self._run(
+            self._async.collect, session, subscribe=subscribe, features=features, timeout=timeout
+        )
 
     @property
     def with_raw_response(self) -> "SessionsWithRawResponse":

@@ -39,7 +39,7 @@ class GroupCommit:
         self.acknowledged = 0
         self.over: frozenset[str] = frozenset()
         self.finished_at: int | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync-journal")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fcasync.bulk.journal")
 
     def admit(self, task: Task, then: Callable[[Row | None], None]) -> None:
         """Write *task* down if its account is new; call *then* with the row that was there."""
@@ -108,7 +108,9 @@ class GroupCommit:
             await self._news.wait()
         self._enough.clear()
         if len(self._queue) < BATCH:
-            late = asyncio.ensure_future(self._clock.sleep(LONGEST_DELAY))
+            late = asyncio.create_task(
+                self._clock.sleep(LONGEST_DELAY), name="fcasync.bulk.commit_at_last"
+            )
             late.add_done_callback(lambda _: self._enough.set())
             try:
                 await self._enough.wait()

@@ -37,6 +37,11 @@ def make(console: Any = None) -> Bar:
     return TerminalBar(console)
 
 
+def start(bar: Bar, name: str, progress: Callable[[], Progress]) -> "asyncio.Task[None]":
+    """Return a task that keeps *bar* up to date until it is cancelled."""
+    return asyncio.create_task(draw(bar, name, progress), name="fcasync.bulk.bar")
+
+
 async def draw(bar: Bar, name: str, progress: Callable[[], Progress]) -> None:
     """Keep *bar* up to date until cancelled."""
     with bar:

@@ -1,7 +1,9 @@
 """Tasks that work together: the first failure ends all of them, and is what is raised."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterable
+from functools import lru_cache, partial
 from typing import Any
 
 Job = Callable[..., Coroutine[Any, Any, None]]
@@ -22,7 +24,9 @@ class Crew:
         """
         try:
             async with self._group as group:
-                tasks = [group.create_task(self._watched(loop)) for loop in loops]
+                tasks = [
+                    group.create_task(self._watched(loop), name=name_of(loop)) for loop in loops
+                ]
                 await self._watched(main)
                 for task in tasks:
                     task.cancel()
@@ -39,7 +43,7 @@ class Crew:
 
     def task(self, job: Job, *args: Any) -> asyncio.Task[None]:
         """Do the same, and return the task, which may be cancelled without ending the run."""
-        return self._group.create_task(self._watched(job, *args))
+        return self._group.create_task(self._watched(job, *args), name=name_of(job))
 
     async def _watched(self, job: Job, *args: Any) -> None:
         try:
@@ -48,3 +52,20 @@ class Crew:
             if self._failure is None:
                 self._failure = error
             raise
+
+
+def name_of(job: Job) -> str:
+    """Return what the task that runs *job* is called, such as ``fcasync.bulk.dispatcher.serve``.
+
+    It names code, never what the code works on: everybody on the loop can read it.
+    """
+    while isinstance(job, partial):
+        job = job.func
+    return _name(job.__module__, job.__qualname__)
+
+
+@lru_cache(maxsize=256)
+def _name(module: str, qualname: str) -> str:
+    package = ".".join(module.split(".")[:2])
+    words = (word.strip("_") for word in qualname.split(".") if word != "<locals>")
+    return ".".join([package, *(re.sub(r"(?<!^)(?=[A-Z])", "_", word).lower() for word in words)])

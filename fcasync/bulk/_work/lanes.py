@@ -13,6 +13,7 @@ from fcasync.bulk._plan.events import Barred, Event, TimedOut
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import log
 from fcasync.bulk._work.crew import Crew
+from fcasync.bulk._work.denial import Denials
 from fcasync.bulk._work.lane import Lane
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.outbox import Outbox
@@ -23,9 +24,6 @@ from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.turns import Turns
 from fcasync.errors import AuthenticationError, FCError, PermissionDeniedError
-
-ALL_DENIED = 20
-"""If so many tenants are denied, and nobody was ever served, it is for the key."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,12 +128,12 @@ class Lanes:
 
     async def _bar(self, lane: Lane, error: FCError) -> None:
         """End a tenant, unless it is the key that is bad, which ends the run."""
-        if isinstance(error, AuthenticationError):
-            await self._check_key()
-        self.tally.barred.append(lane.stripe_account)
-        was_served = self.tally.done > self.tally.count("failed")
-        if len(self.tally.barred) >= ALL_DENIED and not was_served:
-            raise error
+        denials = Denials(
+            ask=partial(self.network.list_page, None, 1),
+            was_served=lambda: self.tally.done > self.tally.count("failed"),
+            barred=self.tally.barred,
+        )
+        await denials.bar(lane.stripe_account, error)
         log.barred(lane.stripe_account, error)
         lane.barred_by = error
         turns = Turns()
@@ -145,11 +143,3 @@ class Lanes:
         for task in lane.settler.tasks():
             self.step(task, TimedOut())
             await turns.step()
-
-    async def _check_key(self) -> None:
-        try:
-            await self.network.list_page(None, 1)
-        except AuthenticationError:
-            raise
-        except FCError:
-            return  # whatever it is, it does not say that the key is bad

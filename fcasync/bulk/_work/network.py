@@ -10,6 +10,7 @@ from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Operation, Options, Request, Response, Template, build
 from fcasync._wire.engine import Engine
+from fcasync._wire.reporting import Reporter
 from fcasync.errors import FCError
 from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE, Accounts
@@ -37,6 +38,8 @@ class Party(Protocol):
     stripe_version: str
     reads: Reads
     """Counts the GETs, those of all tenants together."""
+    reporter: Reporter
+    """Hears of runs."""
 
 
 class Network(Party, Protocol):
@@ -46,7 +49,7 @@ class Network(Party, Protocol):
     """Paces the operation; GETs have paces of their own."""
 
     def of_tenant(self, stripe_account: str) -> "Network":
-        """Return the network as a connected account sees it."""
+        """Return the network as a connected account sees it; '' stands for the key's own."""
 
     def accounts(self) -> AsyncIterable[Account]:
         """List all accounts."""
@@ -79,12 +82,15 @@ class EngineNetwork:
         self.clock = engine.clock
         self.pace = engine.limiter.pace(options.acting_for, operation.name)
         self.reads = Reads()
+        self.reporter = engine.reporter
         self.api_key = fingerprint(options.api_key.reveal())
         self.stripe_account = options.stripe_account
         self.stripe_version = options.stripe_version
 
     def of_tenant(self, stripe_account: str) -> "EngineNetwork":
-        """Return the network as a connected account sees it."""
+        """Return the network as a connected account sees it; '' stands for the key's own."""
+        if not stripe_account:
+            return self
         options = attrs.evolve(self._options, stripe_account=stripe_account)
         tenant = EngineNetwork(self._engine, options, self._operation, self._params)
         tenant.reads = self.reads

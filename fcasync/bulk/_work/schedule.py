@@ -45,7 +45,7 @@ class Schedule:
         self._blocked: deque[Lane] = deque()  # they have more in flight than is free
         self._total = Rate(Limits(max_rate=settings.total_rate))
         self._news = asyncio.Event()
-        self._alarm: asyncio.Future[None] | None = None  # what a long sleep ends with
+        self._alarm: asyncio.Task[None] | None = None  # what a long sleep ends with
         self.lanes: dict[str, Lane] = {}
         """All lanes in work, by connected account."""
 
@@ -138,12 +138,12 @@ class Schedule:
     @property
     def settling(self) -> int:
         """Accounts that wait for their banks."""
-        return sum(len(lane.settler) for lane in self.lanes.values())
+        return sum(len(lane.settler) for lane in list(self.lanes.values()))
 
     @property
     def limit(self) -> float | None:
         """The rate limit as learnt, of all lanes together; None unless it is known of each."""
-        limits = [lane.network.pace.limit for lane in self.lanes.values()]
+        limits = [lane.network.pace.limit for lane in list(self.lanes.values())]
         known = [limit for limit in limits if limit is not None]
         return sum(known) if limits and len(known) == len(limits) else None
 
@@ -169,7 +169,7 @@ class Schedule:
         if wait <= SHORT or self.is_alone:
             await self._clock.sleep(wait)
             return
-        self._alarm = asyncio.ensure_future(self._clock.sleep(wait))
+        self._alarm = asyncio.create_task(self._clock.sleep(wait), name="fcasync.bulk.alarm")
         try:
             await asyncio.wait([self._alarm])
         finally:

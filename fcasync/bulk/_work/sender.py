@@ -12,7 +12,7 @@ from fcasync.bulk._work import log
 from fcasync.bulk._work.lane import Lane
 from fcasync.bulk._work.silence import Silence
 from fcasync.bulk._work.tally import Tally
-from fcasync.errors import APIStatusError, FCError
+from fcasync.errors import APIStatusError, FCError, InvalidArgumentError
 
 
 class Sender:
@@ -68,6 +68,10 @@ class Sender:
         self._tally.send(sent_at, is_retry=task.strikes > 0)
         try:
             response = await lane.network.send(task.account_id, key)
+        except InvalidArgumentError:
+            # Of the session, or of a hook's header: no account could be sent.
+            lane.network.pace.lost()
+            raise
         except FCError as error:
             return self._failed(lane, error, sent_at)
         except BaseException:
@@ -102,6 +106,8 @@ class Sender:
     async def _look(self, lane: Lane, task: Task) -> Event:
         try:
             response = await lane.network.retrieve(task.account_id)
+        except InvalidArgumentError:
+            raise
         except FCError as error:
             event = classify.after_looking(error)
             return self._darkness.judge(event, error, self._clock.monotonic())

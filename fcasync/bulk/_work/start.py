@@ -156,7 +156,9 @@ async def open_journal(party: Party, settings: Settings, time: ServerTime) -> Op
 
 
 async def _open_file(path: Path, header: Header, settings: Settings, clock: Clock) -> Opened:
-    opening = asyncio.create_task(asyncio.to_thread(_read, path, header, settings, clock))
+    opening = asyncio.create_task(
+        asyncio.to_thread(_read, path, header, settings, clock), name="fcasync.bulk.open_journal"
+    )
     try:
         await until_done([opening])
     except asyncio.CancelledError:

@@ -114,8 +114,8 @@ class Tally:
         self.unfinished -= 1
 
     def count(self, *statuses: str) -> int:
-        """Return how many accounts have ended in one of *statuses*."""
-        return sum(n for (status, _), n in self.counts.items() if status in statuses)
+        """Return how many accounts have ended in one of *statuses*; any thread may ask."""
+        return sum(n for (status, _), n in list(self.counts.items()) if status in statuses)
 
     def progress(
         self,

@@ -48,7 +48,7 @@ class Tenants:
         *,
         at_once: int = 100,
     ) -> None:
-        self.at_once = checks.count(at_once, "at_once")
+        self.at_once: int = checks.count(at_once, "at_once")
         if isinstance(sources, str | bytes) or not isinstance(sources, Iterable | AsyncIterable):
             raise InvalidArgumentError(
                 "Tenants takes connected accounts, or pairs of one and its source, "

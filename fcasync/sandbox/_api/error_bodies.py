@@ -35,11 +35,11 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = plain(message)
+        self.message: str = plain(message)
         self.type = type
         self.code = code
-        self.param = param and plain(param)
-        self.headers = headers or {}
+        self.param: str | None = param and plain(param)
+        self.headers: dict[str, str] = headers or {}
 
     def body(self, request_id: str, now: float) -> dict[str, Any]:
         """Return the body as Stripe writes it; absent parts are left out, never null."""

@@ -20,6 +20,8 @@ TREE: dict[str, dict[str, str]] = {
     },
     "accounts": {"data": "account"},
     "balance": {"cash": "leaf", "credit": "leaf"},
+    "event": {},
+    "events": {"data": "event"},
     "holder": {"account": "leaf", "customer": "leaf"},
     "leaf": {},
     "owners": {"data": "leaf"},

@@ -36,7 +36,7 @@ class Ledger:
         """Tuples in the order of NAMES; the oldest go first."""
         self._executions: dict[str, dict[str, int]] = {}
         """Counts by operation and account."""
-        self.requests = 0
+        self.requests: int = 0
         """Requests so far, those whose rows are gone included."""
 
     def copy(self) -> "Ledger":

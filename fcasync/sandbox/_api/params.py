@@ -119,14 +119,33 @@ class Integer:
 
 
 @attrs.frozen
+class Flag:
+    """True or false."""
+
+    def schemas(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "boolean"}}
+
+    def read(self, value: Any, name: str) -> bool:
+        """Return it."""
+        if value not in ("true", "false"):
+            shown = value[:50] if isinstance(value, str) else "a nested value"
+            raise error_bodies.invalid(f"Invalid boolean: {shown}", name)
+        return bool(value == "true")
+
+
+@attrs.frozen
 class List:
     """A list of one kind of value."""
 
     item: Check
+    most: int | None = None
 
     def schemas(self, name: str) -> dict[str, Schema]:
         """Return the schema."""
-        return {f"{name}[]": {"type": "array", "items": self.item.schemas("")[""], "minItems": 1}}
+        bound = {} if self.most is None else {"maxItems": self.most}
+        items = self.item.schemas("")[""]
+        return {f"{name}[]": {"type": "array", "items": items, "minItems": 1, **bound}}
 
     def read(self, value: Any, name: str) -> list[Any]:
         """Return the list, without repeats."""
@@ -134,6 +153,8 @@ class List:
             raise error_bodies.empty(name)
         if not isinstance(value, list):
             raise error_bodies.invalid("Invalid array", name)
+        if self.most is not None and len(value) > self.most:
+            raise error_bodies.invalid(f"At most {self.most} values can be sent", name)
         items = [self.item.read(item, f"{name}[{index}]") for index, item in enumerate(value)]
         return list(dict.fromkeys(items))
 

@@ -26,11 +26,9 @@ real one would: ``executed`` says whether the operation runs behind it, and only
 the wire learn how to mangle the answer. While a fault holds an answer back, the request is in
 flight: its key is in use, and it takes up concurrency.
 
-*Effects* are what the world wants others to know: events that become due at a time. Whoever owns
-the wire keeps them, and asks ``due`` for the event when they are.
+*Effects* are what the world wants others to know: events that become due at a time. They are
+entered in its log when somebody looks after that time; whoever owns the wire asks for the ``news``.
 """
-
-from typing import Any
 
 import attrs
 
@@ -44,12 +42,13 @@ from fcasync.sandbox._api.messages import Answer, Request, date
 from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.rates import Limiter, RateLimit
 from fcasync.sandbox._bank.dice import Salt, mix, number_of
-from fcasync.sandbox._bank.ids import request_id, token
+from fcasync.sandbox._bank.event_bodies import API_VERSION
+from fcasync.sandbox._bank.events import Happened
+from fcasync.sandbox._bank.ids import request_id
 from fcasync.sandbox._bank.seed import Seed
 from fcasync.sandbox._bank.states import DAY, Timing
 from fcasync.sandbox._bank.store import Store
 
-API_VERSION = "2026-09-30.endive"
 _FARTHEST = 100 * 365 * DAY
 
 
@@ -65,6 +64,8 @@ class Settings:
     faults: tuple[Fault, ...] = ()
     latency: float = 0.0
     """Seconds for which every answer is held."""
+    delivers: bool = False
+    """Whether webhooks are sent, so that events are undelivered until an endpoint takes them."""
     longest_ledger: int = LONGEST
 
 
@@ -83,16 +84,14 @@ class World:
         self.name = name
         number = mix(settings.seed, number_of(name))
         seed = Seed(number, settings.accounts, varied=settings.varied)
-        self.store = Store(seed, settings.timing)
-        self.keys = Keys()
-        self.limiter = Limiter(settings.rate_limit)
-        self.faults = FaultBook(settings.faults)
-        self.ledger = Ledger(settings.longest_ledger)
-        self.latency = settings.latency
-        self.offset = 0.0
+        self.store: Store = Store(seed, settings.timing, name, delivers=settings.delivers)
+        self.keys: Keys = Keys()
+        self.limiter: Limiter = Limiter(settings.rate_limit)
+        self.faults: FaultBook = FaultBook(settings.faults)
+        self.ledger: Ledger = Ledger(settings.longest_ledger)
+        self.latency: float = settings.latency
+        self.offset: float = 0.0
         """Seconds by which the world's clock is ahead of the real one."""
-        self.events = 0
-        """Events made so far; the number of the latest one, from which its id follows."""
         self.over = False
         """Whether a reset has replaced this world: its events are not sent any more."""
 
@@ -102,7 +101,6 @@ class World:
         for part in ("store", "keys", "limiter", "faults", "ledger"):
             setattr(twin, part, getattr(self, part).copy())
         twin.offset = self.offset
-        twin.events = self.events
         return twin
 
     def __deepcopy__(self, memo: object) -> "World":
@@ -132,8 +130,10 @@ class World:
         Returns:
             The reply, and the events that it will cause.
         """
+        self.settle(now)
         call = self._open(request, now)
         answer = gates.answer(self, call)
+        self.store.log.expect(answer.effects)
         return self._close(call, answer), answer.effects
 
     def refuse(self, request: Request, error: ApiError, now: float) -> Reply:
@@ -141,40 +141,19 @@ class World:
         call = self._open(request, now)
         return self._close(call, call.refuse(error))
 
-    def due(self, effect: Emit, now: float) -> tuple[dict[str, Any] | None, tuple[Emit, ...]]:
-        """Return the event that *effect* has become, if any, and the effects that follow it.
+    def settle(self, now: float) -> float:
+        """Enter the events that were due, and return the world's time when the real one is *now*.
 
-        Args:
-            effect: One that :meth:`apply` returned, and that is due.
-            now: The real Unix time.
+        To be called before anything changes that is not a request.
         """
-        now = self.now(now)
-        if effect.daily is None:
-            return self._event(effect, now), ()
-        state = self.store.state(effect.account, now)
-        if state.daily != effect.daily or state.status != "active":
-            return None, ()
-        # A refresh asked for meanwhile puts the daily one off.
-        happened = state.transactions.started > effect.at - self.store.timing.settle_seconds - 1
-        event = self._event(effect, now) if happened else None
-        return event, (attrs.evolve(effect, at=state.tomorrow(self.store.timing)),)
+        at = self.now(now)
+        self.store.settle(at)
+        return at
 
-    def _event(self, effect: Emit, now: float) -> dict[str, Any]:
-        self.events += 1
-        # Stripe names the account of an event that happened on a connected account.
-        connected = {"account": self.name.rpartition("/")[2]} if self.name else {}
-        return {
-            "id": f"evt_{token(24, self.store.seed.number, Salt.EVENT, self.events)}",
-            "object": "event",
-            **connected,
-            "api_version": API_VERSION,
-            "created": int(effect.at),
-            "data": {"object": self.store.account(effect.account, now)},
-            "livemode": False,
-            "pending_webhooks": 1,
-            "request": {"id": None, "idempotency_key": None},
-            "type": f"financial_connections.account.{effect.type}",
-        }
+    def news(self, now: float) -> list[Happened]:
+        """Return the events that have happened since the last time, oldest first."""
+        self.settle(now)
+        return self.store.log.news()
 
     def _open(self, request: Request, now: float) -> Call:
         number = self.ledger.requests

@@ -19,7 +19,6 @@ class Salt(IntEnum):
     API_KEY = 0x4E4
     WEBHOOK_SECRET = 0x5EC
     REQUEST = 0x4E9
-    EVENT = 0xE4E7
     SESSION = 0x5EC7
     ACCOUNT = 0xACC0
     OWNER = 0x0A7E

@@ -4,6 +4,7 @@ from typing import Any
 
 from fcasync.sandbox._bank.dice import mix
 from fcasync.sandbox._bank.ids import part
+from fcasync.sandbox._bank.rare import ORDINARY, STALE, Rare
 from fcasync.sandbox._bank.schema import (
     FLAG,
     MONEY,
@@ -39,8 +40,8 @@ def account(
         "id": facts.id,
         "object": "financial_connections.account",
         "account_holder": facts.holder,
-        "account_numbers": _numbers(facts),
-        "balance": _balance(facts, balance) if balance.last_success else None,
+        "account_numbers": _numbers(facts, state.rare),
+        "balance": _balance(facts, balance, state.rare) if balance.last_success else None,
         "balance_refresh": _refresh(balance, now, timing),
         "category": facts.category,
         "created": facts.created,
@@ -54,44 +55,70 @@ def account(
         "status": state.status,
         "subcategory": facts.subcategory,
         "subscriptions": state.subscriptions,
-        "supported_payment_method_types": facts.payment_methods,
+        "supported_payment_method_types": () if state.rare.is_unpayable else facts.payment_methods,
         "transaction_refresh": _transaction_refresh(seed, facts, state.transactions, now, timing),
     }
-    if facts.index % 7 == 3:
+    if facts.index % 7 == 3 and state.rare == ORDINARY:
         del body["account_numbers"]  # Stripe leaves it out for some; a client must bear that
-    if facts.index % 16 == 9 and state.status == "active":
-        body["status_details"] = {
-            "active": {
-                "action": "relink_required",
-                "cause": "access_expired",
-                "expected_deactivation_date": facts.created + 3650 * _DAY,
-            }
-        }
+    if (warning := _warning(facts, state.rare)) and state.status == "active":
+        body["status_details"] = {"active": warning}
     return body
 
 
-def _numbers(facts: Facts) -> list[dict[str, Any]] | None:
+def _warning(facts: Facts, rare: Rare) -> dict[str, Any] | None:
+    """Return what is said about the end of access to an active account."""
+    if rare.deactivates is not None:
+        action, cause, when = rare.action, rare.cause, rare.deactivates
+    elif facts.index % 16 == 9:
+        action, cause, when = "relink_required", "access_expired", facts.created + 3650 * _DAY
+    else:
+        return None
+    return {"action": action, "cause": cause, "expected_deactivation_date": when}
+
+
+def authorization(seed: Seed, facts: Facts, state: AccountState) -> dict[str, Any]:
+    """Return the authorization that gives access to account *facts*; only events show it."""
+    rare = state.rare
+    inside: dict[str, Any] = {"inactive": {"action": "relink_required"}}
+    if state.status == "active":
+        when = {} if rare.deactivates is None else {"expected_deactivation_date": rare.deactivates}
+        inside = {"active": {"action": rare.action, **when}}
+    return {
+        "id": seed.authorization_ids.encode(facts.index),
+        "object": "financial_connections.authorization",
+        "institution_name": facts.institution,
+        "livemode": False,
+        "status": "active" if state.status == "active" else "inactive",
+        "status_details": inside,
+    }
+
+
+def _numbers(facts: Facts, rare: Rare) -> list[dict[str, Any]] | None:
     if facts.category != "cash":
         return None
-    tokenized = facts.index % 7 == 5
+    expires = facts.created + 3650 * _DAY if facts.index % 7 == 5 else None
+    expires = expires if rare.expires is None else rare.expires
     return [
         {
-            "expected_expiry_date": facts.created + 3650 * _DAY if tokenized else None,
-            "identifier_type": "tokenized_account_number" if tokenized else "account_number",
-            "status": "transactable",
+            "expected_expiry_date": expires,
+            "identifier_type": "account_number" if expires is None else "tokenized_account_number",
+            "status": "expired" if rare.expired else "transactable",
             "supported_networks": ["ach"],
         }
     ]
 
 
-def _balance(facts: Facts, refresh: Refresh) -> dict[str, Any]:
+def _balance(facts: Facts, refresh: Refresh, rare: Rare) -> dict[str, Any] | None:
+    if rare.balance == "null":
+        return None
     # Strictly rising, so that a refreshed balance always differs from the one before.
     current = (
         facts.seed % 900_000
         + 1000 * refresh.last_success
         + mix(facts.seed, refresh.last_success) % 1000
     )
-    body = {"as_of": int(refresh.last_success_at), "current": {"usd": current}}
+    as_of = int(refresh.last_success_at) - (STALE if rare.balance == "stale" else 0)
+    body = {"as_of": as_of, "current": {"usd": current}}
     if facts.category == "credit":
         return {**body, "credit": {"used": {"usd": current}}, "type": "credit"}
     return {**body, "cash": {"available": {"usd": current - facts.seed % 97}}, "type": "cash"}
@@ -157,6 +184,8 @@ _WARNING = obj(
     cause=one_of("access_expired", "institution_requirement", "unspecified"),
     expected_deactivation_date=TIME,
 )
+_INACTIVE = obj(action=one_of("none", "relink_required"))
+_ACCESS = obj({"expected_deactivation_date": TIME}, action=one_of("none", "relink_required"))
 _HOLDER_ID = {"anyOf": [TEXT, obj(id=TEXT, object=one_of("account", "customer"))]}
 SCHEMAS = {
     "account": obj(
@@ -185,6 +214,14 @@ SCHEMAS = {
         transaction_refresh=_refresh_schema(id=TEXT),
     ),
     "accounts": page_of("account"),
+    "authorization": obj(
+        id=TEXT,
+        object=one_of("financial_connections.authorization"),
+        institution_name=TEXT,
+        livemode=FLAG,
+        status=one_of("active", "inactive"),
+        status_details=obj({"active": _ACCESS, "inactive": _INACTIVE}),
+    ),
     "account_holder": obj(
         {"account": _HOLDER_ID, "customer": _HOLDER_ID, "customer_account": TEXT},
         type=one_of("account", "customer"),

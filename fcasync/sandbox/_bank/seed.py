@@ -6,7 +6,7 @@ kind: of each 16, one is inactive, one may not read balances, one may only read 
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -79,19 +79,22 @@ class Seed:
     def __init__(self, number: int, accounts: int, *, varied: bool = True) -> None:
         self.number = number
         self.accounts = accounts
-        self.holders = max(1, -(-accounts // _PER_HOLDER))
+        self.holders: int = max(1, -(-accounts // _PER_HOLDER))
         self._varied = varied
-        self.account_ids = Ids("fca_", number)
-        self.customer_ids = Ids("cus_", number)
-        self.merchant_ids = Ids("acct_", number)
-        self.session_ids = Ids("fcsess_", number)
-        self.ownership_ids = Ids("fcaowns_", number)
-        self.owner_ids = Ids("fcaown_", number)
-        self.refresh_ids = Ids("fctxnref_", number)
-        self.transaction_ids = Ids("fctxn_", number)
+        self.account_ids: Ids = Ids("fca_", number)
+        self.customer_ids: Ids = Ids("cus_", number)
+        self.merchant_ids: Ids = Ids("acct_", number)
+        self.session_ids: Ids = Ids("fcsess_", number)
+        self.ownership_ids: Ids = Ids("fcaowns_", number)
+        self.owner_ids: Ids = Ids("fcaown_", number)
+        self.refresh_ids: Ids = Ids("fctxnref_", number)
+        self.transaction_ids: Ids = Ids("fctxn_", number)
+        self.authorization_ids: Ids = Ids("fcauth_", number)
+        self.event_ids: Ids = Ids("evt_", number)
+        self.thin_event_ids: Ids = Ids("evt_test_", number)
         # One request looks at its account several times.
-        self.facts = lru_cache(maxsize=_REMEMBERED)(self._facts)
-        self.state = lru_cache(maxsize=_REMEMBERED)(self._state)
+        self.facts: Final = lru_cache(maxsize=_REMEMBERED)(self._facts)
+        self.state: Final = lru_cache(maxsize=_REMEMBERED)(self._state)
 
     def account_seed(self, index: int) -> int:
         """Return the number that everything about account *index* follows from."""

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox._bank.dice import unit
+from fcasync.sandbox._bank.rare import ORDINARY, Rare
 
 ACCOUNT = {
     "active": {
@@ -57,6 +58,12 @@ class Timing:
     """The share of refreshes that fail."""
     refresh_cooldown: float = 60.0
     """How long after a refresh has settled the next one is refused."""
+    outages: tuple[tuple[float, float], ...] = ()
+    """When the bank was down, from and until: what was begun then fails."""
+
+    def is_down(self, at: float) -> bool:
+        """Return whether the bank is down at this time."""
+        return any(start <= at < end for start, end in self.outages)
 
 
 @attrs.frozen
@@ -77,6 +84,8 @@ class Refresh:
     """The number of the latest attempt known to have succeeded; 0 before any."""
     last_success_at: float = 0.0
     """When that one succeeded."""
+    doomed: tuple[int, ...] = ()
+    """The numbers of the attempts that were made while the bank was down."""
 
     def settles_at(self, timing: Timing) -> float:
         """Return when the latest attempt has, or will have, an outcome."""
@@ -97,7 +106,7 @@ class Refresh:
 
     def fails(self, number: int, timing: Timing) -> bool:
         """Return whether attempt *number* fails at the bank."""
-        return unit(self.seed, number, 2) < timing.failure_rate
+        return number in self.doomed or unit(self.seed, number, 2) < timing.failure_rate
 
     def settled(self, now: float, timing: Timing) -> "Refresh":
         """Return the same refreshes with a success that has happened by *now* written down."""
@@ -112,12 +121,26 @@ class Refresh:
         """
         if self.status(now, timing) == "pending":
             return self
-        return attrs.evolve(self.settled(now, timing), number=self.number + 1, started=now)
+        settled = self.settled(now, timing)
+        doomed = (*self.doomed, self.number + 1) if timing.is_down(now) else self.doomed
+        return attrs.evolve(settled, number=self.number + 1, started=now, doomed=doomed)
 
-    def daily(self, days: int) -> "Refresh":
+    def succeeded(self, now: float) -> "Refresh":
+        """Return the refreshes with one more attempt that succeeds at once."""
+        number = self.number + 1
+        return attrs.evolve(
+            self, number=number, started=now, last_success=number, last_success_at=now
+        )
+
+    def daily(self, days: int, timing: Timing) -> "Refresh":
         """Return the refreshes with one more attempt on each of *days* days."""
         started = self.started + days * DAY
-        return attrs.evolve(self, number=self.number + days, started=started)
+        doomed = self.doomed
+        if timing.outages:
+            made = range(1, days + 1)
+            down = (day for day in made if timing.is_down(self.started + day * DAY))
+            doomed += tuple(self.number + day for day in down)
+        return attrs.evolve(self, number=self.number + days, started=started, doomed=doomed)
 
     def opens_at(self, now: float, timing: Timing) -> float | None:
         """Return when the next attempt is accepted; None while one is pending, or before any."""
@@ -138,6 +161,8 @@ class AccountState:
     daily: float | None = None
     """When a subscription began that brings a transaction refresh a day. The seed's own bring
     none, or the accounts of a seed would differ with the day on which they are looked at."""
+    rare: Rare = ORDINARY
+    """What is out of the ordinary about it."""
 
     def refresh(self, feature: str) -> Refresh:
         """Return the refreshes of balance, ownership or transactions."""
@@ -150,16 +175,26 @@ class AccountState:
         return attrs.evolve(self, **changes)
 
     def caught_up(self, now: float, timing: Timing) -> "AccountState":
-        """Return the state with the daily refreshes that were due by *now*."""
+        """Return the state with what was due by *now*: daily refreshes, the end of access."""
+        ends = self.rare.deactivates
+        if ends is None or self.status != "active" or now < ends:
+            return self._refreshed_daily(now, timing)
+        return attrs.evolve(self._refreshed_daily(ends, timing), status="inactive")
+
+    def was_deactivated(self, expected: int) -> bool:
+        """Return whether access has ended on the date for which that was announced."""
+        return self.status == "inactive" and self.rare.deactivates == expected
+
+    def _refreshed_daily(self, now: float, timing: Timing) -> "AccountState":
         if self.daily is None or self.status != "active":
             return self
         last = self.transactions
         days = int((now - last.started) // DAY)
         if days < 1:
             return self
-        latest = last.daily(days)
+        latest = last.daily(days, timing)
         for day in range(days - 1, -1, -1):
-            attempt = last.daily(day)
+            attempt = last.daily(day, timing)
             settled = attempt.settled(attempt.started + DAY, timing)
             if settled.last_success == settled.number:
                 latest = attrs.evolve(

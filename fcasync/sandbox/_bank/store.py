@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox._bank import objects, owners
+from fcasync.sandbox._bank.events import EventLog
 from fcasync.sandbox._bank.ids import parted
 from fcasync.sandbox._bank.seed import Facts, Seed
 from fcasync.sandbox._bank.statement import Statement
@@ -22,6 +23,10 @@ class Session:
     client_secret: str
     params: dict[str, Any]
     accounts: tuple[int, ...] = ()
+    declined: bool = False
+    """Whether the person has cancelled it."""
+    relinked: int | None = None
+    """The account that was linked again in it."""
 
 
 class Store:
@@ -31,16 +36,32 @@ class Store:
     the store is a copy of its dicts.
     """
 
-    def __init__(self, seed: Seed, timing: Timing) -> None:
+    def __init__(
+        self, seed: Seed, timing: Timing, tenant: str = "", *, delivers: bool = False
+    ) -> None:
+        """Make a store.
+
+        Args:
+            seed: The accounts that it starts with.
+            timing: How fast banks answer.
+            tenant: The connected account whose store it is; empty for a key's own.
+            delivers: Whether its events are delivered to somebody.
+        """
         self.seed = seed
         self.timing = timing
+        self.tenant = tenant
+        self.log: EventLog = EventLog(delivers=delivers)
+        self.outages: dict[str, tuple[tuple[float, float], ...]] = {}
+        """When each institution was down, from and until."""
         self.changed: dict[int, AccountState] = {}
         self.linked: dict[int, Facts] = {}
         self.sessions: dict[str, Session] = {}
 
     def copy(self) -> "Store":
         """Return a store that changes on its own from here on."""
-        twin = Store(self.seed, self.timing)
+        twin = Store(self.seed, self.timing, self.tenant)
+        twin.log = self.log.copy()
+        twin.outages = self.outages.copy()
         twin.changed = self.changed.copy()
         twin.linked = self.linked.copy()
         twin.sessions = self.sessions.copy()
@@ -65,7 +86,16 @@ class Store:
         changed = self.changed.get(index)
         if changed is None:
             return self.seed.state(index)
-        return changed.caught_up(now, self.timing)
+        return changed.caught_up(now, self.timing_of(index))
+
+    def timing_of(self, index: int) -> Timing:
+        """Return how fast the bank of account *index* answers."""
+        outages = self.outages and self.outages.get(self.facts(index).institution)
+        return attrs.evolve(self.timing, outages=outages) if outages else self.timing
+
+    def settle(self, now: float) -> None:
+        """Enter the events that were due by *now*; to be called before anything changes."""
+        self.log.settle(self, now)
 
     def account(self, index: int, now: float) -> dict[str, Any]:
         """Return account *index* as the API shows it."""

@@ -27,7 +27,7 @@ class App:
         Args:
             realm: Answers API requests.
             clock: Gives the time and the pauses of scripted faults.
-            publish: Takes the events that a request has caused.
+            publish: Called with the world in which a request has caused events.
             desk: Does what the control plane is asked for.
         """
         self._realm = realm
@@ -63,7 +63,7 @@ class App:
         )
         world, reply, effects = self._realm.apply(call, self._clock.time())
         if effects:
-            self._publish(world, effects)
+            self._publish(world)
         return await send(request, reply, self._clock)
 
     def _beside(

@@ -14,9 +14,9 @@ import orjson
 from fcasync.sandbox._api import faults
 from fcasync.sandbox._api.error_bodies import ApiError
 from fcasync.sandbox._api.operations import OPERATIONS
-from fcasync.sandbox._api.operations.accounts import BANK_EVENTS
 from fcasync.sandbox._api.rates import PRESETS, RateLimit, rate_limit
 from fcasync.sandbox._api.realm import authenticate, connected_account
+from fcasync.sandbox._api.scenarios import SCENARIOS
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._bank.schema import TEXT, Schema, list_of, obj, one_of, or_null
 from fcasync.sandbox._bank.seed import INSTITUTIONS
@@ -95,10 +95,11 @@ def _state(desk: Desk, world: World, query: Any) -> Any:
 
 @action("GET", "choices")
 def _choices(desk: Desk, world: World, query: Any) -> Any:
-    """Return the kinds of fault, each with its settings, and where faults can strike."""
+    """Return the kinds of fault with their settings, where faults can strike, and the scenarios."""
     return {
         "kinds": {name: kind.settings for name, kind in faults.KINDS.items()},
         "operations": ["*", *OPERATIONS],
+        "scenarios": {name: each.summary for name, each in SCENARIOS.items()},
     }
 
 
@@ -167,11 +168,11 @@ def _reset(desk: Desk, world: World, body: Any) -> Any:
     return {}
 
 
-@action("POST", "account", body=obj(account=TEXT, event=one_of(*BANK_EVENTS)))
-def _account(desk: Desk, world: World, body: Any) -> Any:
-    """Let the bank deactivate or reactivate an ``account``: ``{"event": "deactivate"}``."""
+@action("POST", "scenario", body=obj(account=TEXT, scenario=one_of(*SCENARIOS)))
+def _scenario(desk: Desk, world: World, body: Any) -> Any:
+    """Let a ``scenario`` befall an ``account``: ``{"scenario": "null_balance"}``."""
     body = _object(body)
-    return desk.bank_event(world, _text(body, "account"), _text(body, "event"))
+    return desk.scenario(world, _text(body, "account"), _text(body, "scenario"))
 
 
 @action("GET", "link", client_secret=TEXT)
@@ -196,6 +197,12 @@ def _link(desk: Desk, world: World, body: Any) -> Any:
     if not isinstance(picks, list) or not all(type(pick) is int for pick in picks):
         raise ValueError("accounts must be a list of positions in the offer, 0-based")
     return desk.link(_text(body, "client_secret"), _text(body, "institution"), picks)
+
+
+@action("POST", "decline", body=obj(client_secret=TEXT))
+def _decline(desk: Desk, world: World, body: Any) -> Any:
+    """Cancel the session of a ``client_secret``, as a person does on its hosted page."""
+    return desk.decline(_text(_object(body), "client_secret"))
 
 
 def _error(message: str) -> dict[str, Any]:

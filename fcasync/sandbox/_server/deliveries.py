@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -13,9 +12,10 @@ import orjson
 
 from fcasync._facts.clock import Clock
 from fcasync._facts.signature import header
-from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._bank.dice import number_of, unit
+from fcasync.sandbox._bank.event_bodies import snapshot, thin
+from fcasync.sandbox._bank.events import Emit, Happened
 
 _ATTEMPTS = 5
 _FIRST_WAIT = 1.0  # seconds; doubles with every attempt
@@ -36,24 +36,26 @@ class Target:
     """The share of events that arrive twice."""
     reordering: float = 0.0
     """The share of events that are late, so that younger ones overtake them."""
+    thin: bool = False
+    """Whether the endpoint gets thin events in place of snapshot events."""
 
 
 class Outbox:
-    """Events that are not due yet. Each world has a clock of its own, and so a queue."""
+    """Events that make a detour. Each world has a clock of its own, and so a queue."""
 
     def __init__(self) -> None:
-        self._queues: dict[World, list[tuple[float, int, Emit]]] = {}
-        """A heap per world of (when it is due, order of arrival, event)."""
+        self._queues: dict[World, list[tuple[float, int, Happened]]] = {}
+        """A heap per world of (when it is sent, order of arrival, event)."""
         self._order = count()
-        """Numbers the events, so that those due at the same time keep their order."""
+        """Numbers the events, so that those of the same moment keep their order."""
 
-    def put(self, world: World, effect: Emit, late: float = 0.0) -> None:
-        """Keep *effect* until it is due, and *late* seconds longer."""
+    def put(self, world: World, event: Happened, late: float = 0.0) -> None:
+        """Keep *event* until it is *late* seconds old."""
         queue = self._queues.setdefault(world, [])
-        heapq.heappush(queue, (effect.at + late, next(self._order), effect))
+        heapq.heappush(queue, (event.emit.at + late, next(self._order), event))
 
-    def take(self, now: float) -> list[tuple[World, Emit]]:
-        """Return what is due when the real time is *now*, in order."""
+    def take(self, now: float) -> list[tuple[World, Happened]]:
+        """Return what is to be sent when the real time is *now*, in order."""
         taken = []
         for world, queue in self._queues.items():
             if world.over:
@@ -64,7 +66,7 @@ class Outbox:
         return taken
 
     def wait(self, now: float) -> float | None:
-        """Return the seconds until something is due, or None if nothing ever is."""
+        """Return the seconds until something is to be sent, or None if there is nothing."""
         waits = [queue[0][0] - world.now(now) for world, queue in self._queues.items() if queue]
         return max(0.0, min(waits)) if waits else None
 
@@ -78,7 +80,9 @@ class Webhooks:
         self._clock = clock
         """Gives the real time, and waits between attempts."""
         self._outbox = Outbox()
-        """Events that are not due yet."""
+        """Events that are on their way."""
+        self._worlds: dict[World, None] = {}
+        """Whose events are delivered, in the order in which they were first published."""
         self._woken = asyncio.Event()
         """Set when something was published: the next event may be due earlier."""
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -86,11 +90,19 @@ class Webhooks:
         self.deliveries: deque[dict[str, Any]] = deque(maxlen=_LONGEST)
         """The attempts so far, oldest first."""
 
-    def publish(self, world: World, effects: Sequence[Emit]) -> None:
-        """Take events over; call it also without any when a world's clock has moved."""
-        for effect in effects:
-            self._outbox.put(world, effect, self._lateness(effect))
+    def publish(self, world: World) -> None:
+        """Deliver what happens in a world; call it also when its clock has moved."""
+        self._worlds[world] = None
         self._woken.set()
+
+    def _collect(self, now: float) -> None:
+        """Put what has happened into the outbox."""
+        for world in list(self._worlds):
+            if world.over:
+                del self._worlds[world]
+                continue
+            for event in world.news(now):
+                self._outbox.put(world, event, self._lateness(event.emit))
 
     def _lateness(self, effect: Emit) -> float:
         seed = number_of(f"{effect.type} {effect.account} {effect.at}")
@@ -104,18 +116,28 @@ class Webhooks:
         ):
             while True:
                 await self._pause()
-                for world, effect in self._outbox.take(self._clock.time()):
-                    event, follow_up = world.due(effect, self._clock.time())
-                    self.publish(world, follow_up)
-                    if event is not None:
-                        group.create_task(self._deliver(session, event))
+                now = self._clock.time()
+                self._collect(now)
+                for world, event in self._outbox.take(now):
+                    for body in self._bodies(world, event):
+                        group.create_task(
+                            self._deliver(session, world, event, body),
+                            name="fcasync.sandbox.deliver",
+                        )
+
+    def _bodies(self, world: World, event: Happened) -> list[dict[str, Any]]:
+        render = thin if self._target.thin else lambda *about: [snapshot(*about)]
+        return render(world.store, event)
 
     async def _pause(self) -> None:
         """Sleep until something may be due or is published."""
-        wait = self._outbox.wait(self._clock.time())
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._woken.wait())]
+        wait = self._wait(self._clock.time())
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._woken.wait(), name="fcasync.sandbox.woken")
+        ]
         if wait is not None:
-            tasks.append(asyncio.create_task(self._sleep(min(wait, _LONGEST_NAP))))
+            nap = self._sleep(min(wait, _LONGEST_NAP))
+            tasks.append(asyncio.create_task(nap, name="fcasync.sandbox.nap"))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -123,20 +145,34 @@ class Webhooks:
                 task.cancel()
         self._woken.clear()
 
+    def _wait(self, now: float) -> float | None:
+        """Return the seconds until something may be due, or None if nothing ever is."""
+        due = [
+            next_at - world.now(now)
+            for world in self._worlds
+            if (next_at := world.store.log.next_at) is not None and not world.over
+        ]
+        late = self._outbox.wait(now)
+        waits = due if late is None else [*due, late]
+        return max(0.0, min(waits)) if waits else None
+
     async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
-    async def _deliver(self, session: aiohttp.ClientSession, event: dict[str, Any]) -> None:
-        payload = orjson.dumps(event)
-        twice = unit(number_of(event["id"]), 2) < self._target.duplicates
+    async def _deliver(
+        self, session: aiohttp.ClientSession, world: World, event: Happened, body: dict[str, Any]
+    ) -> None:
+        payload = orjson.dumps(body)
+        twice = unit(number_of(body["id"]), 2) < self._target.duplicates
         for _ in range(2 if twice else 1):
             for attempt in range(1, _ATTEMPTS + 1):
                 async with self._slots:
                     outcome = await self._attempt(session, payload)
                 self.deliveries.append(
-                    {"id": event["id"], "type": event["type"], "attempt": attempt, **outcome}
+                    {"id": body["id"], "type": body["type"], "attempt": attempt, **outcome}
                 )
                 if outcome["delivered"]:
+                    world.store.log.undelivered.discard(event.number)
                     break
                 await self._clock.sleep(_FIRST_WAIT * 2.0 ** (attempt - 1))
 

@@ -3,23 +3,22 @@
 Two doors lead here: ``Sandbox`` for Python, and the control plane for everything else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
 from fcasync._facts.clock import Clock
-from fcasync.sandbox._api import link
+from fcasync.sandbox._api import link, scenarios
 from fcasync.sandbox._api.error_bodies import no_such
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.operations import Emit
-from fcasync.sandbox._api.operations.accounts import bank_event
 from fcasync.sandbox._api.rates import Limiter, RateLimit
 from fcasync.sandbox._api.realm import Realm
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._bank.store import Session
 
-Publish = Callable[[World, Sequence[Emit]], None]
+Publish = Callable[[World], None]
 PAGE_SIZE = 50
 
 
@@ -38,8 +37,8 @@ class Desk:
         Args:
             realm: The worlds.
             clock: Gives the real time.
-            publish: Takes the events that a change has caused; called without any when a
-                world's clock has moved.
+            publish: Called when a world has changed or its clock has moved, so that events may
+                have become due.
             deliveries: Returns the attempts to deliver webhooks, oldest first.
         """
         self.realm = realm
@@ -86,18 +85,22 @@ class Desk:
             ValueError: *seconds* is negative, or the world would be 100 years ahead.
         """
         world.advance(seconds)
-        self._publish(world, ())
+        self._publish(world)
 
-    def bank_event(self, world: World, account_id: str, event: str) -> dict[str, Any]:
-        """Let a bank deactivate or reactivate an account, and return the account afterwards.
+    def scenario(self, world: World, account_id: str, name: str) -> dict[str, Any]:
+        """Let a scenario befall an account, and return the account afterwards.
 
         Raises:
-            ApiError: There is no such account, or it is disconnected.
-            ValueError: The event is unknown.
+            ApiError: There is no such account, or it cannot get into this situation.
+            ValueError: There is no such scenario.
         """
-        done = bank_event(world.store, account_id, event, self.now(world))
-        self._publish(world, done.effects)
+        done = scenarios.play(world.store, account_id, name, world.settle(self._clock.time()))
+        self._expect(world, done.effects)
         return done.body
+
+    def _expect(self, world: World, effects: Iterable[Emit]) -> None:
+        world.store.log.expect(effects)
+        self._publish(world)
 
     def link_page(self, client_secret: str) -> dict[str, Any]:
         """Return what the hosted page of a session shows.
@@ -120,8 +123,18 @@ class Desk:
             ApiError: There is no such session, or it does not allow this.
         """
         world, session = self._session(client_secret)
-        effects = link.link(world.store, session, institution, picks, self.now(world))
-        self._publish(world, effects)
+        now = world.settle(self._clock.time())
+        self._expect(world, link.link(world.store, session, institution, picks, now))
+        return self.link_page(client_secret)
+
+    def decline(self, client_secret: str) -> dict[str, Any]:
+        """Cancel a session, and return what its page then shows.
+
+        Raises:
+            ApiError: There is no such session, or it has its accounts.
+        """
+        world, session = self._session(client_secret)
+        link.decline(world.store, session)
         return self.link_page(client_secret)
 
     def _session(self, client_secret: str) -> tuple[World, Session]:

@@ -1,14 +1,12 @@
 """One sandbox's server with everything that runs beside it, from start to stop."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from fcasync._facts.clock import Clock
-from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.realm import Realm
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._server.app import App
@@ -38,7 +36,7 @@ class Host:
     """Listens, delivers webhooks and keeps the state file, on the loop that starts it."""
 
     def __init__(self, realm: Realm, hosting: Hosting) -> None:
-        self.desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
+        self.desk: Desk = Desk(realm, hosting.clock, self.publish, self.deliveries)
         self.home: LoopThread | None = None
         """The thread that it runs on; None if that is the caller's."""
         self._realm = realm
@@ -60,10 +58,10 @@ class Host:
         """The base URL, without a slash at the end; None unless it listens."""
         return None if self._listener is None else f"http://127.0.0.1:{self._port}"
 
-    def publish(self, world: World, effects: Sequence[Emit]) -> None:
-        """Take over the events of a world; without a target they are dropped."""
+    def publish(self, world: World) -> None:
+        """Deliver the events of a world, now or when they are due; without a target do nothing."""
         if self._webhooks is not None:
-            self._webhooks.publish(world, effects)
+            self._webhooks.publish(world)
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the attempts to deliver webhooks, oldest first."""
@@ -96,7 +94,11 @@ class Host:
         self._port = self._listener.sockets[0].getsockname()[1]
         if self._hosting.target is not None:
             self._webhooks = Webhooks(self._hosting.target, self._hosting.clock)
-            self._courier = asyncio.create_task(self._webhooks.run())
+            for world in self._realm.worlds.values():
+                self._webhooks.publish(world)
+            self._courier = asyncio.create_task(
+                self._webhooks.run(), name="fcasync.sandbox.webhooks"
+            )
 
     async def stop(self) -> None:
         """Stop listening and delivering, let requests in flight end, and write the state file."""

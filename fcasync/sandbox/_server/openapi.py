@@ -3,9 +3,9 @@
 from functools import cache
 
 from fcasync.sandbox._api import expand
-from fcasync.sandbox._api.operations import OPERATIONS, PREFIX, SCHEMAS, Operation
+from fcasync.sandbox._api.operations import OPERATIONS, SCHEMAS, Operation
 from fcasync.sandbox._api.params import List
-from fcasync.sandbox._api.world import API_VERSION
+from fcasync.sandbox._bank.event_bodies import API_VERSION
 from fcasync.sandbox._bank.schema import TEXT, Schema, list_of, obj, one_of, ref
 from fcasync.sandbox._server.control import ACTIONS, Action
 
@@ -111,7 +111,7 @@ def document() -> Schema:
     """Return the OpenAPI 3.1 document."""
     paths: dict[str, Schema] = {}
     for operation in OPERATIONS.values():
-        methods = paths.setdefault(PREFIX + operation.path, {})
+        methods = paths.setdefault(operation.url, {})
         methods[operation.method.lower()] = _described(operation)
     for (method, path), action in ACTIONS.items():
         paths.setdefault(path, {})[method.lower()] = _controlled(method, path, action)

@@ -4,6 +4,7 @@ It holds what differs from the seed, and no API key: a digest of the key names i
 """
 
 import json
+import math
 import os
 import stat
 import tempfile
@@ -15,12 +16,16 @@ import attrs
 from fcasync.sandbox._api.faults import FaultBook, fault
 from fcasync.sandbox._api.realm import Realm
 from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._bank.events import Emit, Happened
+from fcasync.sandbox._bank.rare import Rare
 from fcasync.sandbox._bank.seed import Facts
 from fcasync.sandbox._bank.states import AccountState, Refresh
 from fcasync.sandbox._bank.store import Session, Store
 from fcasync.sandbox._bank.words import FEATURES
 
 FORMAT = 2
+_EVENTS = 1000
+"""The most events that are saved of a world."""
 _READABLE = {1, 2}
 # Format 1 has these fields under other names.
 _RENAMED = {"dice": "seed", "good": "last_success", "good_at": "last_success_at"}
@@ -112,7 +117,10 @@ def _dump(world: World) -> dict[str, Any]:
     store = world.store
     return {
         "offset": world.offset,
-        "events": world.events,
+        "events": store.log.count,
+        "past": [attrs.asdict(event) for event in list(store.log.past.values())[-_EVENTS:]],
+        "undelivered": sorted(store.log.undelivered),
+        "outages": [[name, *map(_closed, pairs)] for name, pairs in store.outages.items()],
         "changed": {index: attrs.asdict(state) for index, state in store.changed.items()},
         "linked": [attrs.asdict(facts) for facts in store.linked.values()],
         "sessions": [attrs.asdict(session) for session in store.sessions.values()],
@@ -120,6 +128,12 @@ def _dump(world: World) -> dict[str, Any]:
         "faults": [attrs.asdict(fault) for fault in world.faults.in_force],
         "ledger": world.ledger.dump(),
     }
+
+
+def _closed(outage: tuple[float, float]) -> list[float | None]:
+    """Return an outage as JSON, which has no infinity."""
+    start, end = outage
+    return [start, None if end == math.inf else end]
 
 
 def _read(data: dict[str, Any], settings: Settings) -> tuple[tuple[str, str], World]:
@@ -132,7 +146,13 @@ def _read(data: dict[str, Any], settings: Settings) -> tuple[tuple[str, str], Wo
 def _fill(world: World, data: dict[str, Any]) -> None:
     store: Store = world.store
     world.advance(float(data["offset"]))
-    world.events = int(data["events"])
+    store.log.count = int(data["events"])
+    store.log.past = {saved["number"]: _happened(saved) for saved in data.get("past", ())}
+    store.log.undelivered = store.log.past.keys() & set(data.get("undelivered", ()))
+    store.outages = {
+        name: tuple((start, math.inf if end is None else end) for start, end in pairs)
+        for name, *pairs in data.get("outages", ())
+    }
     store.changed = {int(index): _account_state(state) for index, state in data["changed"].items()}
     store.linked = {facts["index"]: Facts(**_tuples(facts)) for facts in data["linked"]}
     store.sessions = {session["id"]: Session(**_tuples(session)) for session in data["sessions"]}
@@ -142,8 +162,17 @@ def _fill(world: World, data: dict[str, Any]) -> None:
 
 
 def _account_state(data: dict[str, Any]) -> AccountState:
-    refreshes = {name: Refresh(**_renamed(data[name])) for name in FEATURES}
-    return AccountState(**{**data, **refreshes, "subscriptions": tuple(data["subscriptions"])})
+    refreshes = {name: Refresh(**_tuples(data[name])) for name in FEATURES}
+    parts = {**refreshes, "rare": Rare(**data.get("rare", {}))}
+    return AccountState(**{**_tuples(data), **parts})
+
+
+def _happened(data: dict[str, Any]) -> Happened:
+    emit = data["emit"]
+    before = emit["before"] and _account_state(emit["before"])
+    return Happened(
+        data["number"], Emit(**{**emit, "before": before}), _account_state(data["state"])
+    )
 
 
 def _tuples(data: dict[str, Any]) -> dict[str, Any]:

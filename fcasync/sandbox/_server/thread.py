@@ -15,16 +15,24 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         # A daemon: a user who forgets to close the sandbox can still leave the interpreter.
         self._thread = threading.Thread(
-            target=self._loop.run_forever, name="fcasync-sandbox", daemon=True
+            target=self._loop.run_forever, name="fcasync.sandbox", daemon=True
         )
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* returns; block until it does."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(_named(work), self._loop).result()
 
     def close(self) -> None:
         """Stop the loop and wait for the thread to end."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _named(work: Coroutine[Any, Any, T]) -> T:
+    # run_coroutine_threadsafe has no argument for it.
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - coroutines run in tasks
+    task.set_name("fcasync.sandbox.control")
+    return await work

@@ -12,6 +12,7 @@ import attrs
 
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Response
+from fcasync._wire.reporting import Reporter
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
@@ -60,6 +61,7 @@ class FakeNetwork:
     stripe_account: str | None = None
     stripe_version: str = "2026-09-30.endive"
     reads: Reads = attrs.field(factory=Reads)
+    reporter: Reporter = attrs.field(factory=lambda: Reporter(()))
     refreshed_at: dict[str, float] = attrs.field(factory=dict)
     executions: dict[str, int] = attrs.field(factory=dict)
     asked: Counter[str] = attrs.field(factory=Counter)

@@ -143,7 +143,7 @@ def test_a_cancelled_task_of_ours_is_not_an_end() -> None:
         network = FakeNetwork(ids(500), pace=fast())
         async with network.run() as run:
             await anext(run)
-            (task,) = [t for t in asyncio.all_tasks() if t.get_name() == "fcasync-bulk"]
+            (task,) = [t for t in asyncio.all_tasks() if t.get_name() == "fcasync.bulk.run"]
             task.cancel()
             await run.finish()
 

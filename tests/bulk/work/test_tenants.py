@@ -11,7 +11,7 @@ import pytest
 
 import fcasync
 from fcasync.bulk import BulkRun, Outcome, Report, Tenants, read_journal
-from fcasync.bulk._work.lanes import ALL_DENIED
+from fcasync.bulk._work.denial import ALL_DENIED
 from fcasync.bulk._work.work import Work
 from fcasync.errors import AuthenticationError, FCError, JournalError, PermissionDeniedError
 from fcasync.sandbox import Sandbox

@@ -130,13 +130,32 @@ def test_effects_become_events_when_due() -> None:
     api = driver(varied=False)
     api.post(api.url(7, "refresh"), BALANCE)
     (effect,) = api.effects
-    event, follow_up = api.due(effect, effect.at)
+    assert api.events() == []
+    api.now = effect.at
+    (event,) = api.events()
 
     assert START < effect.at <= START + 1
     assert event["type"] == "financial_connections.account.refreshed_balance"
+    assert event["created"] == int(effect.at)
     assert event["data"]["object"]["balance_refresh"]["status"] == "succeeded"
     assert event["data"]["object"]["balance"] is not None
-    assert follow_up == ()
+
+
+def test_an_event_shows_the_account_as_it_was_at_its_moment() -> None:
+    """However much later one looks, and whatever has happened since."""
+    api = driver(varied=False)
+    api.post(api.url(7, "refresh"), BALANCE)
+    at = api.effects[0].at
+    api.now = at
+    then = api.get(api.url(7))
+    twin = Driver(api.world.copy(), at + 1)
+    for late in (api, twin):
+        late.now = at + 40_000
+        late.post(late.url(7, "disconnect"))
+        late.now += 40_000
+        first = late.events()[-1]
+        assert first["data"]["object"] == then
+        assert late.get(f"/v1/events/{first['id']}") == first
 
 
 def test_an_event_names_the_connected_account_it_happened_on() -> None:
@@ -145,27 +164,27 @@ def test_an_event_names_the_connected_account_it_happened_on() -> None:
     accounts = []
     for api in (own, connected):
         api.post(api.url(1, "disconnect"))
-        event, _ = api.world.due(api.effects[0], api.now)
-        accounts.append(event and event.get("account"))
+        (event,) = api.events()
+        accounts.append(event.get("account"))
 
     assert accounts == [None, "acct_2"]
 
 
-def test_a_subscription_sends_an_event_a_day_until_it_ends() -> None:
+@pytest.mark.parametrize("delivers", [False, True])
+def test_a_subscription_sends_an_event_a_day_until_it_ends(delivers: bool) -> None:
     """Daily events follow each other, one a day, and stop with the subscription."""
-    api = driver(varied=False)
+    api = driver(varied=False, delivers=delivers)
     feature = ("features[]", "transactions")
     api.post(api.url(1, "subscribe"), feature)
     daily = api.effects[-1]
-    times = []
-    for _ in range(3):
-        event, (daily,) = api.due(daily, daily.at)
-        times.append(event["created"])
-    api.now = daily.at - 10
+    api.now = daily.at + 2 * 86_400
+    times = [event["created"] for event in api.events()][::-1]
+    api.now = daily.at + 3 * 86_400 - 10
     api.post(api.url(1, "unsubscribe"), feature)
+    api.now += 5 * 86_400
 
-    assert [b - a for a, b in pairwise(times)] == [86_400, 86_400]
-    assert api.world.due(daily, daily.at) == (None, ())
+    assert [b - a for a, b in pairwise(times[1:])] == [86_400, 86_400]
+    assert [event["created"] for event in api.events()][::-1] == times
 
 
 def test_a_refresh_in_between_puts_the_daily_event_off() -> None:
@@ -176,7 +195,23 @@ def test_a_refresh_in_between_puts_the_daily_event_off() -> None:
     daily = api.effects[-1]
     api.now += 80_000
     api.post(api.url(1, "refresh"), feature)
-    event, (later,) = api.world.due(daily, daily.at)
+    api.now = daily.at + 1
+    assert len(api.events()) == 2
+    api.now = daily.at + 80_001
 
-    assert event is None
-    assert later.at == pytest.approx(daily.at + 80_000)
+    later, asked, first = (event["created"] for event in api.events())
+    assert later == pytest.approx(daily.at + 80_000, abs=1)
+    assert first < asked < later
+
+
+def test_years_of_subscriptions_cost_no_years() -> None:
+    """Without an endpoint, only the daily events that can still be read are made."""
+    api = driver(varied=False)
+    for index in range(25):
+        api.post(api.url(index, "subscribe"), ("features[]", "transactions"))
+    api.world.advance(99 * 365 * 86_400)
+
+    begun = sum(effect.daily is not None for effect in api.effects)
+    assert begun == 20  # the others were subscribed from the start
+    assert len(api.events()) == begun * 30
+    assert api.world.store.log.count < begun * 33

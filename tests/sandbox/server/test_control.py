@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fcasync.sandbox import Sandbox
+from fcasync.sandbox import SCENARIOS, Sandbox
 from fcasync.sandbox._api.faults import KINDS
 from fcasync.sandbox._api.operations import OPERATIONS
 from tests.sandbox.conftest import Http
@@ -96,6 +96,52 @@ async def test_the_page_can_ask_what_there_is_to_choose(http: Http) -> None:
 
     assert choices["kinds"] == {name: list(kind.settings) for name, kind in KINDS.items()}
     assert choices["operations"] == ["*", *OPERATIONS]
+    assert choices["scenarios"] == {name: each.summary for name, each in SCENARIOS.items()}
+    assert all(choices["scenarios"].values())
+
+
+async def test_a_rare_moment_is_brought_about_by_request(http: Http) -> None:
+    """The answer is the account afterwards, and its event is in the list."""
+    path = await http.account()
+    body = {"account": path.rpartition("/")[2], "scenario": "relink_required"}
+    account = await http.control("scenario", body)
+    _, listed, _ = await http.send("GET", "/v1/events")
+
+    assert account["status_details"]["active"]["action"] == "relink_required"
+    assert (await http.send("GET", path))[1] == account
+    assert [event["type"] for event in listed["data"]] == [
+        "financial_connections.account.upcoming_deactivation"
+    ]
+    assert listed["data"][0]["data"]["object"] == account
+    assert (await http.control("state"))["accounts"] == 25
+
+
+async def test_a_cancelled_session_has_no_accounts(http: Http) -> None:
+    """It ends without accounts, cannot be filled any more, and its page says where to return."""
+    form = {**SESSION, "return_url": "https://example.com/back"}
+    _, session, _ = await http.send("POST", SESSIONS, data=form)
+    secret = {"client_secret": session["client_secret"]}
+    assert not (await http.control(f"link?client_secret={session['client_secret']}"))["declined"]
+    for _ in range(2):
+        page = await http.control("decline", secret)
+    assert (page["declined"], page["linked"]) == (True, [])
+    assert page["return_url"] == "https://example.com/back"
+    status, answer, _ = await http.send(
+        "POST",
+        "/_sandbox/link",
+        json={**secret, "institution": "Test Institution", "accounts": [0]},
+    )
+    assert (status, answer["error"]["message"]) == (400, "This session was cancelled.")
+    _, after, _ = await http.send("GET", f"{SESSIONS}/{session['id']}")
+    assert after["accounts"]["data"] == []
+
+
+async def test_a_filled_session_cannot_be_cancelled(http: Http) -> None:
+    """Its accounts are linked."""
+    _, session, _ = await http.send("POST", SESSIONS, data=SESSION)
+    http.sandbox.link(session["client_secret"])
+    with pytest.raises(ValueError, match="has its accounts"):
+        http.sandbox.decline(session["client_secret"])
 
 
 @pytest.mark.parametrize(
@@ -115,8 +161,11 @@ async def test_the_page_can_ask_what_there_is_to_choose(http: Http) -> None:
         ("rate_limit", {"rate": 0}),
         ("rate_limit", {"speed": 5}),
         ("rate_limit", {"concurrency": 1.5}),
-        ("account", {"account": "fca_1", "event": "explode"}),
-        ("account", {"account": 1, "event": "deactivate"}),
+        ("scenario", {"account": "fca_1", "scenario": "explode"}),
+        ("scenario", {"account": 1, "scenario": "deactivated"}),
+        ("scenario", {"account": "fca_1", "scenario": "deactivated"}),
+        ("decline", {"client_secret": "fcsess_1_secret_1"}),
+        ("decline", {}),
         ("link", {"client_secret": 5}),
         ("link", {"client_secret": "fcsess_1_secret_1", "institution": "x", "accounts": ["0"]}),
     ],

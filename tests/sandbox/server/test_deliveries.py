@@ -12,11 +12,12 @@ from aiohttp import web
 
 from fcasync._facts.signature import header
 from fcasync.sandbox import Sandbox
-from fcasync.sandbox._api.operations import Emit
 from fcasync.sandbox._api.world import Settings, World
+from fcasync.sandbox._bank.events import Emit, Happened
 from fcasync.sandbox._server import deliveries
 from fcasync.sandbox._server.deliveries import Outbox
 from fcasync.testing import FakeClock
+from fcasync.webhooks import construct_event
 from tests.sandbox.worlds import ACCOUNTS, SESSIONS
 
 
@@ -167,7 +168,9 @@ async def test_events_can_overtake_each_other(
 def test_an_event_that_is_late_comes_after_younger_ones() -> None:
     """A detour delays one event, and no other waits for it."""
     outbox, world = Outbox(), World(Settings())
-    older, younger = Emit("created", 0, 10.0), Emit("created", 1, 11.0)
+    state = world.store.state(0, 10.0)
+    older = Happened(1, Emit("created", 0, 10.0), state)
+    younger = Happened(2, Emit("created", 1, 11.0), state)
     outbox.put(world, older, late=2.0)
     outbox.put(world, younger)
 
@@ -214,3 +217,53 @@ async def test_linking_is_announced(receiver: Receiver) -> None:
         "deactivated",
         "refreshed_balance",
     }
+
+
+async def test_a_delivered_event_is_no_longer_pending(receiver: Receiver) -> None:
+    """`GET /v1/events` says of each event whether the endpoint has taken it."""
+    receiver.answers = [500, 500]
+    async with Sandbox(varied=False, webhook_url=receiver.url, clock=FakeClock()) as sandbox:
+        await refresh(sandbox, 0)
+        headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+        async with aiohttp.ClientSession(sandbox.url, headers=headers) as session:
+
+            async def listed(**params: str) -> list[Any]:
+                async with session.get("/v1/events", params=params) as answer:
+                    data: list[Any] = (await answer.json())["data"]
+                    return data
+
+            (sent, *_) = await receiver.until(lambda receiver: bool(receiver.got))
+            (event,) = await listed(delivery_success="false")
+            assert (event["id"], event["pending_webhooks"]) == (sent["id"], 1)
+            assert event["data"] == sent["data"]
+            await receiver.until(lambda receiver: len(receiver.got) == 3)
+            while await listed(delivery_success="false"):
+                await asyncio.sleep(0.005)
+            (event,) = await listed(delivery_success="true")
+            assert event["pending_webhooks"] == 0
+
+
+async def test_thin_events_are_delivered_when_the_endpoint_wants_them(receiver: Receiver) -> None:
+    """They are signed alike, and name the account without holding it."""
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, webhook_thin=True, clock=FakeClock()
+    ) as sandbox:
+        (account,) = await refresh(sandbox, 0)
+        events = await receiver.until(lambda receiver: len(receiver.got) == 2)
+        body, signature = receiver.got[0]
+        assert construct_event(body, signature, sandbox.webhook_secret, tolerance=1e9).id
+
+    kinds = {event["type"].rpartition(".")[2] for event in events}
+    assert kinds == {"refreshed_balance", "balance_refresh_succeeded"}
+    assert {event["object"] for event in events} == {"v2.core.event"}
+    assert {event["related_object"]["id"] for event in events} == {account}
+
+
+async def test_a_restarted_sandbox_delivers_what_is_due(receiver: Receiver) -> None:
+    """Stopping loses no event that was still to come."""
+    sandbox = Sandbox(varied=False, webhook_url=receiver.url, settle_seconds=3600)
+    async with sandbox:
+        await refresh(sandbox, 0)
+    async with sandbox:
+        sandbox.advance(3600)
+        assert len(await receiver.until(lambda receiver: bool(receiver.got))) == 1

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from fcasync.sandbox import Sandbox
+from fcasync.sandbox._bank.event_bodies import thin
+from fcasync.testing import signed_webhook
 
 stripe = pytest.importorskip("stripe", reason="the official SDK is a development dependency")
 pytest.importorskip("httpx", reason="the official SDK's second transport")
@@ -58,6 +60,46 @@ def test_the_sync_client_walks_through_every_operation(threaded: Sandbox) -> Non
     session = fc.sessions.create({"account_holder": holder, "permissions": ["balances"]})
     assert fc.sessions.retrieve(session.id).client_secret == session.client_secret
     assert fc.accounts.disconnect(account.id).status == "disconnected"
+
+
+def test_the_sync_client_reads_events(threaded: Sandbox) -> None:
+    """Lists, filters and single events are what its own classes can read."""
+    sdk = stripe.StripeClient(
+        threaded.api_key, base_addresses={"api": threaded.url}, http_client=stripe.RequestsClient()
+    )
+    fc = sdk.v1.financial_connections
+    ids = [account.id for account in fc.accounts.list({"limit": 5}).data]
+    for each in ids:
+        fc.accounts.disconnect(each)
+    kind = "financial_connections.account.disconnected"
+    events = sdk.v1.events
+    listed = [each.data.object["id"] for each in events.list({"limit": 2}).auto_paging_iter()]
+    page = events.list({"types": [kind], "created": {"gte": 1}, "delivery_success": True})
+
+    assert listed == ids[::-1]
+    assert [each.type for each in page.data] == [kind] * 5
+    assert events.retrieve(page.data[0].id).data.object["status"] == "disconnected"
+    assert events.list({"type": "charge.succeeded"}).data == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_sync_client_follows_a_thin_event(threaded: Sandbox) -> None:
+    """Its own parser takes what the sandbox signs, and fetches the same account."""
+    store = threaded.world.store
+    account = store.seed.account_ids.encode(3)
+    threaded.scenario(account, "stale_balance")
+    threaded.advance(1)
+    store.settle(threaded.now)
+    (event,) = store.log.past.values()
+    sdk = stripe.StripeClient(
+        threaded.api_key, base_addresses={"api": threaded.url}, http_client=stripe.RequestsClient()
+    )
+    for body in thin(store, event):
+        data, headers = signed_webhook(body, threaded.webhook_secret)
+        signature = headers["Stripe-Signature"]
+        notification = sdk.parse_event_notification(data, signature, threaded.webhook_secret)
+        assert type(notification).__name__ != "UnknownEventNotification"
+        assert notification.fetch_related_object().id == account
 
 
 def test_the_sync_client_pages_in_both_directions(threaded: Sandbox) -> None:

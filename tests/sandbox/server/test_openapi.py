@@ -12,7 +12,7 @@ import pytest
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.link import link
 from fcasync.sandbox._api.messages import Request
-from fcasync.sandbox._api.operations import OPERATIONS, PREFIX
+from fcasync.sandbox._api.operations import OPERATIONS
 from fcasync.sandbox._api.rates import RateLimit
 from fcasync.sandbox._api.realm import Realm
 from fcasync.sandbox._api.world import Settings, World
@@ -21,22 +21,49 @@ from fcasync.sandbox._bank.states import Timing
 from fcasync.sandbox._server.openapi import document
 from tests._paths import DATA
 from tests.sandbox.conftest import Http
-from tests.sandbox.worlds import ACCOUNTS, SESSIONS, START, TRANSACTIONS, Driver, driver
+from tests.sandbox.worlds import ACCOUNTS, EVENTS, SESSIONS, START, TRANSACTIONS, Driver, driver
 
 jsonschema = pytest.importorskip("jsonschema", reason="a development dependency")
 
 STRIPES = DATA / "spec" / "fc_jsonschema.json"
+FACTS = DATA / "spec" / "fc_facts.json"
 
 
 PAGES = {
     "list": "financial_connections.account",
     "list_owners": "financial_connections.account_owner",
+    "list_events": "event",
     "list_transactions": "financial_connections.transaction",
 }
 OBJECTS = {
     "create_session": "financial_connections.session",
+    "retrieve_event": "event",
     "retrieve_session": "financial_connections.session",
     "retrieve_transaction": "financial_connections.transaction",
+}
+# Stripe's specification of events, as tests/data/spec/fc_facts.json has it.
+EVENT: dict[str, Any] = {
+    "required": ["created", "data", "id", "livemode", "object", "pending_webhooks", "type"],
+    "properties": {
+        "account": {"type": "string"},
+        "api_version": {"type": ["string", "null"]},
+        "context": {"type": "string"},
+        "created": {"type": "integer"},
+        "data": {
+            "required": ["object"],
+            "properties": {
+                "object": {"$ref": "#/$defs/financial_connections.account"},
+                "previous_attributes": {"type": "object"},
+            },
+            "additionalProperties": False,
+        },
+        "id": {"type": "string", "pattern": "^evt_"},
+        "livemode": {"type": "boolean"},
+        "object": {"const": "event"},
+        "pending_webhooks": {"type": "integer"},
+        "request": {"type": ["object", "null"]},
+        "type": {"enum": list(json.loads(FACTS.read_text())["events"])},
+    },
 }
 HOLDER = "account_holder[type]=customer&account_holder[customer]=cus_1"
 FEATURES = ("balance", "ownership", "transactions")
@@ -50,7 +77,7 @@ EXPANDED = "&".join(
 def own(operation: str, status: int) -> Any:
     """Return a validator of what this project's document promises."""
     route = OPERATIONS[operation]
-    responses = document()["paths"][PREFIX + route.path][route.method.lower()]["responses"]
+    responses = document()["paths"][route.url][route.method.lower()]["responses"]
     content = responses.get(str(status), responses["default"])["content"]["application/json"]
     return validator({**content["schema"], "components": document()["components"]})
 
@@ -58,7 +85,7 @@ def own(operation: str, status: int) -> Any:
 @cache
 def stripes(operation: str, status: int) -> Any:
     """Return a validator of what Stripe promises, and of nothing beside it."""
-    defs = json.loads(STRIPES.read_text())["$defs"]
+    defs = {**json.loads(STRIPES.read_text())["$defs"], "event": EVENT}
     for definition in defs.values():
         if "properties" in definition:
             definition.setdefault("additionalProperties", False)
@@ -73,7 +100,7 @@ def page_of(name: str) -> dict[str, Any]:
         "object": {"const": "list"},
         "data": {"type": "array", "items": {"$ref": f"#/$defs/{name}"}},
         "has_more": {"type": "boolean"},
-        "url": {"type": "string", "pattern": "^/v1/financial_connections/"},
+        "url": {"type": "string", "pattern": "^/v1/(financial_connections/|events$)"},
     }
     required = sorted(properties)
     return {"properties": properties, "required": required, "additionalProperties": False}
@@ -125,6 +152,8 @@ def accounts_in_every_state(failure_rate: float) -> Witness:
             params = "features[]=transactions" if takes_features else EXPANDED_HOLDER
             api.send("POST", api.url(index, name), params)
         api.send("GET", api.url(index), "expand[]=ownership")
+    events = api.send("GET", EVENTS, "limit=100")[1]["data"]
+    api.send("GET", f"{EVENTS}/{events[0]['id']}")
     return api
 
 
@@ -219,16 +248,16 @@ def test_absent_is_not_null_where_stripe_says_so() -> None:
 
 
 async def test_the_document_is_served_and_names_every_operation(http: Http) -> None:
-    """Tools of other languages find all eleven operations at /openapi.json."""
+    """Tools of other languages find all operations at /openapi.json."""
     _, served_document, _ = await http.send("GET", "/openapi.json")
     served = {
         operation["operationId"]: (method.upper(), path)
         for path, methods in served_document["paths"].items()
-        if path.startswith(PREFIX)
+        if path.startswith("/v1/")
         for method, operation in methods.items()
     }
 
     assert served_document == document()
     assert served == {
-        name: (operation.method, PREFIX + operation.path) for name, operation in OPERATIONS.items()
+        name: (operation.method, operation.url) for name, operation in OPERATIONS.items()
     }

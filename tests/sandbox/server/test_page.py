@@ -118,6 +118,34 @@ def test_a_person_links_accounts_and_sees_the_requests(browser: Any, sandbox: Sa
     assert complaints(browser) == []
 
 
+def test_a_person_cancels_a_session(browser: Any, sandbox: Sandbox) -> None:
+    """The session ends without accounts, and its page says so from then on."""
+    browser.get(sandbox.url)
+    until(browser, lambda: text(browser, "#key"))
+    press(browser, "#link")
+    until(browser, lambda: "/link/fcsess_" in browser.current_url)
+    press(browser, "#cancel")
+    until(browser, lambda: "Cancelled" in text(browser, "#done-title"))
+    browser.refresh()
+    until(browser, lambda: "Cancelled" in text(browser, "#done-title"))
+
+    assert sandbox.world.store.total == 25
+    assert not css(browser, "#form").is_displayed()
+    assert complaints(browser) == []
+
+
+def test_a_rare_moment_is_brought_about(browser: Any, sandbox: Sandbox) -> None:
+    """The page lists the scenarios and what they do, and lets one befall an account."""
+    browser.get(sandbox.url)
+    until(browser, lambda: text(browser, "#scenario-summary"))
+    account = text(browser, "#accounts code")
+    css(browser, "#scenarios [value=deactivated]").click()
+    css(browser, "#scenario [name=account]").send_keys(account)
+    press(browser, "#scenario button")
+    until(browser, lambda: "inactive" in text(browser, "#accounts tr"))
+    assert complaints(browser) == []
+
+
 def test_a_wrong_link_says_so(browser: Any, sandbox: Sandbox) -> None:
     """A made-up client secret leads to a sentence, not to a form."""
     browser.get(f"{sandbox.url}/link/fcsess_1_secret_guess")

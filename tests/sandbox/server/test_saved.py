@@ -12,6 +12,7 @@ import pytest
 from fcasync.sandbox import Sandbox, StateError
 from fcasync.sandbox._api.link import link
 from fcasync.sandbox._api.realm import Realm
+from fcasync.sandbox._api.scenarios import play
 from fcasync.sandbox._api.world import Settings
 from fcasync.sandbox._server.saved import load, save
 from tests.sandbox.worlds import SESSIONS, Driver
@@ -34,6 +35,40 @@ def used(worlds: Realm) -> Driver:
     link(api.world.store, session, "Test Institution", [1], api.now)
     api.world.advance(12.5)
     return api
+
+
+def test_events_and_scenarios_are_saved(tmp_path: Path) -> None:
+    """What has happened can be read, what is out of the ordinary stays, and a bank is down."""
+    first, second = realm(delivers=True, varied=False), realm(delivers=True, varied=False)
+    before = Driver(first.world())
+    store = before.world.store
+    index = next(i for i in range(25) if len(store.facts(i).payment_methods) == 2)
+    for name in (
+        "upcoming_account_number_expiry",
+        "account_number_expired",
+        "relink_required",
+        "null_balance",
+        "institution_down",
+    ):
+        done = play(store, before.account_id(index), name, before.world.settle(before.now))
+        store.log.expect(done.effects)
+    before.now += 1
+    expected = before.events()
+    store.log.undelivered.discard(1)
+    save(tmp_path / "state.json", first)
+    load(tmp_path / "state.json", second)
+    after = Driver(second.world(), before.now)
+
+    assert after.events() == before.events()
+    assert [event["pending_webhooks"] for event in after.events()] == [1, 1, 1, 0]
+    assert [event["id"] for event in after.events()] == [event["id"] for event in expected]
+    assert after.get(after.url(index)) == before.get(before.url(index))
+    for api in (before, after):
+        api.now += 100
+        api.post(api.url(index, "refresh"), BALANCE)
+        api.now += 100
+        assert api.get(api.url(index))["balance_refresh"]["status"] == "failed"
+    assert after.events()[0]["id"] == before.events()[0]["id"]
 
 
 def test_a_loaded_world_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -13,18 +13,17 @@ from fcasync.sandbox._api.operations.operation import (
     IDS,
     PAGE,
     Done,
-    Emit,
     Input,
     operation,
 )
 from fcasync.sandbox._api.operations.paging import cursors
 from fcasync.sandbox._api.params import Choice, Holder, List, Object, Text
 from fcasync.sandbox._bank import objects, owners
+from fcasync.sandbox._bank.events import Emit
 from fcasync.sandbox._bank.states import AccountState, Refresh, Refused
 from fcasync.sandbox._bank.store import Store, window
 from fcasync.sandbox._bank.words import FEATURES
 
-BANK_EVENTS = ("deactivate", "reactivate")
 SCHEMAS = {**objects.SCHEMAS, **owners.SCHEMAS}
 _FEATURE_PERMISSION = {
     "balance": "balances",
@@ -115,12 +114,13 @@ def _start(
     store: Store, index: int, state: AccountState, features: Sequence[str], now: float
 ) -> Done:
     effects = []
+    timing = store.timing_of(index)
     for feature in features:
         before = state.refresh(feature)
-        begun = before.begun(now, store.timing)
+        begun = before.begun(now, timing)
         if begun is not before:
             state = state.refreshed(feature, begun)
-            effects.append(Emit(f"refreshed_{feature}", index, begun.settles_at(store.timing)))
+            effects.append(Emit(f"refreshed_{feature}", index, begun.settles_at(timing)))
     done = _write(store, index, state, now)
     return attrs.evolve(done, effects=tuple(effects))
 
@@ -197,19 +197,4 @@ def disconnect(store: Store, call: Input) -> Done:
     before = _moved(store.state(index, call.now), "disconnect", call.target)
     done = _write(store, index, attrs.evolve(before, subscriptions=(), daily=None), call.now)
     effects = (Emit("disconnected", index, call.now),) if done.executed else ()
-    return attrs.evolve(done, effects=effects)
-
-
-def bank_event(store: Store, account_id: str, event: str, now: float) -> Done:
-    """Let the bank deactivate or reactivate an account; not an operation of the API.
-
-    Raises:
-        ApiError: There is no such account, or it is disconnected.
-        ValueError: The event is not one of :data:`BANK_EVENTS`.
-    """
-    if event not in BANK_EVENTS:
-        raise ValueError(f"event {event[:50]!r} is neither {' nor '.join(BANK_EVENTS)}")
-    index = _index(store, account_id)
-    done = _write(store, index, _moved(store.state(index, now), event, account_id), now)
-    effects = (Emit(f"{event}d", index, now),) if done.executed else ()
     return attrs.evolve(done, effects=effects)

@@ -10,8 +10,10 @@ from typing import Any
 import attrs
 
 from fcasync.sandbox._api.params import Check, Integer, List, Object, Text
+from fcasync.sandbox._bank.events import Emit
 from fcasync.sandbox._bank.store import Store
 
+PREFIX = "/v1/financial_connections/"
 EXPAND: Mapping[str, Check] = {"expand": List(Text())}
 PAGE: Mapping[str, Check] = {
     **EXPAND,
@@ -20,17 +22,6 @@ PAGE: Mapping[str, Check] = {
     "ending_before": Text(),
 }
 IDS: Mapping[str, Check] = {"account": Text(), "customer": Text(), "customer_account": Text()}
-
-
-@attrs.frozen
-class Emit:
-    """An event that becomes due: the account is read then, not now."""
-
-    type: str
-    account: int
-    at: float
-    daily: float | None = None
-    """When the subscription began of which this is the daily refresh; None for a single event."""
 
 
 @attrs.frozen
@@ -62,11 +53,25 @@ class Operation:
     name: str
     method: str
     path: str
-    """Below ``/v1/financial_connections/``."""
+    """Below its base."""
     params: Object
     returns: str
     """The kind of object it answers with: a key of ``expand.TREE`` and a component of OpenAPI."""
     run: Run
+    base: str = PREFIX
+    preview: Mapping[str, Check] = attrs.field(factory=dict)
+    """The parameters that a preview version adds."""
+
+    def accepts(self, *, preview: bool) -> Object:
+        """Return the parameters that a request may send."""
+        if not (preview and self.preview):
+            return self.params
+        return Object({**self.params.fields, **self.preview}, self.params.required)
+
+    @property
+    def url(self) -> str:
+        """The whole path, with a placeholder for the id."""
+        return self.base + self.path
 
     @property
     def writes(self) -> bool:
@@ -79,13 +84,20 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def operation(
-    name: str, method: str, path: str, *, returns: str, params: Object | None = None
+    name: str,
+    method: str,
+    path: str,
+    *,
+    returns: str,
+    params: Object | None = None,
+    base: str = PREFIX,
+    preview: Mapping[str, Check] | None = None,
 ) -> Callable[[Run], Run]:
     """Enter the function below into :data:`OPERATIONS`; without *params* it has only ``expand``."""
 
     def enter(run: Run) -> Run:
         checks = Object(EXPAND) if params is None else params
-        OPERATIONS[name] = Operation(name, method, path, checks, returns, run)
+        OPERATIONS[name] = Operation(name, method, path, checks, returns, run, base, preview or {})
         return run
 
     return enter

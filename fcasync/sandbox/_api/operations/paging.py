@@ -1,9 +1,27 @@
-"""What all list operations share: their cursors."""
+"""What list operations share: their cursors, and ranges of time."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api.params import Check, Either, Integer, Object
+
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+INSTANTS: Check = Either(Object({name: Integer() for name in _COMPARE}), Integer())
+"""A parameter that is a second, or a range of them."""
+
+
+def within(at: int, wanted: Any) -> bool:
+    """Return whether second *at* is in the checked value of such a parameter; None has all."""
+    if wanted is None or isinstance(wanted, int):
+        return wanted is None or at == wanted
+    return all(_COMPARE[name](at, bound) for name, bound in wanted.items())
 
 
 def cursors(

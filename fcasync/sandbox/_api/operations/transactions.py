@@ -1,13 +1,9 @@
 """The operations on transactions."""
 
-import operator
-from collections.abc import Callable
-from typing import Any
-
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.operations.operation import PAGE, Done, Input, operation
-from fcasync.sandbox._api.operations.paging import cursors
-from fcasync.sandbox._api.params import Either, Integer, Object, Text
+from fcasync.sandbox._api.operations.paging import INSTANTS, cursors, within
+from fcasync.sandbox._api.params import Object, Text
 from fcasync.sandbox._bank import objects, statement
 from fcasync.sandbox._bank.ids import parted
 from fcasync.sandbox._bank.statement import number_at
@@ -15,17 +11,11 @@ from fcasync.sandbox._bank.store import Store, window
 
 SCHEMAS = statement.SCHEMAS
 _URL = "/v1/financial_connections/transactions"
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
 _PARAMS = Object(
     {
         **PAGE,
         "account": Text(),
-        "transacted_at": Either(Object({name: Integer() for name in _COMPARE}), Integer()),
+        "transacted_at": INSTANTS,
         "transaction_refresh": Object({"after": Text()}, ("after",)),
     },
     ("account",),
@@ -47,7 +37,7 @@ def list_transactions(store: Store, call: Input) -> Done:
     places = [
         place
         for place in found.places(_refreshed_after(store, index, call))
-        if _within(found.transacted_at(number_at(place)), params.get("transacted_at"))
+        if within(found.transacted_at(number_at(place)), params.get("transacted_at"))
     ]
 
     def locate(text: str) -> int | None:
@@ -73,12 +63,6 @@ def _part_of(index: int, code: int | None) -> int | None:
     """Return the number of the part that *code* stands for, if it is one of account *index*."""
     account, number = (None, None) if code is None else parted(code)
     return number if account == index else None
-
-
-def _within(at: int, wanted: Any) -> bool:
-    if wanted is None or isinstance(wanted, int):
-        return wanted is None or at == wanted
-    return all(_COMPARE[name](at, bound) for name, bound in wanted.items())
 
 
 @operation("retrieve_transaction", "GET", "transactions/{transaction}", returns="transaction")

@@ -12,6 +12,7 @@ let seen = 0;
 let skip = 0;
 let paused = false;
 let apiKey = "";
+let summaries = {}; // what each scenario does, as the server lists them
 let kinds = {}; // the settings of each kind of fault, as the server lists them
 
 function outcome(row) {
@@ -60,10 +61,10 @@ function refreshes(account) {
 }
 
 function accountRow(account) {
-  const event = account.status === "active" ? "deactivate" : "reactivate";
+  const scenario = account.status === "active" ? "deactivated" : "reactivated";
   const act = element("button", { type: "button", className: "small", disabled: account.status === "disconnected" },
-    event === "deactivate" ? "Deactivate" : "Reactivate");
-  act.dataset.event = event;
+    scenario === "deactivated" ? "Deactivate" : "Reactivate");
+  act.dataset.scenario = scenario;
   act.dataset.account = account.id;
   act.setAttribute("aria-label", `${act.textContent} ${account.id}`);
   const name = [account.institution_name, account.display_name, account.last4 && `•• ${account.last4}`];
@@ -81,6 +82,10 @@ async function drawAccounts(total) {
   const table = byId("accounts");
   const held = document.activeElement?.dataset?.account;
   table.replaceChildren(...data.map(accountRow));
+  if (changed("account-ids", data.map(({ id }) => id))) {
+    byId("account-ids").replaceChildren(...data.map(({ id, display_name }) =>
+      element("option", { value: id }, display_name ?? "")));
+  }
   if (held) table.querySelector(`[data-account="${CSS.escape(held)}"]`)?.focus();
   byId("range").textContent = total ? `${skip + 1}–${skip + data.length} of ${total}` : "none";
   byId("newer").disabled = skip === 0;
@@ -181,6 +186,13 @@ async function listChoices() {
   kinds = choices.kinds;
   byId("kind").replaceChildren(...options(Object.keys(kinds)));
   byId("operation").replaceChildren(...options(choices.operations));
+  summaries = choices.scenarios;
+  byId("scenarios").replaceChildren(...options(Object.keys(summaries)));
+  explain();
+}
+
+function explain() {
+  byId("scenario-summary").textContent = summaries[byId("scenarios").value];
 }
 
 function listen() {
@@ -198,16 +210,22 @@ function listen() {
   byId("reset").addEventListener("click", () => act("reset", {}, "Started over."));
   byId("no-faults").addEventListener("click", () => act("faults", [], "All faults ended."));
   byId("link").addEventListener("click", newSession);
+  byId("scenarios").addEventListener("change", explain);
+  byId("scenario").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    act("scenario", Object.fromEntries(form), `${form.get("scenario").replaceAll("_", " ")}.`);
+  });
   byId("fault").addEventListener("submit", async (event) => {
     event.preventDefault();
     const { data } = await ask("faults");
     act("faults", [...data, newFault(new FormData(event.target))], "Fault added.");
   });
   document.addEventListener("click", async ({ target }) => {
-    const { advance, rate, event, account, fault } = target.dataset;
+    const { advance, rate, scenario, account, fault } = target.dataset;
     if (advance) act("advance", { seconds: Number(advance) }, "Clock moved.");
     if (rate) act("rate_limit", JSON.parse(rate), "Rate limit set.");
-    if (account) act("account", { account, event }, `Account ${event}d.`);
+    if (account) act("scenario", { account, scenario }, `Account ${scenario}.`);
     if (fault) {
       const { data } = await ask("faults");
       act("faults", data.filter((_, index) => index !== Number(fault)), "Fault ended.");

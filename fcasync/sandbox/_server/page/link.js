@@ -14,6 +14,7 @@ function choice(account, index) {
 function showDone(page) {
   byId("form").hidden = true;
   byId("done").hidden = false;
+  if (page.declined) byId("done-title").textContent = "Cancelled: no accounts linked";
   byId("linked").replaceChildren(...page.linked.map((id) => element("li", {}, [element("code", {}, id)])));
   // Only a web address: a session may name any scheme, and `javascript:` is one.
   if (/^https?:\/\//i.test(page.return_url ?? "")) {
@@ -34,7 +35,7 @@ function showForm(page) {
 async function start() {
   try {
     const page = await ask(`link?client_secret=${encodeURIComponent(clientSecret)}`);
-    if (page.linked.length) showDone(page);
+    if (page.linked.length || page.declined) showDone(page);
     else showForm(page);
   } catch (error) {
     byId("form").hidden = true;
@@ -48,6 +49,16 @@ byId("form").addEventListener("submit", async (event) => {
   const accounts = form.getAll("account").map(Number);
   try {
     showDone(await ask("link", { client_secret: clientSecret, institution: form.get("institution"), accounts }));
+  } catch (error) {
+    say(error.message);
+  }
+});
+
+byId("cancel").addEventListener("click", async () => {
+  try {
+    const page = await ask("decline", { client_secret: clientSecret });
+    showDone(page);
+    if (!byId("return").hidden) location.assign(byId("return").href);
   } catch (error) {
     say(error.message);
   }

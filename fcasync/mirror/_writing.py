@@ -1,0 +1,57 @@
+"""The pages of one account on their way into the database, under a claim."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from fcasync.mirror._lookups import Key
+from fcasync.mirror._pages import Values
+from fcasync.mirror._steps import Row
+from fcasync.mirror._store import Part, Store, Written
+
+NOTHING: Final = Written()
+"""What has become of an account without transactions."""
+
+
+class TakenOver(Exception):
+    """Another mirror claimed the account; what was read since is not stored."""
+
+
+class Writing:
+    """Stores the pages of one account, the last one together with the account's state."""
+
+    def __init__(self, store: Store, key: Key) -> None:
+        self._store = store
+        self._key = key
+        self.claim = uuid4().hex
+        self._total = NOTHING
+        """What has become of the pages so far."""
+        self._held_back: Values = ()
+        """The latest page: only when the next one comes, it is known not to be the last."""
+
+    async def add(self, page: Values) -> None:
+        """Store the page before *page*."""
+        if self._held_back:
+            await self._write(Part(key=self._key, claim=self.claim, transactions=self._held_back))
+        self._held_back = page
+
+    async def end(self, own: Part, owners: Sequence[Row], state: Row) -> Written:
+        """Store the last page with the account's own rows and its new state."""
+        await self._write(
+            Part(
+                key=self._key,
+                claim=self.claim,
+                account=own.account,
+                balances=own.balances,
+                owners=owners,
+                transactions=self._held_back,
+                state=state,
+            )
+        )
+        return self._total
+
+    async def _write(self, part: Part) -> None:
+        written = await self._store.write(part)
+        if not written.is_held:
+            raise TakenOver
+        self._total = self._total.plus(written)

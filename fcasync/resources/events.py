@@ -1,0 +1,228 @@
+"""``client.events``: https://docs.stripe.com/api/events."""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias, Unpack
+
+import attrs
+
+from fcasync._rules import checks
+from fcasync._rules.raw import raw_request, with_extra
+from fcasync._rules.request import Operation
+from fcasync.errors import InvalidArgumentError, ProtocolError, describe
+from fcasync.models import (
+    Account,
+    Authorization,
+    Event,
+    EventName,
+    EventType,
+    Page,
+    Session,
+    SnapshotEvent,
+    ThinEvent,
+    Transaction,
+)
+from fcasync.models._convert import decoder
+from fcasync.resources import accounts
+from fcasync.resources._arguments import ListOptions, spelled_out
+from fcasync.resources._paginator import Paginator
+from fcasync.resources._resource import Resource, as_raw, as_raw_page
+from fcasync.resources.transactions import InstantRange
+
+_Event: Any = Event  # which class of Event depends on its type
+
+LIST_EVENTS: Operation[Page[SnapshotEvent]] = Operation(
+    name="list_events", method="GET", route="/v1/events", decode=decoder(Page[_Event])
+)
+RETRIEVE_EVENT: Operation[SnapshotEvent] = Operation(
+    name="retrieve_event", method="GET", route="/v1/events/{event}", decode=decoder(_Event)
+)
+
+MOST_TYPES: Final = 20
+"""What Stripe filters by at once, at most (https://docs.stripe.com/api/events/list)."""
+
+Related: TypeAlias = Account | Authorization | Session | Transaction | dict[str, Any]
+"""What a thin event is about: a dict if fcasync has no model of it."""
+
+_MODELS: Final[Mapping[str | None, Any]] = {
+    "financial_connections.account": Account,
+    "financial_connections.authorization": Authorization,
+    "financial_connections.session": Session,
+    "financial_connections.transaction": Transaction,
+}
+
+
+class Events(Resource):
+    """What happened at Stripe, for 30 days; after that Stripe forgets its events."""
+
+    @spelled_out(ListOptions)
+    def list(
+        self,
+        *,
+        types: Sequence[EventName | EventType | str] | None = None,
+        created: InstantRange | datetime | int | None = None,
+        delivery_success: bool | None = None,
+        **options: Unpack[ListOptions],
+    ) -> Paginator[SnapshotEvent]:
+        """List events of the last 30 days, newest first; thin events are not among them.
+
+        Args:
+            types: Only events of these types, at most 20.
+            created: Only events of this instant or range of time.
+            delivery_success: True for events that all webhook endpoints have taken, False for those
+                whose delivery has failed or is still pending.
+            options: See :class:`ListOptions`.
+
+        Raises:
+            InvalidArgumentError: *types* is empty, or has more than 20 types.
+        """
+        if delivery_success is not None and not isinstance(delivery_success, bool):
+            raise InvalidArgumentError(
+                f"delivery_success must be True or False, not {describe(delivery_success)}"
+            )
+        params = {
+            "types": None if types is None else _types(types),
+            "created": created,
+            "delivery_success": delivery_success,
+        }
+        return self._list(LIST_EVENTS, None, params, options)
+
+    async def retrieve(
+        self,
+        event: str | SnapshotEvent,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> SnapshotEvent:
+        """Return one event of the last 30 days, with the object as it was then.
+
+        Raises:
+            NotFoundError: There is no such event, or it is older than 30 days.
+        """
+        return await self._retrieve(RETRIEVE_EVENT, event, expand, extra_params)
+
+    async def fetch_related(
+        self,
+        event: ThinEvent,
+        *,
+        expand: Sequence[str] | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+    ) -> Related:
+        """Return the object that a thin event is about, as it is now.
+
+        It is read for the tenant on which the event happened (``event.context``), or for that of
+        this client if the event names none.
+
+        Args:
+            event: A thin event; the object of a snapshot event is in ``event.data.object``.
+            expand: Fields to include as objects, such as ``["ownership"]``.
+            extra_params: Parameters that fcasync does not know.
+
+        Returns:
+            An `Account`, `Authorization`, `Session` or `Transaction`; a dict for other objects.
+
+        Raises:
+            InvalidArgumentError: It is not a thin event, or is about no object of Stripe's API.
+            NotFoundError: The object is gone, or the API key has no access to it.
+        """
+        if not isinstance(event, ThinEvent):
+            raise InvalidArgumentError(
+                f"event must be a ThinEvent, not {type(event).__name__}; the object of a snapshot "
+                "event is in event.data.object"
+            )
+        return await self._on(event.context)._related(event, expand, extra_params)
+
+    def _on(self, context: str | None) -> "Events":
+        """Return these methods for the tenant *context*; None for this client's own."""
+        if context is None:
+            return self
+        tenant = checks.header_value(context, "event.context")
+        options = attrs.evolve(self._options, stripe_account=None, stripe_context=tenant)
+        return Events(self._engine, options, is_raw=self._is_raw)
+
+    def _related(
+        self, event: ThinEvent, expand: object, extra: object
+    ) -> Coroutine[Any, Any, Related]:
+        related = event.related_object
+        if related is None or related.url is None:
+            raise InvalidArgumentError(
+                f"event {event.id} of type {describe(event.type)} is about no object of the API"
+            )
+        if related.type == "financial_connections.account" and related.id is not None:
+            return self._retrieve(accounts.RETRIEVE, related.id, expand, extra)
+        model = _MODELS.get(related.type)
+        request = raw_request(
+            "GET",
+            related.url,
+            self._options,
+            _parsed(related.id) if model is None else decoder(model),
+            params=with_extra({"expand": expand}, extra),
+        )
+        request.object_id = related.id
+        return self._send(request)
+
+    async def _since(
+        self, since: datetime, types: Sequence[str] | None
+    ) -> AsyncGenerator[SnapshotEvent]:
+        """Walk through the events of *types* from *since* on, oldest first.
+
+        Stripe lists the newest first, but backwards from a known event it lists what came after
+        it. The last event before *since* is such a one, and costs one request; where there is none,
+        the whole list is walked to its oldest event. Either way few pages are held at a time, and
+        what happens before the last page is read comes at the end.
+        """
+        found = await self.list(types=types, created={"lt": since}, limit=1)
+        anchor = found[0].id if found else None
+        if anchor is None:
+            oldest, pages = found, 0
+            async for page in self.list(types=types).pages():
+                oldest, pages = page, pages + 1
+            for event in reversed(oldest.data):
+                yield self._of_tenant(event)
+            if pages <= 1:
+                return
+            anchor = oldest[0].id
+        async for event in self.list(types=types, ending_before=anchor):
+            yield self._of_tenant(event)
+
+    def _of_tenant(self, event: SnapshotEvent) -> SnapshotEvent:
+        """Return *event* with the connected account on which it happened, as a webhook has it."""
+        account = self._options.stripe_account
+        return event if account is None or event.account else attrs.evolve(event, account=account)
+
+    @property
+    def with_raw_response(self) -> "EventsWithRawResponse":
+        """The same methods, which here return a :class:`fcasync.Response` that holds the value."""
+        return EventsWithRawResponse(self._raw())
+
+
+class EventsWithRawResponse:
+    """The methods of :class:`Events`, with the response's headers, ids and attempts."""
+
+    def __init__(self, raw: Events) -> None:
+        self.list: Final = as_raw_page(raw.list)
+        self.retrieve: Final = as_raw(raw.retrieve)
+        self.fetch_related: Final = as_raw(raw.fetch_related)
+
+
+def _types(types: object) -> Sequence[str]:
+    names = checks.features(types, "types")
+    if len(names) > MOST_TYPES:
+        raise InvalidArgumentError(
+            f"types must name at most {MOST_TYPES} types of events, not {len(names)}; list them in "
+            "several calls"
+        )
+    return names
+
+
+def _parsed(object_id: str | None) -> Callable[[object], dict[str, Any]]:
+    """Return the decoder of an object without a model; None as its id fits any."""
+
+    def decode(value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"$: expected an object, not a {type(value).__name__}")
+        if object_id is not None and value.get("id") != object_id:
+            raise ProtocolError(f"$.id: expected {object_id!r}, not {describe(value.get('id'))}")
+        return value
+
+    return decode
