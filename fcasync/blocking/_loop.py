@@ -42,7 +42,7 @@ class Loop:
         """Closes generators that were left half-way."""
         self.at_end: dict[object, Callable[[], Awaitable[None]]] = {}
         """What has to be ended in good order, should the loop end first."""
-        self._thread = threading.Thread(target=self._main, name="fcasync-blocking", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="fcasync.blocking", daemon=True)
         live.add(self)
         try:
             self._thread.start()
