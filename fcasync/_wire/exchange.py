@@ -133,7 +133,10 @@ class LeanExchange:
         except BaseException:
             connection.close()
             raise
-        connection.release()
+        if message.code == 101:
+            connection.close()  # what follows is not HTTP, which not every parser takes note of
+        else:
+            connection.release()
         return Answer(message.code, message.headers, content, protocol.close)
 
     async def _connect(self, origin: Origin) -> tuple[Any, bool]:
