@@ -59,13 +59,9 @@ class DocumentedExchange:
         except BaseException:
             response.close()
             raise
-        close = _closing(response)
         if response.status == 101:
-            # What follows is not HTTP. aiohttp's C parser sees no end of the answer, which would
-            # release the connection; its Python parser has released it already.
-            response.close()
-            close()
-        return Answer(response.status, response.headers, content, close)
+            response.close()  # there is no end of the answer that would release it
+        return Answer(response.status, response.headers, content, _closing(response))
 
     def _request(self, request: Request[Any]) -> Awaitable[aiohttp.ClientResponse]:
         method = request.operation.method

@@ -133,10 +133,7 @@ class LeanExchange:
         except BaseException:
             connection.close()
             raise
-        if message.code == 101:
-            connection.close()  # what follows is not HTTP, which not every parser takes note of
-        else:
-            connection.release()
+        connection.release()
         return Answer(message.code, message.headers, content, protocol.close)
 
     async def _connect(self, origin: Origin) -> tuple[Any, bool]:
