@@ -12,7 +12,8 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
-#   6  engines    otel  testing/
+#   6  engines    otel/: names -> spans, gauges -> hook -> instrumentor
+#                 testing/: fakes, objects; conformance (of transports) -> bench -> raw server
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run
@@ -22,9 +23,10 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #                        -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)
-#                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
+#                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
+#                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers)
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits
+#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits  acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs

@@ -140,6 +140,38 @@ def test_a_source_that_is_interrupted_ends_the_run(client: blocking.Client) -> N
     assert tasks(client) == []
 
 
+def test_a_source_is_read_on_after_an_interrupt(client: blocking.Client, sandbox: Sandbox) -> None:
+    """An interrupt takes no item away; one in the middle of an item ends the run, and says so."""
+    ids = [account.id for account in client.accounts.list()]
+    sayings: list[str] = []
+    interrupts = 0
+
+    def handle(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        with client.bulk.refresh(iter(ids), features=["balance"]) as run:
+            is_complete = False
+            while not is_complete:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.002)
+                    run.finish()
+                    is_complete = True
+                except TimeoutError:
+                    interrupts += 1
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+    except RuntimeError as error:
+        sayings.append(str(error))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert interrupts > 0
+    assert sayings in ([], ["the source was interrupted"])
+    assert sayings or len(sandbox.executions("refresh")) == ACCOUNTS
+    assert tasks(client) == []
+
+
 @pytest.mark.parametrize("kind", [iter, list, lambda ids: dict.fromkeys(ids).keys()])
 def test_any_iterable_is_a_source(client: blocking.Client, kind: Any) -> None:
     """Iterators, lists and views."""

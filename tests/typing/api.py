@@ -357,7 +357,7 @@ def without_await(client: blocking.Client) -> None:
     assert_type(list(listed), list[Account])
     assert_type(list(listed.pages()), list[Page[Account]])
     assert_type(listed.page(), Page[Account])
-    assert_type(listed.collect(max_items=10), list[Account])
+    assert_type(listed.collect(max_items=10), ItemList[Account])
     account = client.accounts.retrieve("fca_1", expand=["ownership"])
     assert_type(account, Account)
     assert_type(client.accounts.refresh(account, features=["balance"], expand=["x"]), Account)

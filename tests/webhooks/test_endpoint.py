@@ -291,3 +291,28 @@ async def test_a_cancelled_delivery_is_handled_by_the_next(wire: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await seen.claim("evt_1")
+
+
+async def test_a_caller_who_leaves_while_it_is_handled_leaves_no_claim() -> None:
+    """Where the server cancels the handler, the next delivery of the event is handled."""
+    events, entered, got = EventRouter(SeenEvents()), asyncio.Event(), list[str]()
+
+    @events.on("*")
+    async def slow(event: Any) -> None:
+        if not entered.is_set():
+            entered.set()
+            await asyncio.Event().wait()
+        got.append(event.id)
+
+    body, headers = signed_webhook(make_event(id="evt_1"), SECRET)
+    listener = _serving.listening()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks"
+    async with _serving.nothing_left(), _serving.aiohttp_server(aiohttp_web(events), listener):
+        first = asyncio.create_task(post(url, body, headers))
+        await entered.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        async with asyncio.timeout(10):
+            while (await post(url, body, headers))[0] != 200:
+                await asyncio.sleep(0.005)
+    assert got == ["evt_1"]

@@ -25,6 +25,8 @@ class Session:
     accounts: tuple[int, ...] = ()
     declined: bool = False
     """Whether the person has cancelled it."""
+    relinked: int | None = None
+    """The account that was linked again in it."""
 
 
 class Store:
