@@ -118,14 +118,15 @@ class Controls:
         self,
         client_secret: str,
         institution: str | None = None,
-        accounts: Sequence[int] = (0,),
+        accounts: Sequence[int] | int = 1,
     ) -> list[str]:
         """Do what a person does on the page at ``/link/<client_secret>``.
 
         Args:
-            client_secret: Of the session.
+            client_secret: Of the session; not its id.
             institution: One of those that the page shows; None for the last of them.
-            accounts: Positions in the list of accounts that the page shows, 0-based.
+            accounts: How many accounts, or the positions, 0-based, of those to pick in the list
+                that the page shows.
 
         Returns:
             The ids of the accounts that were linked.
@@ -133,7 +134,7 @@ class Controls:
         Raises:
             ValueError: The session is unknown or filled, or does not allow these accounts.
         """
-        picks = list(accounts)
+        picks = list(range(accounts)) if isinstance(accounts, int) else list(accounts)
         desk = self._host.desk
 
         def link() -> list[str]:
