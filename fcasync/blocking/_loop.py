@@ -25,7 +25,7 @@ class Loop:
     """
 
     def __init__(self, aclose: Callable[[], Awaitable[None]]) -> None:
-        self.inside = Inside(aclose)
+        self.inside: Inside = Inside(aclose)
         """The loop thread's side."""
         self._loop = asyncio.new_event_loop()
         self._lock = threading.RLock()

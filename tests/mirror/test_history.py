@@ -176,6 +176,11 @@ async def figures(history: History, way: Any) -> tuple[int, int, int, int]:
     return len(table), len(missing), len(stale), len(hurt)
 
 
+def named(value: Any) -> str:
+    """Return an id that is the same in every process."""
+    return str(getattr(value, "__name__", value))
+
+
 WAYS = [
     # how the cursor is kept, rows of 560, of them missing and stale, accounts that are hurt
     (sample, (420, 140, 0, 20)),
@@ -185,7 +190,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("way", "expected"), WAYS, ids=str)
+@pytest.mark.parametrize(("way", "expected"), WAYS, ids=named)
 async def test_only_the_refresh_read_before_the_list_is_a_cursor(
     way: Any, expected: tuple[int, int, int, int]
 ) -> None:
@@ -198,7 +203,7 @@ async def test_only_the_refresh_read_before_the_list_is_a_cursor(
     assert await figures(History(), way) == expected
 
 
-@pytest.mark.parametrize("way", [sample, id_after_the_list, last_seen_id, ours], ids=str)
+@pytest.mark.parametrize("way", [sample, id_after_the_list, last_seen_id, ours], ids=named)
 async def test_late_arrivals_and_full_pages_hurt_every_other_way(way: Any) -> None:
     """With a refresh between list and read each time, the others miss rows or keep stale ones."""
     _, missing, stale, hurt = await figures(HardHistory(), way)
