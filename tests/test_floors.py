@@ -24,7 +24,7 @@ FLOORS = {
     "fcasync.resources": 4,
     "fcasync.bulk": 4,
     "fcasync.client": 5,
-    "fcasync": 6,
+    "fcasync": 7,  # the entrance, from which all rooms can be reached
     "fcasync.cluster": 6,
     "fcasync.mirror": 6,
     "fcasync.otel": 6,
