@@ -12,7 +12,8 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
 #                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
-#   6  engines    otel/  testing/
+#   6  engines    otel/: names -> spans, gauges -> hook -> instrumentor
+#                 testing/: fakes, objects; conformance (of transports) -> bench -> raw server
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
 #                 mirror/: tables, upserts -> database -> store (groups writes)
 #                          -> reading (one account) -> run
@@ -22,9 +23,10 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #                        -> _journal/ -> _work/
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)
-#                 transport (aiohttp) -> exchange, documented, body, sessions, timeouts
+#                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
+#                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers)
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits
+#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits  acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
@@ -35,11 +37,26 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #   encoding with the client, so that a misread field cannot pass on both sides.
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fcasync._version import __version__ as __version__
 
+_ROOMS: Final = (
+    *("blocking", "bulk", "cluster", "errors", "hooks", "mirror", "models", "otel"),
+    *("sandbox", "testing", "webhooks"),
+)
+"""Public modules, which are attributes without an import of their own."""
+
 if TYPE_CHECKING:
+    from fcasync import blocking as blocking
+    from fcasync import bulk as bulk
+    from fcasync import errors as errors
+    from fcasync import hooks as hooks
+    from fcasync import models as models
+    from fcasync import sandbox as sandbox
+    from fcasync import testing as testing
+    from fcasync import webhooks as webhooks
+
     # mypy does not look through a star behind a star, hence three of them.
     from fcasync._exports import *  # noqa: F403 - the __all__ of each is the list
     from fcasync._exports import __all__ as __all__
@@ -52,11 +69,15 @@ else:
         # plugin in every run, and should not have to wait for aiohttp.
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
+        if name in _ROOMS:
+            return import_module(f"fcasync.{name}")
         exports = import_module("fcasync._exports")
+        if name != "__all__" and name not in exports.__all__:
+            raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
         value = getattr(exports, name)
         for public in exports.__all__:
             globals().setdefault(public, getattr(exports, public))
         return value
 
     def __dir__() -> list[str]:
-        return [*globals(), *import_module("fcasync._exports").__all__]
+        return [*globals(), *_ROOMS, *import_module("fcasync._exports").__all__]

@@ -46,7 +46,7 @@ def cli() -> None:
     """
 
 
-for command in (
+for _command in (
     accounts,
     disconnect,
     guide,
@@ -59,4 +59,4 @@ for command in (
     transactions,
     unsubscribe,
 ):
-    cli.add_command(command)
+    cli.add_command(_command)

@@ -5,11 +5,14 @@
     transport = ScriptedTransport([make_account(id="fca_1"), answer(status=503)])
     client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock())
 
+``check_transport`` tests a transport of your own (:class:`fcasync.Transport`).
+
 See :mod:`fcasync.sandbox` for a whole server that behaves like Stripe, and
 :mod:`fcasync.pytest_plugin` for fixtures.
 """
 
 from fcasync._facts.public import show_as
+from fcasync.testing._conformance import check_transport
 from fcasync.testing._fakes import (
     FakeClock,
     InstantTransport,
@@ -36,6 +39,7 @@ __all__ = [
     "RecordingHook",
     "ScriptedTransport",
     "answer",
+    "check_transport",
     "make_account",
     "make_authorization",
     "make_event",

@@ -229,9 +229,10 @@ async def test_a_sync_is_one_span_above_its_refreshes(
     mirror_module = pytest.importorskip("fcasync.mirror", reason="needs fcasync[mirror]")
     async with (
         client(sandbox, recorder.hook()) as stripe,
+        client(sandbox) as plain,
         mirror_module.Mirror(f"sqlite:///{tmp_path / 'bank.db'}") as mirror,
     ):
-        accounts = await ids_of(client(sandbox))
+        accounts = await ids_of(plain)
         report = await mirror.sync(stripe, accounts[:5], refresh=["balance"])
     assert recorder.tree() == [
         ("fcasync bulk refresh", "fcasync mirror sync"),
