@@ -106,6 +106,22 @@ def test_a_world_can_be_chosen_from_a_list(browser: Any, served: Sandbox) -> Non
     assert text(browser, "#key") == served.api_key
 
 
+def test_a_world_is_found_among_many(browser: Any, served: Sandbox) -> None:
+    """With many connected accounts, a few letters of one lead to it."""
+    for number in range(10):
+        refresh(served, Stripe_Account=f"acct_{number}x")
+    open_page(browser, served)
+    until(browser, lambda: "11 worlds" in text(browser, "#world-count"))
+    css(browser, "#world-find").send_keys("acct_7")
+    until(browser, lambda: len(all_css(browser, "#world option")) == 2)  # with the one shown now
+    option = css(browser, "#world option")
+    assert option.text.endswith("acct_7x")
+    option.click()
+    until(browser, lambda: "POST refresh" in text(browser, "#ledger"))
+
+    assert text(browser, "#connect").endswith("acct_7x")
+
+
 def test_a_world_that_is_gone_is_left(browser: Any, served: Sandbox) -> None:
     """An address of yesterday leads to the sandbox's own world, and says so."""
     open_page(browser, served, f"/#world={'0' * 32}")
