@@ -169,8 +169,8 @@ class Line(NamedTuple):
 
 
 def figure(value: float) -> str:
-    """Return *value* as text with three significant digits."""
-    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+    """Return *value* as text with as many digits as a noisy measurement has: two, or three."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 class Result(NamedTuple):

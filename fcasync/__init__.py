@@ -37,11 +37,26 @@ See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webho
 #   encoding with the client, so that a misread field cannot pass on both sides.
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fcasync._version import __version__ as __version__
 
+_ROOMS: Final = (
+    *("blocking", "bulk", "cluster", "errors", "hooks", "mirror", "models", "otel"),
+    *("sandbox", "testing", "webhooks"),
+)
+"""Public modules, which are attributes without an import of their own."""
+
 if TYPE_CHECKING:
+    from fcasync import blocking as blocking
+    from fcasync import bulk as bulk
+    from fcasync import errors as errors
+    from fcasync import hooks as hooks
+    from fcasync import models as models
+    from fcasync import sandbox as sandbox
+    from fcasync import testing as testing
+    from fcasync import webhooks as webhooks
+
     # mypy does not look through a star behind a star, hence three of them.
     from fcasync._exports import *  # noqa: F403 - the __all__ of each is the list
     from fcasync._exports import __all__ as __all__
@@ -54,11 +69,15 @@ else:
         # plugin in every run, and should not have to wait for aiohttp.
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
+        if name in _ROOMS:
+            return import_module(f"fcasync.{name}")
         exports = import_module("fcasync._exports")
+        if name != "__all__" and name not in exports.__all__:
+            raise AttributeError(f"module 'fcasync' has no attribute {name!r}")
         value = getattr(exports, name)
         for public in exports.__all__:
             globals().setdefault(public, getattr(exports, public))
         return value
 
     def __dir__() -> list[str]:
-        return [*globals(), *import_module("fcasync._exports").__all__]
+        return [*globals(), *_ROOMS, *import_module("fcasync._exports").__all__]

@@ -94,6 +94,10 @@ BESPOKE = {"tenants", "mirror"}
 async def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
     """Every block works as it stands, in order, in an empty directory, beside a sandbox."""
     text = page.read_text()
+    if page.stem == "notebook":
+        pytest.importorskip("polars", reason="needs polars: pip install '.[dev-full]'")
+    if page.stem == "blocking":
+        pytest.importorskip("django", reason="needs Django: pip install '.[dev-full]'")
     if absent := missing(text):
         pytest.skip(f"not installed: {', '.join(absent)}: pip install '.[dev-full]'")
     with Sandbox(accounts=12, refresh_cooldown=0.0, settle_seconds=0.1, threaded=True) as sandbox:

@@ -21,7 +21,7 @@ LEAVES = {
     "cli": "cli",
     "cluster": "cluster",
     "mirror": "mirror",
-    "otel.py": "otel",
+    "otel": "otel",
 }
 # A part of a room that needs more than the room: a bar in a terminal, a command, a table.
 ELSEWHERE = {

@@ -1,6 +1,8 @@
 """Public names show their public path."""
 
 import pickle
+import subprocess
+import sys
 from importlib import import_module
 from inspect import isclass, isfunction
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 import fcasync
 from fcasync import bulk, testing
+from tests._paths import ROOT
 
 MODULES = (
     "fcasync",
@@ -54,3 +57,14 @@ def test_the_path_shown_can_be_imported() -> None:
 def test_a_value_comes_back_from_a_pickle(value: Any) -> None:
     """Pickles find a class by the path that it shows."""
     assert pickle.loads(pickle.dumps(value)) == value
+
+
+def test_public_modules_are_attributes() -> None:
+    """`import fcasync` is enough for `fcasync.webhooks`; a wrong name names the package."""
+    code = "import fcasync; print(fcasync.webhooks.__name__, 'webhooks' in dir(fcasync))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "fcasync.webhooks True\n"
+    with pytest.raises(AttributeError, match="module 'fcasync' has no attribute 'webhook'"):
+        fcasync.webhook  # type: ignore[attr-defined]  # noqa: B018

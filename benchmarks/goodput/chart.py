@@ -1,18 +1,21 @@
 """The goodput over time of each competitor, one above the other, as an SVG."""
 
+import json
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from benchmarks.goodput.measure import BIN, Result, Score
-from benchmarks.goodput.schedule import BURST, LATENCY, Schedule
+from benchmarks.goodput.schedule import BURST, LATENCY, SCHEDULES, Phase, Schedule
 
-WIDTH, LEFT, RIGHT = 860, 50, 20
-TOP, HIGH, STRIP, GAP = 80, 70, 18, 42
+WIDTH, LEFT, RIGHT = 480, 48, 12
+EDGE = 12
+TOP, HIGH, STRIP, GAP = 132, 60, 16, 60
 """Pixels: above all rows, the accounts of a row, its strip of 429s, and below it."""
 STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f }
+text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 15px; font-weight: 600 }
-.name { font-size: 13px; font-weight: 600 }
+.name { font-size: 14px; font-weight: 600 }
 .quiet { fill: #57606a }
 .theirs { fill: #8c959f }
 .ours { fill: #0969da }
@@ -50,18 +53,20 @@ class _Plane:
 def draw(result: Result) -> str:
     """Return the SVG."""
     plane, y = _Plane(result), TOP
-    title = "Bulk refresh at a rate limit that is not known: accounts refreshed a second"
-    parts = [
-        _text(0, 18, title, "title"),
-        _text(0, 38, _legend(result.schedule), "quiet"),
+    title = "Bulk refresh at a rate limit that is not known"
+    parts = [_text(EDGE, 24, title, "title")]
+    parts += [
+        _text(EDGE, 44 + 18 * number, line, "quiet")
+        for number, line in enumerate(_legend(result.schedule))
     ]
     for name, score in result.scores.items():
         parts.append(_row(score, name == "fcasync", result.schedule, plane, y))
         y += HIGH + STRIP + GAP
     parts += [
-        _text(plane.x(begin), y - 12, f"{begin:g} s: {phase.label}", "quiet")
+        _text(plane.x(begin), y - 34, f"{begin:g} s: {phase.label}", "quiet")
         for begin, phase in result.schedule.spans()
     ]
+    y -= 16
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" '
         f'viewBox="0 0 {WIDTH} {y}" role="img" aria-label="{escape(title)}">'
@@ -69,25 +74,26 @@ def draw(result: Result) -> str:
     )
 
 
-def _legend(schedule: Schedule) -> str:
+def _legend(schedule: Schedule) -> tuple[str, ...]:
     return (
-        f"dashed: the limit, with a burst of {BURST:.0f}; latency {LATENCY * 1000:.0f} ms; "
-        "red: the share of requests answered with 429"
+        "accounts refreshed a second",
+        f"dashed: the limit, with a burst of {BURST:.0f}; latency {LATENCY * 1000:.0f} ms",
+        "red: the share of requests that got a 429",
     )
 
 
 def _row(score: Score, is_ours: bool, schedule: Schedule, plane: _Plane, y: float) -> str:
     ground = y + HIGH
     facts = (
-        f"{score.goodput:.2f} of the limit, {score.per_account:.2f} requests per account, "
-        f"{score.given_up:,} given up, others refused {score.others_refused:.0%}"
+        f"{score.goodput:.2f} of the limit, {score.per_account:.3g} requests per account, "
+        f"others refused {score.others_refused:.0%}"
     )
     kind = "ours" if is_ours else "theirs"
     tall = [plane.high(count / BIN) for count in score.done]
     share = [_share(*pair) for pair in zip(score.limited, score.done, strict=True)]
     return (
-        _text(LEFT, y - 8, score.label, "name")
-        + _text(WIDTH - RIGHT, y - 8, facts, "quiet", "end")
+        _text(EDGE, y - 24, score.label, "name")
+        + _text(EDGE, y - 7, facts, "quiet")
         + _bars(kind, tall, plane, ground, up=True)
         + _bars("refused", [part * STRIP for part in share], plane, ground, up=False)
         + _limit(schedule, plane, ground)
@@ -126,3 +132,12 @@ def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> st
     return (
         f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
     )
+
+
+def load(path: Path) -> Result:
+    """Return the result that is stored at *path*."""
+    content = json.loads(path.read_text())
+    phases = [Phase(**phase) for phase in content["phases"]]
+    schedule = SCHEDULES[content["size"]]._replace(phases=tuple(phases))
+    scores = {name: Score(**score) for name, score in content["scores"].items()}
+    return Result(schedule, scores, content["notes"])

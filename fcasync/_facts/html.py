@@ -4,15 +4,19 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 # Colours are inherited and lines are translucent, so that dark and light themes both work. The
-# selectors are longer than Jupyter's own rules for cells, which align to the right.
-_STYLE: Final = """<style>\
-.fcasync table{border-collapse:collapse;color:inherit;background:transparent}\
-.fcasync table caption{text-align:left;font-weight:600;padding:2px 8px;color:inherit}\
-.fcasync table tr th,.fcasync table tr td{text-align:left;vertical-align:top;white-space:pre;\
-padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.35)}\
-.fcasync table tr td.long{white-space:pre-line}\
-.fcasync table tr td.number{text-align:right;font-variant-numeric:tabular-nums}\
-</style>"""
+# class is written three times to outrank Jupyter's own rules, which align cells to the right.
+_RULES: Final = {
+    "table": "border-collapse:collapse;color:inherit;background:transparent",
+    "caption": "text-align:left;font-weight:600;padding:2px 8px;color:inherit",
+    "th,$ td": "text-align:left;vertical-align:top;white-space:pre;padding:2px 8px;"
+    "border-bottom:1px solid rgba(128,128,128,.35)",
+    "td.long": "white-space:pre-line",
+    "td.number": "text-align:right;font-variant-numeric:tabular-nums",
+}
+_CLASS: Final = ".fcasync.fcasync.fcasync"
+_STYLE: Final = "".join(
+    f"{_CLASS} {names.replace('$', _CLASS)}{{{rules}}}" for names, rules in _RULES.items()
+)
 
 _UNBROKEN: Final = 40
 """The most characters that are kept on one line."""
@@ -50,7 +54,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 def _wrap(title: str, inside: str) -> str:
     caption = f"<caption>{escape(title)}</caption>"
     return (
-        f'<div class="fcasync" style="overflow-x:auto">{_STYLE}'
+        f'<div class="fcasync" style="overflow-x:auto"><style>{_STYLE}</style>'
         f"<table>{caption}{inside}</table></div>"
     )
 

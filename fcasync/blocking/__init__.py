@@ -10,7 +10,8 @@ its own and waits for the results. Types that have no ``await`` in them are shar
 
 # The floors inside: _generated/ (client -> resources, from the signatures of the asynchronous ones)
 # -> _client, _run -> _desk -> _lists -> _facade -> _loops (starts a loop, survives forks)
-# -> _loop (one loop, one thread) -> _job (one call, and the thread that waits).
+# -> _loop (one loop, one thread) -> _inside (what happens on it) -> _job (one call, and the thread
+# that waits).
 
 from fcasync._facts.public import show_as
 from fcasync.blocking._generated.client import Client

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, 
 from functools import partial
 from queue import SimpleQueue
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fcasync.blocking._job import Inbox, Post
 from fcasync.blocking._lists import Paginator
@@ -35,7 +35,9 @@ class Desk:
         self._loops = loops
         self.inbox: Inbox = SimpleQueue()
         """What the loop has asked for."""
-        self.turn = RLock()
+        self._open: set[_Errand[Any]] = set()
+        """What the loop still waits for."""
+        self.turn: RLock = RLock()
         """Held by the one thread that serves."""
         self._iterators: list[Iterator[Any]] = []
         """What was begun here, and has to be let go of here."""
@@ -47,6 +49,11 @@ class Desk:
         return (
             source.through(self._reading) if isinstance(source, Tenants) else self._reading(source)
         )
+
+    def recall(self) -> None:
+        """Put back what a thread that was interrupted may have taken and not begun."""
+        for errand in list(self._open):
+            self.inbox.put(errand)
 
     def clear(self) -> None:
         """Let go of the sources, and of what was asked for in vain; generators are closed."""
@@ -76,35 +83,46 @@ class Desk:
 
     async def _ask(self, work: Callable[[], T]) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.inbox.put(partial(_carry_out, work, answer))
-        return await answer
+        errand = _Errand(work, answer)
+        self._open.add(errand)
+        self.inbox.put(errand)
+        try:
+            return await answer
+        finally:
+            self._open.discard(errand)
 
 
-def _carry_out(work: Callable[[], T], answer: "asyncio.Future[T]", post: Post) -> None:
-    """Do *work* on the thread that waits, and let the loop know what came of it."""
-    failure: Exception
-    try:
-        result = work()
-    except Exception as error:  # noqa: BLE001 - it ends the run, which raises it
-        failure = (
-            RuntimeError("the source raised StopIteration")
-            if isinstance(error, StopIteration)
-            else error
-        )
-    except BaseException:
-        post(partial(_fail, answer, RuntimeError("the source was interrupted")))
-        raise
-    else:
-        post(partial(_succeed, answer, result))
-        return
-    post(partial(_fail, answer, failure))
+class _Errand(Generic[T]):
+    """Something to do on the thread that waits, once, and the answer that the loop waits for."""
 
+    def __init__(self, work: Callable[[], T], answer: "asyncio.Future[T]") -> None:
+        self._work = work
+        self._is_begun = False
+        self.answer = answer
 
-def _succeed(answer: "asyncio.Future[T]", result: T) -> None:
-    if not answer.done():
-        answer.set_result(result)
+    def __call__(self, post: Post) -> None:
+        """Do it, and let the loop know what came of it."""
+        if self._is_begun:
+            return
+        settle = partial(self._fail, RuntimeError("the source was interrupted"))
+        try:
+            self._is_begun = True
+            settle = self._attempt()
+        finally:
+            post(settle)
 
+    def _attempt(self) -> "partial[None]":
+        try:
+            return partial(self._succeed, self._work())
+        except Exception as error:  # noqa: BLE001 - it ends the run, which raises it
+            return partial(self._fail, error)
 
-def _fail(answer: "asyncio.Future[Any]", error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+    def _succeed(self, result: T) -> None:
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, StopIteration):  # which a future does not take
+            error = RuntimeError("the source raised StopIteration")
+        if not self.answer.done():
+            self.answer.set_exception(error)

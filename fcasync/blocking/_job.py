@@ -59,17 +59,18 @@ class Job(Generic[T]):
         task.add_done_callback(self._settle)
         return task
 
-    def cancel(self) -> None:
-        """Cancel the coroutine, if it was started and has not ended."""
+    def interrupt(self) -> None:
+        """Cancel the coroutine: its thread was interrupted, and waits for the end alone."""
         if self.task is None:
-            self._ended.set()
+            self._ended.set()  # it was never started, or is over
         else:
             self.task.cancel()
 
     def cut_short(self) -> None:
         """Cancel it because the client is closed, which is an error for the thread that waits."""
         self._is_cut_short = True
-        self.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def forsake(self) -> None:
         """Cancel it because the interpreter exits, and let the thread, a daemon, go on waiting."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from fcasync._wire.uninterrupted import until_done
+from fcasync.blocking._inside import Inside
 from fcasync.blocking._job import Inbox, Job, closed
 from fcasync.errors import FCError
 
@@ -25,23 +25,18 @@ class Loop:
     """
 
     def __init__(self, aclose: Callable[[], Awaitable[None]]) -> None:
-        self._aclose = aclose
+        self.inside: Inside = Inside(aclose)
+        """The loop thread's side."""
         self._loop = asyncio.new_event_loop()
         self._lock = threading.RLock()
         """Held while something is posted, so that nothing is posted behind the end. A signal
         handler may post while its own thread does."""
-        self.is_over = False
+        self.is_over: bool = False
         """Whether nothing can be posted any more."""
-        self.was_inherited = False
+        self.was_inherited: bool = False
         """Whether the thread is that of the parent, which this forked process does not have."""
         self._is_exit = False
         """Whether it ends because the interpreter does."""
-        self._jobs: set[Job[Any]] = set()
-        """What threads wait for. (This and the next two are the loop's own.)"""
-        self._discarded: set[asyncio.Task[None]] = set()
-        """Closes generators that were left half-way."""
-        self.at_end: dict[object, Callable[[], Awaitable[None]]] = {}
-        """What has to be ended in good order, should the loop end first."""
         self._thread = threading.Thread(target=self._main, name="fcasync.blocking", daemon=True)
         live.add(self)
         try:
@@ -71,11 +66,12 @@ class Loop:
         """Return the result of *job*."""
         refuse_in_a_loop()
         try:
-            is_posted = self.post(partial(self._start, job))
+            is_posted = self.post(partial(self.inside.start, job))
             if is_posted:
                 job.serve(self.post)
         except BaseException:
-            if self.post(job.cancel):
+            # A second interrupt ends this wait; the loop goes on without it.
+            if self.post(job.interrupt):
                 job.wait()
             raise
         if not is_posted:
@@ -84,7 +80,7 @@ class Loop:
 
     def step(self, steps: AsyncGenerator[T]) -> T | None:
         """Return what *steps* yields next; None at its end."""
-        return self.run(self._step, steps)
+        return self.run(self.inside.step, steps)
 
     def gone(self) -> FCError:
         """Return the error of what began on this loop and cannot go on."""
@@ -96,7 +92,7 @@ class Loop:
 
     def discard(self, steps: AsyncGenerator[Any]) -> None:
         """Have *steps* closed soon, without waiting for it: also where threads must not wait."""
-        self.post(partial(self._discard, steps))
+        self.post(partial(self.inside.discard, steps))
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Have the loop call *callback*; False if it never will."""
@@ -114,8 +110,7 @@ class Loop:
         """End the loop, without waiting for it.
 
         Args:
-            is_exit: Whether the interpreter exits: threads that still wait are daemons, whose
-                errors nobody could act upon.
+            is_exit: Whether the interpreter exits.
         """
         with self._lock:
             if self.post(self._loop.stop):
@@ -149,55 +144,14 @@ class Loop:
             with self._lock:
                 self.is_over = True
             try:
-                self._loop.run_until_complete(self._shut_down())
+                self._loop.run_until_complete(self.inside.shut_down(is_exit=self._is_exit))
             finally:
                 self._loop.close()
                 live.discard(self)
 
-    async def _shut_down(self) -> None:
-        tasks = [job.task for job in self._jobs if job.task is not None]
-        for job in self._jobs:
-            if self._is_exit:
-                job.forsake()
-            else:
-                job.cut_short()
-        await until_done(tasks)
-        for end in list(self.at_end.values()):
-            await end()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await until_done(left)
-        try:
-            await self._aclose()
-        finally:
-            await self._loop.shutdown_asyncgens()
-
-    def _start(self, job: Job[Any]) -> None:
-        self._jobs.add(job)
-        job.start().add_done_callback(lambda _: self._jobs.discard(job))
-
-    async def _step(self, steps: AsyncGenerator[T]) -> T | None:
-        # asyncio closes all generators at once, those inside others too, which then fails.
-        self.at_end[steps] = steps.aclose
-        item = await anext(steps, None)
-        if item is None:
-            del self.at_end[steps]
-        return item
-
-    def _discard(self, steps: AsyncGenerator[Any]) -> None:
-        self.at_end.pop(steps, None)
-        task = self._loop.create_task(_close(steps), name="fcasync.blocking.close")
-        self._discarded.add(task)
-        task.add_done_callback(self._discarded.discard)
-
 
 live: set[Loop] = set()
 """The loops of this process."""
-
-
-async def _close(steps: AsyncGenerator[Any]) -> None:
-    await steps.aclose()
 
 
 def refuse_in_a_loop() -> None:

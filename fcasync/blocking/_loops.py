@@ -34,7 +34,12 @@ class Loops:
         """Ends the loop when the client is collected."""
 
     def current(self) -> Loop:
-        """Return the loop, and start it if none is running."""
+        """Return the loop, and start it if none is running.
+
+        Raises:
+            RuntimeError: This thread runs an event loop, which a wait would block.
+        """
+        refuse_in_a_loop()
         loop = self._loop
         if loop is not None and not loop.is_over:
             return loop
@@ -47,7 +52,6 @@ class Loops:
 
     def run(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what *method* returns on the loop; block until it does."""
-        refuse_in_a_loop()
         return self.current().run(method, *args, **kwargs)
 
     def close(self) -> None:
@@ -57,9 +61,9 @@ class Loops:
             if loop is None or finalizer is None or loop.is_over:
                 return
             refuse_in_a_loop()
+            loop.stop()
             finalizer.detach()
             self._loop = None
-        loop.stop()
         loop.join()
 
     def __reduce__(self) -> NoReturn:

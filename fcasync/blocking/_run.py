@@ -133,7 +133,11 @@ class BulkRun:
         if loop.is_over:
             raise loop.gone()
         with self._desk.turn:
-            return loop.serve(self._desk.inbox, method)
+            try:
+                return loop.serve(self._desk.inbox, method)
+            except BaseException:
+                self._desk.recall()
+                raise
 
     def _look(self, read: Callable[[], T]) -> T:
         """Return what *read* returns on the loop, where nothing changes meanwhile."""
@@ -148,13 +152,13 @@ class BulkRun:
 
     async def _begin(self, loop: Loop) -> None:
         await self._async.__aenter__()
-        loop.at_end[self] = self._cut_short
+        loop.inside.at_end[self] = self._cut_short
 
     async def _next(self) -> "bulk.Outcome | None":
         return await anext(self._async, None)
 
     async def _end(self, loop: Loop, exc_type: type[BaseException] | None) -> None:
-        if loop.at_end.pop(self, None) is not None:
+        if loop.inside.at_end.pop(self, None) is not None:
             await self._async.__aexit__(exc_type, None, None)
 
     async def _cut_short(self) -> None:

@@ -1,6 +1,5 @@
 """``client.bulk``: one operation on any number of accounts."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
@@ -21,6 +20,7 @@ from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.sources import Source
 from fcasync.bulk._work.tenants import Tenants, check_shard
 from fcasync.errors import InvalidArgumentError, describe
+from fcasync.resources._arguments import RefreshFeatures, Subscriptions
 
 
 class JobOptions(TypedDict, total=False):
@@ -110,7 +110,7 @@ class Bulk:
         self,
         source: Source | Tenants,
         *,
-        features: Sequence[str],
+        features: RefreshFeatures,
         **options: Unpack[RefreshOptions],
     ) -> BulkRun:
         """Refresh every account of *source* exactly once.
@@ -127,13 +127,13 @@ class Bulk:
         return self._run(verbs.REFRESH, source, features, RefreshOptions, options)
 
     def subscribe(
-        self, source: Source | Tenants, *, features: Sequence[str], **options: Unpack[JobOptions]
+        self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """Subscribe every account of *source* to *features* (``transactions``)."""
         return self._run(verbs.SUBSCRIBE, source, features, JobOptions, options)
 
     def unsubscribe(
-        self, source: Source | Tenants, *, features: Sequence[str], **options: Unpack[JobOptions]
+        self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """End the subscription of every account of *source* to *features*."""
         return self._run(verbs.UNSUBSCRIBE, source, features, JobOptions, options)

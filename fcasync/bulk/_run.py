@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import Any, Self
 
 from fcasync._wire.announcing import Announcer
@@ -35,6 +35,9 @@ class BulkRun:
     acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
     cancellation, is handed out again by the next run, with ``outcome.again`` set.
 
+    ``await client.bulk.refresh(...)`` runs to the end without looking at the outcomes, and returns
+    the report.
+
     Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
     The same call with the same journal then goes on where it stopped.
     """
@@ -59,6 +62,14 @@ class BulkRun:
     def __repr__(self) -> str:
         failed, waiting = self._tally.count("failed"), self._tally.unfinished
         return f"<BulkRun {self._tally.done} done, {failed} failed, {waiting} waiting>"
+
+    def __await__(self) -> Generator[Any, Any, Report]:
+        return self._whole().__await__()
+
+    async def _whole(self) -> Report:
+        async with self:
+            await self.finish()
+        return self.report
 
     async def __aenter__(self) -> Self:
         if self._was_entered:

@@ -13,6 +13,7 @@ from fcasync.cli._command import Group, examples
 from fcasync.cli._connection import outer_options
 from fcasync.cli.accounts import accounts
 from fcasync.cli.guide import guide
+from fcasync.cli.jobs import disconnect, subscribe, unsubscribe
 from fcasync.cli.journal import journal
 from fcasync.cli.refresh import refresh
 from fcasync.cli.sandbox import sandbox
@@ -45,5 +46,17 @@ def cli() -> None:
     """
 
 
-for command in (accounts, guide, journal, refresh, sandbox, sessions, sync, transactions):
-    cli.add_command(command)
+for _command in (
+    accounts,
+    disconnect,
+    guide,
+    journal,
+    refresh,
+    sandbox,
+    sessions,
+    subscribe,
+    sync,
+    transactions,
+    unsubscribe,
+):
+    cli.add_command(_command)

@@ -31,7 +31,7 @@ class Command(click.Command):
 class Group(click.Group):
     """A group of commands, with the same options before the command."""
 
-    command_class = Command
+    command_class: type[click.Command] | None = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give a bare option its default."""

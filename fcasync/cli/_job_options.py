@@ -1,12 +1,13 @@
-"""The options that the jobs share: ``fcasync refresh`` and ``fcasync sync``."""
+"""The options that jobs share: the bulk jobs, and ``fcasync sync``."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from fcasync.cli._values import duration
+from fcasync.cli._values import duration, instant, shard
 
+POSITIVE = click.FloatRange(min=0, min_open=True)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -55,3 +56,54 @@ def concurrency_option(default: int, what: str) -> Decorator:
         metavar="N",
         help=f"Most {what}.",
     )
+
+
+def bulk_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what all bulk jobs take: their accounts, their journal, their pace and their limits."""
+    for option in reversed(_BULK):  # as a stack of decorators does
+        command = option(command)
+    return source_options(command)
+
+
+_BULK = (
+    click.option(
+        "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
+    ),
+    click.option(
+        "--journal",
+        metavar="FILE",
+        help="Journal file; makes the job resumable. One file for each job.",
+    ),
+    click.option(
+        "--max-rate",
+        type=POSITIVE,
+        metavar="R",
+        help="Most requests a second (default: finds the rate limit).",
+    ),
+    concurrency_option(256, "requests in flight"),
+    click.option(
+        "--total-rate", type=POSITIVE, metavar="R", help="Most requests a second of all --tenants."
+    ),
+    click.option(
+        "--shard",
+        callback=shard,
+        metavar="I/N",
+        help="Only the tenants of shard I, from 0 to N-1; N processes share the list.",
+    ),
+    click.option(
+        "--job", metavar="NAME", help="Name of the job: whoever lost the journal repeats nothing."
+    ),
+    click.option(
+        "--since",
+        callback=instant,
+        metavar="INSTANT",
+        help="Time before which nothing of --job was sent, such as 2026-11-24T00:00Z.",
+    ),
+    click.option(
+        "--max-requests",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Most requests that this run sends; the rest stays open.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Send nothing, and say what would be sent."),
+)

@@ -18,11 +18,11 @@ from fcasync.cli._tenants import read_tenants
 
 @attrs.frozen
 class Place:
-    """Where a refresh runs."""
+    """Where a job runs."""
 
-    cluster: str | None
+    cluster: str | None = None
     """Address of a scheduler; empty for workers on this machine; None for this process."""
-    workers: int | None
+    workers: int | None = None
 
     def check(self, source: Source) -> None:
         """Check that the cluster can do what is asked for."""
@@ -34,12 +34,12 @@ class Place:
 
     @asynccontextmanager
     async def open(
-        self, connection: Connection, source: Source
+        self, verb: str, connection: Connection, source: Source
     ) -> AsyncIterator[tuple[Any, Callable[..., BulkRun]]]:
         """Open what is needed; yield the accounts, and what makes a run from them."""
         if self.cluster is None or source.tenants is None:
             async with connection.open() as client:
-                yield await source.accounts(client), client.bulk.refresh
+                yield await source.accounts(client), getattr(client.bulk, verb)
             return
         refresh = partial(_cluster().refresh, workers=self.workers)
         tenants = await read_tenants(source.tenants)
@@ -55,6 +55,10 @@ class Place:
         async with connection.open() as client:
             key, url = client._options.api_key.reveal(), client._options.base_url
             yield tenants, partial(refresh, api_key=key, client_options={"base_url": url})
+
+
+HERE = Place()
+"""This process."""
 
 
 def _cluster() -> ModuleType:

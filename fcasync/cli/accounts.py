@@ -37,7 +37,12 @@ def accounts() -> None:
     ),
 )
 @click.option("--customer", metavar="CUS", help="Only accounts of this customer.")
-@click.option("--account", metavar="ACCT", help="Only accounts held by this connected account.")
+@click.option(
+    "--holder-account",
+    "account",
+    metavar="ACCT",
+    help="Only accounts that belong to this Stripe account.",
+)
 @click.option("--session", metavar="FCSESS", help="Only accounts linked in this session.")
 @click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts.")
 @click.option(
@@ -57,7 +62,7 @@ async def list_accounts(
 ) -> None:
     """List accounts, newest first."""
     if customer and account:
-        raise click.UsageError("use either --customer or --account, not both")
+        raise click.UsageError("use either --customer or --holder-account, not both")
     holder: Any = {"customer": customer, "account": account} if customer or account else None
     async with connection.open() as client:
         newest = client.accounts.list(

@@ -14,9 +14,9 @@ from fcasync.bulk._journal.header import MANY, Header, Standing
 from fcasync.bulk._journal.merge import merge as merge_journals
 from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.bulk._journal.sqlite import read_job
+from fcasync.cli._bulk import OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row
 from fcasync.cli._common import Failure
 from fcasync.cli._output import output_option, writer
-from fcasync.cli.refresh import OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row
 from fcasync.errors import FCError
 
 SHOWN = 10

@@ -164,6 +164,8 @@ def _sentence(error: OSError, options: dict[str, Any]) -> str:
 
 
 def _make(options: dict[str, Any]) -> Sandbox:
+    if options["webhook_secret"] and not options["webhook_url"]:
+        raise click.UsageError("--webhook-secret needs --webhook-url, where events are sent")
     try:
         return Sandbox(**options)
     except (ValueError, TypeError) as error:

@@ -15,7 +15,7 @@ limit of 25 requests a second: only beyond that is a cluster worth its trouble.
 Every worker needs fcasync, and its API key in the environment variable ``STRIPE_API_KEY``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from fcasync._facts.public import show_as
@@ -27,6 +27,7 @@ from fcasync.bulk._work.tenants import Tenants
 from fcasync.cluster._run import ClusterRun
 from fcasync.cluster._settings import LEASE, ClusterError, place
 from fcasync.errors import InvalidArgumentError, describe
+from fcasync.resources._arguments import RefreshFeatures, Subscriptions
 
 __all__ = [
     "ClusterError",
@@ -69,7 +70,7 @@ class ClusterRefreshOptions(RefreshOptions, ClusterOptions, total=False):
 def refresh(
     tenants: Tenants,
     *,
-    features: Sequence[str],
+    features: RefreshFeatures,
     **options: Unpack[ClusterRefreshOptions],
 ) -> ClusterRun:
     """Refresh every account of *tenants* exactly once, on the workers of a cluster.
@@ -91,7 +92,7 @@ def refresh(
 def subscribe(
     tenants: Tenants,
     *,
-    features: Sequence[str],
+    features: Subscriptions,
     **options: Unpack[ClusterJobOptions],
 ) -> ClusterRun:
     """Subscribe every account of *tenants* to *features*; see :func:`refresh`."""
@@ -101,7 +102,7 @@ def subscribe(
 def unsubscribe(
     tenants: Tenants,
     *,
-    features: Sequence[str],
+    features: Subscriptions,
     **options: Unpack[ClusterJobOptions],
 ) -> ClusterRun:
     """End the subscription of every account of *tenants* to *features*; see :func:`refresh`."""

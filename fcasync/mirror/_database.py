@@ -1,8 +1,9 @@
 """The connections of a mirror, and its errors as one sentence each."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from fcasync._facts.redact import printable
+from fcasync._wire.uninterrupted import to_its_end
 from fcasync.mirror._errors import MirrorError
 from fcasync.mirror._location import passwords, shown
 from fcasync.mirror._steps import SteppedConnection, Steps, Whole, carry_out, carry_out_in_sqlite
@@ -40,6 +42,8 @@ class Database:
         self._file = _file(url) if self.is_sqlite else None
         """The path of a SQLite file; None for one in memory, and for PostgreSQL."""
         self.engine: AsyncEngine = self._make(url)
+        self._turn = asyncio.Lock() if isinstance(self.engine.pool, StaticPool) else None
+        """Held during each transaction in memory, where all have one connection."""
 
     def __repr__(self) -> str:
         return f"<Database {self.shown}>"
@@ -83,7 +87,7 @@ class Database:
             MirrorError: The database cannot be used.
         """
         with self.errors():
-            async with self.engine.connect() as connection:
+            async with self.alone(), self.engine.connect() as connection:
                 reads = await connection.execution_options(**{_READS: True})
                 async with reads.begin():
                     yield reads
@@ -96,8 +100,16 @@ class Database:
             MirrorError: The database cannot be used; nothing of the block is stored.
         """
         with self.errors():
-            async with self.engine.begin() as connection:
+            async with self.alone(), self.engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Wait until nobody else uses the connection, where there is only one."""
+        async with AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            yield
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -168,16 +180,18 @@ class Session:
             async with database.writing() if writes else database.reading() as connection:
                 return await carry_out(connection, steps)
         with database.errors():
-            if self._kept is None:
-                self._kept = await database.engine.connect()
-            found: T = await carry_out_in_sqlite(self._kept, Whole(_BEGIN[writes], steps))
+            async with database.alone():
+                if self._kept is None:
+                    self._kept = await database.engine.connect()
+                found: T = await carry_out_in_sqlite(self._kept, Whole(_BEGIN[writes], steps))
         return found
 
     async def aclose(self) -> None:
         """Give the connection back."""
         if self._kept is not None:
             with self._database.errors():
-                await self._kept.close()
+                async with self._database.alone():
+                    await to_its_end(self._kept.close())
 
 
 def _file(url: URL) -> Path | None:

@@ -112,6 +112,7 @@ def _by_column(value: Any, at: rows.At) -> Values | None:
         and _TYPES["updated"].issuperset(map(type, moments))
         and set(found["object"]) == {_OBJECT}
         and len(set(found["id"])) == len(items)
+        and all(map(rows.WHOLE.__contains__, filter(None, found["amount"])))
         and _can_be_stored(found)
     ):
         return None

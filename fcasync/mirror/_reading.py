@@ -141,13 +141,7 @@ class Reading:
             FCError: A request failed.
             MirrorError: The database cannot be used.
         """
-        account, read_at, raw = item.account, item.read_at, None
-        if account is None:
-            self._requests += 1
-            fetched = await self.client.accounts._call(_RETRIEVE, item.account_id)
-            account, raw = fetched.account, fetched.item
-            read_at = self._clock.time()
-        part = self._part(to_dict(account) if raw is None else raw, read_at)
+        account, part = await self._read(item)
         if account.status == "disconnected":
             await self._store.write(part)
             return self._ended(item, account, SyncStatus.SKIPPED, "disconnected")
@@ -182,6 +176,14 @@ class Reading:
             refresh=item.refresh,
             stripe_account=self._tenant or None,
         )
+
+    async def _read(self, item: Item) -> tuple[Account, Part]:
+        """Return the account, which is read unless it is at hand, and its own rows."""
+        if item.account is not None:
+            return item.account, self._part(to_dict(item.account), item.read_at)
+        self._requests += 1
+        fetched = await self.client.accounts._call(_RETRIEVE, item.account_id)
+        return fetched.account, self._part(fetched.item, self._clock.time())
 
     def _part(self, item: rows.Json, read_at: float) -> Part:
         """Return the account's own rows."""

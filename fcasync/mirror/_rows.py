@@ -9,11 +9,15 @@ from typing import Any, Final
 
 import orjson
 
+from fcasync.errors import ProtocolError
 from fcasync.mirror._steps import Row
 
 Json = dict[str, Any]
 At = Callable[[float | None], Any]
 """Returns a Unix time as the driver takes it."""
+
+WHOLE: Final = range(-(2**63), 2**63)
+"""The whole numbers that a database can hold."""
 
 _NOTHING: Final[Json] = {}
 _NEVER: Final = frozenset(
@@ -29,6 +33,9 @@ def transaction_row(item: Json, at: At) -> Row:
     Args:
         item: Stripe's JSON, whose types are checked.
         at: Returns a Unix time as the driver takes it.
+
+    Raises:
+        ProtocolError: The amount is larger than a database can hold.
     """
     item = _harmless(item)
     moments = item.get("status_transitions") or _NOTHING
@@ -37,7 +44,8 @@ def transaction_row(item: Json, at: At) -> Row:
         None,
         None,
         item["id"],
-        *(item.get(name) for name in ("amount", "currency", "description", "status")),
+        _whole(item.get("amount")),
+        *(item.get(name) for name in ("currency", "description", "status")),
         at(transacted_at),
         at(moments.get("posted_at")),
         at(moments.get("void_at")),
@@ -89,7 +97,7 @@ def balance_rows(stripe_account: str, item: Json, at: At) -> list[Row]:
         "used": (balance.get("credit") or {}).get("used"),
     }
     return [
-        (stripe_account, item["id"], as_of, kind, currency, amount, at(refreshed))
+        (stripe_account, item["id"], as_of, kind, currency, _whole(amount), at(refreshed))
         for kind, amounts in kinds.items()
         for currency, amount in (amounts or {}).items()
     ]
@@ -131,6 +139,12 @@ def _storable(text: str) -> str:
     if not text.isascii():
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text.replace("\0", "\ufffd")
+
+
+def _whole(amount: int | None) -> int | None:
+    if amount is not None and amount not in WHOLE:
+        raise ProtocolError(f"an amount of {amount} is larger than a database can hold")
+    return amount
 
 
 def _refresh(item: Json, name: str) -> Json:

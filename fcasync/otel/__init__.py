@@ -57,8 +57,8 @@ numbers are never recorded.
 try:
     import opentelemetry.metrics
     import opentelemetry.trace  # noqa: F401 - looked for here, to say what is missing
-except ModuleNotFoundError as error:
-    raise ImportError("fcasync.otel needs OpenTelemetry: pip install 'fcasync[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ImportError("fcasync.otel needs OpenTelemetry: pip install 'fcasync[otel]'") from _error
 
 from fcasync._facts.public import show_as
 from fcasync.otel._hook import OpenTelemetryHook

@@ -6,9 +6,17 @@ notebooks and `inspect.signature`, which would see only ``**options``.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypedDict, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Editors complete what is listed; a word that Stripe adds later is accepted as well.
+RefreshFeatures: TypeAlias = Sequence[Literal["balance", "ownership", "transactions"] | str]
+Subscriptions: TypeAlias = Sequence[Literal["transactions"] | str]
+Permissions: TypeAlias = Sequence[
+    Literal["balances", "ownership", "payment_method", "transactions"] | str
+]
+Prefetches: TypeAlias = Sequence[Literal["balances", "ownership", "transactions"] | str]
 
 
 class ListOptions(TypedDict, total=False):

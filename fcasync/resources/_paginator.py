@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from fcasync._rules import checks
 from fcasync._rules.cursor import Cursor
@@ -54,6 +54,10 @@ class Paginator(Generic[T]):
     def __repr__(self) -> str:
         start = ", ".join(f"{name}={value}" for name, value in self._start.items() if value)
         return f"<Paginator {start or 'from the start'}; await it or use `async for`>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        hint = ": await it for one page, or iterate over it" if hasattr(Page, name) else ""
+        raise AttributeError(f"a Paginator has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
         cursor = Cursor(**self._start)

@@ -19,7 +19,13 @@ from fcasync.errors import (
 )
 from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.models._convert import decoder
-from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
+from fcasync.resources._arguments import (
+    ListOptions,
+    PostOptions,
+    RefreshFeatures,
+    Subscriptions,
+    spelled_out,
+)
 from fcasync.resources._balance_check import BalanceCheck, judge, threshold, why_not_refresh
 from fcasync.resources._paginator import Paginator
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
@@ -173,7 +179,7 @@ class Accounts(BalanceChecks):
 
     @spelled_out(PostOptions)
     async def refresh(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: RefreshFeatures, **options: Unpack[PostOptions]
     ) -> Account:
         """Ask Stripe to read the account's data from its bank again.
 
@@ -193,7 +199,7 @@ class Accounts(BalanceChecks):
 
     @spelled_out(PostOptions)
     async def subscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Account:
         """Make Stripe refresh the account's data automatically, about once a day.
 
@@ -206,7 +212,7 @@ class Accounts(BalanceChecks):
 
     @spelled_out(PostOptions)
     async def unsubscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Account:
         """End a subscription that :meth:`subscribe` began.
 
@@ -232,7 +238,7 @@ class Accounts(BalanceChecks):
         self,
         account: str | Account,
         *,
-        features: Sequence[str],
+        features: RefreshFeatures,
         timeout: float = 60.0,
         **options: Unpack[PostOptions],
     ) -> Account:

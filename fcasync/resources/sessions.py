@@ -8,7 +8,14 @@ from fcasync._rules.request import Operation
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models import Account, Session
 from fcasync.models._convert import decoder
-from fcasync.resources._arguments import PostOptions, spelled_out
+from fcasync.resources._arguments import (
+    Permissions,
+    PostOptions,
+    Prefetches,
+    RefreshFeatures,
+    Subscriptions,
+    spelled_out,
+)
 from fcasync.resources._collecting import Welcome
 from fcasync.resources._resource import Resource, as_raw
 from fcasync.resources.accounts import Accounts
@@ -68,11 +75,11 @@ class Sessions(Resource):
         self,
         *,
         account_holder: SessionAccountHolder,
-        permissions: Sequence[str],
+        permissions: Permissions,
         filters: SessionFilters | None = None,
         limits: SessionLimits | None = None,
         manual_entry: SessionManualEntry | None = None,
-        prefetch: Sequence[str] | None = None,
+        prefetch: Prefetches | None = None,
         return_url: str | None = None,
         **options: Unpack[PostOptions],
     ) -> Session:
@@ -122,8 +129,8 @@ class Sessions(Resource):
         self,
         session: str | Session,
         *,
-        subscribe: Sequence[str] = ("transactions",),
-        features: Sequence[str] | None = None,
+        subscribe: Subscriptions = ("transactions",),
+        features: RefreshFeatures | None = None,
         timeout: float = 60.0,
     ) -> list[Account]:
         """Return the accounts that the user linked, subscribed and refreshed for the first time.

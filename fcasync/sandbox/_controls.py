@@ -117,15 +117,16 @@ class Controls:
     def link(
         self,
         client_secret: str,
-        institution: str = "Test Institution",
-        accounts: Sequence[int] = (0,),
+        institution: str | None = None,
+        accounts: Sequence[int] | int = 1,
     ) -> list[str]:
         """Do what a person does on the page at ``/link/<client_secret>``.
 
         Args:
-            client_secret: Of the session.
-            institution: One of those that the page shows.
-            accounts: Positions in the list of accounts that the page shows, 0-based.
+            client_secret: Of the session; not its id.
+            institution: One of those that the page shows; None for the last of them.
+            accounts: How many accounts, or the positions, 0-based, of those to pick in the list
+                that the page shows.
 
         Returns:
             The ids of the accounts that were linked.
@@ -133,10 +134,15 @@ class Controls:
         Raises:
             ValueError: The session is unknown or filled, or does not allow these accounts.
         """
-        picks = list(accounts)
-        page = self._do(lambda: self._host.desk.link(client_secret, institution, picks))
-        linked: list[str] = page["linked"]
-        return linked
+        picks = list(range(accounts)) if isinstance(accounts, int) else list(accounts)
+        desk = self._host.desk
+
+        def link() -> list[str]:
+            bank = desk.link_page(client_secret)["institutions"][-1]
+            linked: list[str] = desk.link(client_secret, institution or bank, picks)["linked"]
+            return linked
+
+        return self._do(link)
 
     def decline(self, client_secret: str) -> None:
         """Cancel a session, as a person does on the page at ``/link/<client_secret>``.

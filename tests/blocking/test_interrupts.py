@@ -1,6 +1,7 @@
 """Ctrl-C and signal handlers that raise, in a thread that waits."""
 
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ import pytest
 
 import fcasync
 from fcasync import blocking
+from fcasync.blocking._job import Job
 from fcasync.testing import FakeClock
-from tests._server import http
+from tests._server import http, stall
 from tests.blocking._threads import interrupting, serving_elsewhere, tasks
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
@@ -126,3 +128,38 @@ def test_a_handler_may_make_a_call() -> None:
         finally:
             signal.signal(signal.SIGUSR1, before)
         assert seen == ["fca_1"]
+
+
+def test_ctrl_c_while_a_block_is_left_leaves_no_run_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leaving the block goes on to its end, and then the interrupt is raised."""
+    pages = {"object": "list", "data": [], "has_more": False, "url": "/"}
+    time = http(orjson.dumps(pages), Date="Sun, 06 Nov 2050 08:49:37 GMT", Request_Id="req_1")
+    with (
+        serving_elsewhere(time, stall) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        run = client.bulk.refresh(["fca_1"], features=["balance"])
+        run.__enter__()
+        while len(server.requests) < 2:
+            threading.Event().wait(0.001)
+        inside = client._loops.current().inside
+        start = inside.start
+
+        def interrupt(job: Job[Any]) -> None:
+            signal.pthread_kill(_main(), signal.SIGINT)
+            start(job)
+
+        monkeypatch.setattr(inside, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run.__exit__(None, None, None)
+        monkeypatch.undo()
+        assert tasks(client) == []
+        assert run.stop() is False
+
+
+def _main() -> int:
+    identity = threading.main_thread().ident
+    assert identity is not None
+    return identity

@@ -63,7 +63,7 @@ def test_options_that_are_refused_show_nothing(
     assert_nothing_shows(failing(lambda: client.with_options(**VIEWS[case])))
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", ["post", "walk", "bulk"])
 @pytest.mark.parametrize("case", ANSWERS)
 def test_an_answer_that_is_an_error_shows_nothing(
     case: str, call: str, assert_nothing_shows: Callable[[BaseException], None]

@@ -307,3 +307,17 @@ def test_leaving_the_client_on_one_loop_leaves_runs_on_another_at_work() -> None
         other.start()
         assert asyncio.run(job()) == 20
         other.join()
+
+
+async def test_awaiting_a_run_is_the_whole_of_it() -> None:
+    """One line for those who want the report alone; it cannot be used a second time."""
+    async with (
+        Sandbox(accounts=4, varied=False) as sandbox,
+        Client(sandbox.api_key, base_url=sandbox.url) as client,
+    ):
+        run = client.bulk.refresh(client.accounts.list(), features=["balance"])
+        report = await run
+        assert report.total == 4
+        assert set(sandbox.executions("refresh").values()) == {1}
+        with pytest.raises(InvalidArgumentError, match="entered once"):
+            await run

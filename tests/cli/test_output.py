@@ -280,3 +280,9 @@ def test_help_stands_alone(command: str) -> None:
     text = fcasync(*command.split(), "--help").stdout
     assert "\nConnection:\n" in text
     assert f"fcasync {command}" in text.partition("Examples:")[2]
+
+
+def test_a_secret_without_an_endpoint_is_a_mistake() -> None:
+    """It would be ignored in silence."""
+    result = fcasync("sandbox", "--webhook-secret", "whsec_x")
+    assert (result.exit_code, "--webhook-secret needs --webhook-url" in result.stderr) == (2, True)

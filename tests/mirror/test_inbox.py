@@ -11,7 +11,7 @@ from fcasync import AuthenticationError, EventInProgress, RetryPolicy
 from fcasync.bulk import Tenants
 from fcasync.mirror import Inbox, Mirror
 from fcasync.models import Event
-from fcasync.testing import FakeClock, answer, make_account, make_event
+from fcasync.testing import FakeClock, answer, make_account, make_event, make_thin_event
 from fcasync.webhooks import EventRouter
 from tests._bank import START, Bank
 from tests.mirror._look import listed, table, transactions
@@ -44,6 +44,22 @@ async def test_a_job_works_off_what_the_web_service_received(url: str) -> None:
         assert report.synced >= 3
         assert [each async for each in job.inbox.events()] == []
     assert await transactions(url) == listed(bank)
+
+
+async def test_a_thin_event_is_a_nudge_as_well(url: str) -> None:
+    """It names its account and its tenant; one about something else is not stored."""
+    async with Mirror(url) as mirror:
+        related = {"id": "fca_1", "type": "financial_connections.account", "url": "/v1/x/fca_1"}
+        thin = make_thin_event(id="evt_1", context="acct_1", related_object=related)
+        assert await mirror.inbox.put(thin)
+        assert not await mirror.inbox.put(thin)
+        assert not await mirror.inbox.put(make_thin_event(id="evt_2", related_object={}))
+        assert await mirror.observe(event_of("fca_2", 3))
+        nudges = mirror.inbox.accounts()
+        assert [key async for key in nudges.keys()] == [  # noqa: SIM118
+            ("acct_1", "fca_1"),
+            ("", "fca_2"),
+        ]
 
 
 async def test_an_event_whose_job_failed_is_handed_out_again(url: str) -> None:

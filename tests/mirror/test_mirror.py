@@ -10,8 +10,8 @@ import fcasync
 from fcasync import to_dict
 from fcasync._rules.request import Request
 from fcasync.bulk import Tenants
-from fcasync.mirror import Mirror, SyncStatus
-from fcasync.testing import FakeClock, answer, make_ownership
+from fcasync.mirror import Mirror, SyncReport, SyncRun, SyncStatus
+from fcasync.testing import FakeClock, answer, make_account, make_event, make_ownership
 from tests._bank import START, Bank
 from tests.mirror._look import cursors, listed, table, transactions
 
@@ -453,3 +453,32 @@ async def test_a_refresh_comes_first_and_each_account_follows_its_bank(url: str)
     assert run.report.refreshed is not None
     assert (run.report.refreshed.succeeded, run.report.refreshed.failed) == (2, 1)
     assert run.report.to_dict()["refreshed"]["by_status"]["failed"] == 1
+
+
+async def test_a_database_in_memory_takes_events_while_it_syncs() -> None:
+    """All have its one connection, and wait for one another."""
+    bank = refreshed_bank(80, rows=30)
+    client = bank.client()
+    async with Mirror("sqlite://") as mirror:
+
+        async def observe() -> None:
+            for number in range(40):
+                event = make_event(
+                    "financial_connections.account.refreshed_balance",
+                    make_account(id=f"fca_{number:04}"),
+                    id=f"evt_{number}",
+                )
+                assert await mirror.observe(event)
+
+        one, other, _ = await asyncio.gather(
+            run_to_its_end(mirror.sync(client, list(bank.accounts))),
+            run_to_its_end(mirror.sync(client, list(bank.accounts))),
+            observe(),
+        )
+        assert one.failed == other.failed == 0
+        assert one.new + other.new == len(listed(bank))
+        assert len([event async for event in mirror.inbox.events()]) == 40
+
+
+async def run_to_its_end(run: SyncRun) -> SyncReport:
+    return await run

@@ -10,6 +10,7 @@ import pytest
 nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipykernel", reason="needs ipykernel")
+pytest.importorskip("matplotlib", reason="needs matplotlib: pip install '.[dev-full]'")
 
 HERE = Path(__file__).parent
 NOTEBOOK = HERE / "explore.ipynb"
@@ -42,7 +43,7 @@ def test_it_is_committed_without_outputs() -> None:
 def test_no_cell_fails_or_warns(executed: Any) -> None:
     """Top-level await and `async for` work, and nothing is written to stderr."""
     kinds = {(each.output_type, each.get("name")) for each in outputs(executed)}
-    assert kinds == {("execute_result", None), ("stream", "stdout")}
+    assert kinds == {("execute_result", None), ("stream", "stdout"), ("display_data", None)}
 
 
 def test_objects_are_shown_as_tables(executed: Any) -> None:
@@ -55,6 +56,8 @@ def test_objects_are_shown_as_tables(executed: Any) -> None:
         "Account",
         "Balance",
         "Page of 5 Transactions, more follow",
+        "Bulk refresh",
+        "3 Accounts",
     ]
     assert all("text/plain" in data for data in shown)
 
@@ -64,3 +67,19 @@ def test_no_key_is_shown(executed: Any) -> None:
     shown = str(outputs(executed))
     assert "<Client sk_test_…" in shown
     assert re.findall(r"sk_test_\w+", shown) == []
+
+
+def test_the_bar_and_the_plot_are_drawn(executed: Any) -> None:
+    """The bar ends full, without any widget; the plot is a picture."""
+    shown = [each.data for each in outputs(executed) if each.output_type == "display_data"]
+    (bar,) = [data["text/html"] for data in shown if "<progress" in data.get("text/html", "")]
+    assert 'value="120" max="120"' in bar
+    assert [data for data in shown if "image/png" in data]
+
+
+def test_money_is_shown_by_its_currency(executed: Any) -> None:
+    """No cell divides by a hundred, which is wrong for yen."""
+    sources = "".join("".join(cell.source) for cell in executed.cells)
+    assert "/ 100" not in sources
+    printed = "".join(each.text for each in outputs(executed) if each.output_type == "stream")
+    assert " USD " in printed

@@ -43,7 +43,7 @@ async def linked(client: fcasync.Client, sandbox: Sandbox, **more: Any) -> Sessi
         **{"permissions": ALL, **more},
     )
     assert session.client_secret
-    sandbox.link(session.client_secret, accounts=[0, 1])
+    sandbox.link(session.client_secret, accounts=2)
     return session
 
 

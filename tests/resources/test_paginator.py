@@ -293,3 +293,12 @@ def test_an_invalid_argument_is_refused_immediately(bad: dict[str, Any]) -> None
     """It is refused before any request, not in the middle of a loop."""
     with pytest.raises(InvalidArgumentError):
         List(3).walk(**bad)
+
+
+def test_a_list_that_was_not_awaited_says_so() -> None:
+    """Whoever asks it for a page's attribute learns what is missing."""
+    walk = List(3).walk()
+    with pytest.raises(AttributeError, match="no attribute 'data': await it for one page"):
+        walk.data  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'dta'$"):
+        walk.dta  # noqa: B018

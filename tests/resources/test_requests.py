@@ -199,7 +199,7 @@ async def test_a_call_sends_what_the_official_sdk_sends(
     assert (sent.kwargs["data"] or b"").decode() == body
     headers = sent.kwargs["headers"]
     assert headers["Authorization"] == f"Bearer {KEY}"
-    assert headers["Stripe-Version"] == "2026-09-30.endive"
+    assert headers["Stripe-Version"] == "2026-10-28.endive"
     assert ("Idempotency-Key" in headers) is (method == "POST")
 
 

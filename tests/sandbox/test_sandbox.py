@@ -27,6 +27,32 @@ async def test_a_threaded_sandbox_serves_a_loop_too() -> None:
         _ = sandbox.url
 
 
+async def test_an_account_is_relinked_by_the_client() -> None:
+    """The whole story of the guide: access ends, a session links the account again."""
+    async with (
+        Sandbox(varied=False) as sandbox,
+        fcasync.Client(sandbox.api_key, base_url=sandbox.url) as client,
+    ):
+        kinds = {account.subcategory: account.id async for account in client.accounts.list()}
+        account_id = kinds["checking"]
+        sandbox.scenario(account_id, "relink_required")
+        assert (await client.accounts.retrieve(account_id)).action == "relink"
+        sandbox.advance(8 * 86_400)
+        preview = client.with_options(stripe_version="2026-10-28.preview")
+        account = await preview.accounts.retrieve(account_id)
+        assert (account.status, account.action) == ("inactive", "relink")
+        options = {"authorization": account.extra["authorization"], "account": account.id}
+        session = await preview.sessions.create(
+            account_holder={"type": "customer", "customer": "cus_1"},
+            permissions=["balances"],
+            extra_params={"relink_options": options},
+        )
+        assert sandbox.link(session.client_secret or "") == [account_id]
+        after = await preview.sessions.retrieve(session)
+        assert after.extra["relink_result"]["account"] == account_id
+        assert (await client.accounts.retrieve(account_id)).status == "active"
+
+
 def test_a_sandbox_that_is_not_threaded_needs_a_loop() -> None:
     """The wrong `with` says which one is right."""
     with pytest.raises(TypeError, match="async with"), Sandbox():

@@ -5,6 +5,7 @@ import io
 import logging
 import socket
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -38,7 +39,7 @@ def starlette(events: EventRouter) -> Any:
 
 def fastapi(events: EventRouter) -> Any:
     app = pytest.importorskip("fastapi", reason="needs fastapi").FastAPI()
-    app.add_route("/webhooks", events.asgi([SECRET, OLD]))
+    app.add_route("/webhooks", events.asgi([SECRET, OLD]), ["POST"])
     return app
 
 
@@ -128,7 +129,12 @@ async def test_the_answers_are_those_that_stripe_needs(
     assert failure.getMessage().startswith(f"webhook event evt_bad ({KIND}) was not handled")
     assert failure.exc_info is not None
     assert isinstance(failure.exc_info[1], LookupError)
-    shown = caplog.text + "".join(map(repr, (url, events, events.asgi(SECRET))))
+    report = traceback.TracebackException(*failure.exc_info, capture_locals=True)
+    with_locals = "".join(report.format())
+    assert "no such row" in with_locals
+    assert signed_bad["Stripe-Signature"][-64:] not in with_locals
+    reprs = map(repr, (url, events, events.asgi(SECRET)))
+    shown = "".join([with_locals, caplog.text, *reprs])
     assert SECRET not in shown
     assert OLD not in shown
 
@@ -291,3 +297,28 @@ async def test_a_cancelled_delivery_is_handled_by_the_next(wire: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await seen.claim("evt_1")
+
+
+async def test_a_caller_who_leaves_while_it_is_handled_leaves_no_claim() -> None:
+    """Where the server cancels the handler, the next delivery of the event is handled."""
+    events, entered, got = EventRouter(SeenEvents()), asyncio.Event(), list[str]()
+
+    @events.on("*")
+    async def slow(event: Any) -> None:
+        if not entered.is_set():
+            entered.set()
+            await asyncio.Event().wait()
+        got.append(event.id)
+
+    body, headers = signed_webhook(make_event(id="evt_1"), SECRET)
+    listener = _serving.listening()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks"
+    async with _serving.nothing_left(), _serving.aiohttp_server(aiohttp_web(events), listener):
+        first = asyncio.create_task(post(url, body, headers))
+        await entered.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        async with asyncio.timeout(10):
+            while (await post(url, body, headers))[0] != 200:
+                await asyncio.sleep(0.005)
+    assert got == ["evt_1"]

@@ -203,7 +203,9 @@ async def test_switching_protocols_is_not_an_answer() -> None:
         with pytest.raises(ProtocolError, match="unexpected status 101"):
             await calls.call(calls.engine(transport), calls.POST, calls.options(server.url))
         opened: Any = transport._sessions.get()
-        assert (opened.session.connector._acquired, opened.session.connector._conns) == (set(), {})
+        pool = opened.session.connector
+        idle = [protocol for each in pool._conns.values() for protocol, _ in each]
+        assert (pool._acquired, [each for each in idle if each.is_connected()]) == (set(), [])
         assert await asyncio.wait_for(ended.get(), 10) == b""
         await transport.aclose()
 

@@ -9,7 +9,13 @@ from fcasync.blocking._facade import Facade
 from fcasync.blocking._lists import Paginator
 from fcasync.models import Account, AccountOwner, AccountOwnership, Money, Page
 from fcasync.resources import accounts as _async
-from fcasync.resources._arguments import ListOptions, PostOptions, spelled_out
+from fcasync.resources._arguments import (
+    ListOptions,
+    PostOptions,
+    RefreshFeatures,
+    Subscriptions,
+    spelled_out,
+)
 from fcasync.resources._balance_check import BalanceCheck
 from fcasync.resources.accounts import AccountHolderFilter
 
@@ -55,21 +61,21 @@ class Accounts(Facade[_async.Accounts]):
 
     @spelled_out(PostOptions)
     def refresh(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: RefreshFeatures, **options: Unpack[PostOptions]
     ) -> Account:
         """Ask Stripe to read the account's data from its bank again."""
         return self._run(self._async.refresh, account, features=features, **options)
 
     @spelled_out(PostOptions)
     def subscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Account:
         """Make Stripe refresh the account's data automatically, about once a day."""
         return self._run(self._async.subscribe, account, features=features, **options)
 
     @spelled_out(PostOptions)
     def unsubscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Account:
         """End a subscription that :meth:`subscribe` began."""
         return self._run(self._async.unsubscribe, account, features=features, **options)
@@ -84,7 +90,7 @@ class Accounts(Facade[_async.Accounts]):
         self,
         account: str | Account,
         *,
-        features: Sequence[str],
+        features: RefreshFeatures,
         timeout: float = 60.0,
         **options: Unpack[PostOptions],
     ) -> Account:
@@ -151,21 +157,21 @@ class AccountsWithRawResponse(Facade[_async.AccountsWithRawResponse]):
 
     @spelled_out(PostOptions)
     def refresh(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: RefreshFeatures, **options: Unpack[PostOptions]
     ) -> Response[Account]:
         """Ask Stripe to read the account's data from its bank again."""
         return self._run(self._async.refresh, account, features=features, **options)
 
     @spelled_out(PostOptions)
     def subscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Response[Account]:
         """Make Stripe refresh the account's data automatically, about once a day."""
         return self._run(self._async.subscribe, account, features=features, **options)
 
     @spelled_out(PostOptions)
     def unsubscribe(
-        self, account: str | Account, *, features: Sequence[str], **options: Unpack[PostOptions]
+        self, account: str | Account, *, features: Subscriptions, **options: Unpack[PostOptions]
     ) -> Response[Account]:
         """End a subscription that :meth:`subscribe` began."""
         return self._run(self._async.unsubscribe, account, features=features, **options)

@@ -7,7 +7,14 @@ from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.models import Account, Session
 from fcasync.resources import sessions as _async
-from fcasync.resources._arguments import PostOptions, spelled_out
+from fcasync.resources._arguments import (
+    Permissions,
+    PostOptions,
+    Prefetches,
+    RefreshFeatures,
+    Subscriptions,
+    spelled_out,
+)
 from fcasync.resources.sessions import (
     SessionAccountHolder,
     SessionFilters,
@@ -24,11 +31,11 @@ class Sessions(Facade[_async.Sessions]):
         self,
         *,
         account_holder: SessionAccountHolder,
-        permissions: Sequence[str],
+        permissions: Permissions,
         filters: SessionFilters | None = None,
         limits: SessionLimits | None = None,
         manual_entry: SessionManualEntry | None = None,
-        prefetch: Sequence[str] | None = None,
+        prefetch: Prefetches | None = None,
         return_url: str | None = None,
         **options: Unpack[PostOptions],
     ) -> Session:
@@ -59,8 +66,8 @@ class Sessions(Facade[_async.Sessions]):
         self,
         session: str | Session,
         *,
-        subscribe: Sequence[str] = ("transactions",),
-        features: Sequence[str] | None = None,
+        subscribe: Subscriptions = ("transactions",),
+        features: RefreshFeatures | None = None,
         timeout: float = 60.0,
     ) -> list[Account]:
         """Return the accounts that the user linked, subscribed and refreshed for the first time."""
@@ -82,11 +89,11 @@ class SessionsWithRawResponse(Facade[_async.SessionsWithRawResponse]):
         self,
         *,
         account_holder: SessionAccountHolder,
-        permissions: Sequence[str],
+        permissions: Permissions,
         filters: SessionFilters | None = None,
         limits: SessionLimits | None = None,
         manual_entry: SessionManualEntry | None = None,
-        prefetch: Sequence[str] | None = None,
+        prefetch: Prefetches | None = None,
         return_url: str | None = None,
         **options: Unpack[PostOptions],
     ) -> Response[Session]:

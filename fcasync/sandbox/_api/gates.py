@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from fcasync.sandbox._api import expand
+from fcasync.sandbox._api import expand, preview
 from fcasync.sandbox._api.calls import Call
 from fcasync.sandbox._api.error_bodies import ApiError, failure, unrecognized
 from fcasync.sandbox._api.faults import FaultBook
@@ -112,7 +112,8 @@ def _run_once(
 
 
 def _run(world: Guarded, call: Call, operation: Operation, params: dict[str, Any]) -> Answer:
-    checked = operation.params.read(params, "")
+    is_preview = preview.is_preview(call.request.headers.get("stripe-version"))
+    checked = operation.accepts(preview=is_preview).read(params, "")
     paths = checked.get("expand", ())
     expand.check(paths, operation.returns)
     if not call.fault.executes:
@@ -121,7 +122,7 @@ def _run(world: Guarded, call: Call, operation: Operation, params: dict[str, Any
         done = operation.run(world.store, Input(call.target, checked, call.now))
     except ApiError as error:
         return call.refuse(error)
-    body = done.body
+    body = preview.dressed(world.store, done.body, call.now) if is_preview else done.body
     if paths:
         body = expand.expand(body, paths, lambda text: world.store.ownership(text, call.now))
     return Answer(200, orjson.dumps(body), executed=done.executed, effects=done.effects)

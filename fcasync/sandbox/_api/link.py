@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api import error_bodies, preview
 from fcasync.sandbox._bank.dice import mix
 from fcasync.sandbox._bank.events import Emit
 from fcasync.sandbox._bank.seed import INSTITUTIONS, Facts, kind
@@ -40,7 +40,7 @@ def page(store: Store, session: Session) -> dict[str, Any]:
     return {
         "session": session.id,
         "permissions": session.params["permissions"],
-        "institutions": INSTITUTIONS,
+        "institutions": _institutions(store, session),
         "accounts": offers(session),
         "most": session.params.get("limits", {}).get("accounts"),
         "return_url": session.params.get("return_url"),
@@ -63,19 +63,48 @@ def link(
     most = session.params.get("limits", {}).get("accounts") or len(offered)
     if session.accounts:
         raise error_bodies.invalid("This session already has its accounts.")
-    if institution not in INSTITUTIONS:
+    if institution not in _institutions(store, session):
         raise error_bodies.invalid(f"There is no institution {institution[:100]!r}.", "institution")
     if not picks or len(set(picks)) > most or not set(picks) <= set(range(len(offered))):
         raise error_bodies.invalid(
             f"Pick 1 to {min(most, len(offered))} of the accounts.", "accounts"
         )
     effects: list[Emit] = []
+    again = preview.relinks(store, session.params)
     for pick in sorted(set(picks)):
-        facts = _facts(store, session, offered[pick], institution, int(now))
-        effects += _connect(store, session, facts, now)
-        session = attrs.evolve(session, accounts=(*session.accounts, facts.index))
+        if again is not None and session.relinked is None and _is(store, again, offered[pick]):
+            index = again
+            effects += _reconnect(store, index, now)
+            session = attrs.evolve(session, relinked=index)
+        else:
+            facts = _facts(store, session, offered[pick], institution, int(now))
+            effects += _connect(store, session, facts, now)
+            index = facts.index
+        session = attrs.evolve(session, accounts=(*session.accounts, index))
     store.sessions[session.id] = session
     return tuple(effects)
+
+
+def _institutions(store: Store, session: Session) -> tuple[str, ...]:
+    """Return where accounts may be picked: a relink is about one institution."""
+    again = preview.relinks(store, session.params)
+    return INSTITUTIONS if again is None else (store.facts(again).institution,)
+
+
+def _is(store: Store, index: int, offer: dict[str, str]) -> bool:
+    """Return whether a person who picks *offer* means account *index*."""
+    facts = store.facts(index)
+    return (facts.category, facts.subcategory) == (offer["category"], offer["subcategory"])
+
+
+def _reconnect(store: Store, index: int, now: float) -> list[Emit]:
+    """Give access to an account back; it keeps its id, and loses its subscription."""
+    before = store.state(index, now)
+    if before.status == "disconnected":
+        raise error_bodies.invalid("A disconnected account cannot be linked again.", "accounts")
+    kept = attrs.evolve(before, subscriptions=(), daily=None, rare=before.rare.lasting())
+    store.changed[index] = kept.moved("reactivate")
+    return [] if before.status == "active" else [Emit("reactivated", index, now)]
 
 
 def decline(store: Store, session: Session) -> None:

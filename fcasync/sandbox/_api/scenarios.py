@@ -10,7 +10,7 @@ import attrs
 
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.operations import Done, Emit
-from fcasync.sandbox._bank.rare import ORDINARY, Rare
+from fcasync.sandbox._bank.rare import ORDINARY
 from fcasync.sandbox._bank.states import DAY, AccountState, Refused
 from fcasync.sandbox._bank.store import Store
 
@@ -122,23 +122,18 @@ def _later(moment: Moment) -> AccountState:
     return _rare(moment, deactivates=int(ends + 30 * DAY))
 
 
-def _stays(rare: Rare) -> Rare:
-    """Return *rare* without an end of access."""
-    return attrs.evolve(rare, deactivates=None, action="none", cause="unspecified")
-
-
 @_scenario("deactivated", "deactivated")
 def _deactivated(moment: Moment) -> AccountState:
     """The bank ends access: the account is inactive, and refreshes are refused."""
     state = moment.state.moved("deactivate")
-    return attrs.evolve(state, rare=_stays(state.rare)) if state != moment.state else state
+    return attrs.evolve(state, rare=state.rare.lasting()) if state != moment.state else state
 
 
 @_scenario("reactivated", "reactivated")
 def _reactivated(moment: Moment) -> AccountState:
     """The holder has linked the account again: it is active."""
     state = moment.state.moved("reactivate")
-    return attrs.evolve(state, rare=_stays(state.rare)) if state != moment.state else state
+    return attrs.evolve(state, rare=state.rare.lasting()) if state != moment.state else state
 
 
 @_scenario("relink_required", "upcoming_deactivation")

@@ -66,7 +66,7 @@ class EventLog:
             delivers: Whether somebody takes the events by :meth:`news`.
         """
         self.delivers = delivers
-        self.count = 0
+        self.count: int = 0
         """Events so far, those included that were forgotten."""
         self.past: dict[int, Happened] = {}
         """The latest events by number, oldest first."""

@@ -22,6 +22,10 @@ class Rare:
     is_unpayable: bool = False
     """Whether it supports payment methods no more."""
 
+    def lasting(self) -> "Rare":
+        """Return the same without an end of access."""
+        return attrs.evolve(self, deactivates=None, action="none", cause="unspecified")
+
 
 ORDINARY = Rare()
 STALE = 26 * 3600

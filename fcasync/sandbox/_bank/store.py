@@ -25,6 +25,8 @@ class Session:
     accounts: tuple[int, ...] = ()
     declined: bool = False
     """Whether the person has cancelled it."""
+    relinked: int | None = None
+    """The account that was linked again in it."""
 
 
 class Store:
@@ -48,7 +50,7 @@ class Store:
         self.seed = seed
         self.timing = timing
         self.tenant = tenant
-        self.log = EventLog(delivers=delivers)
+        self.log: EventLog = EventLog(delivers=delivers)
         self.outages: dict[str, tuple[tuple[float, float], ...]] = {}
         """When each institution was down, from and until."""
         self.changed: dict[int, AccountState] = {}

@@ -59,6 +59,14 @@ class Operation:
     """The kind of object it answers with: a key of ``expand.TREE`` and a component of OpenAPI."""
     run: Run
     base: str = PREFIX
+    preview: Mapping[str, Check] = attrs.field(factory=dict)
+    """The parameters that a preview version adds."""
+
+    def accepts(self, *, preview: bool) -> Object:
+        """Return the parameters that a request may send."""
+        if not (preview and self.preview):
+            return self.params
+        return Object({**self.params.fields, **self.preview}, self.params.required)
 
     @property
     def url(self) -> str:
@@ -83,12 +91,13 @@ def operation(
     returns: str,
     params: Object | None = None,
     base: str = PREFIX,
+    preview: Mapping[str, Check] | None = None,
 ) -> Callable[[Run], Run]:
     """Enter the function below into :data:`OPERATIONS`; without *params* it has only ``expand``."""
 
     def enter(run: Run) -> Run:
         checks = Object(EXPAND) if params is None else params
-        OPERATIONS[name] = Operation(name, method, path, checks, returns, run, base)
+        OPERATIONS[name] = Operation(name, method, path, checks, returns, run, base, preview or {})
         return run
 
     return enter

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fcasync.sandbox._api import error_bodies
+from fcasync.sandbox._api import error_bodies, preview
 from fcasync.sandbox._api.operations.operation import EXPAND, IDS, Done, Input, operation
 from fcasync.sandbox._api.params import Choice, Holder, Integer, List, Object, Text, Url
 from fcasync.sandbox._bank import objects
@@ -35,9 +35,17 @@ _PARAMS = Object(
 )
 
 
-@operation("create_session", "POST", "sessions", params=_PARAMS, returns="session")
+@operation(
+    "create_session",
+    "POST",
+    "sessions",
+    params=_PARAMS,
+    returns="session",
+    preview={"relink_options": preview.RELINK_OPTIONS},
+)
 def create_session(store: Store, call: Input) -> Done:
     """Open a link session for an account holder."""
+    preview.relinks(store, call.params)
     params = {name: value for name, value in call.params.items() if name != "expand"}
     number = len(store.sessions)
     session_id = store.seed.session_ids.encode(number)
