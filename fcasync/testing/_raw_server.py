@@ -7,7 +7,6 @@ from typing import Final, Self, TypeAlias
 
 import attrs
 
-
 SETTLED: Final = 10
 """Turns of the loop, more than asyncio needs from accepting a connection to serving it."""
 
