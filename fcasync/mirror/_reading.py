@@ -180,7 +180,6 @@ class Reading:
         return fetched.account, self._part(fetched.item, self._clock.time())
 
     def _part(self, item: rows.Json, read_at: float) -> Part:
-        """Return the account's own rows."""
         return Part(
             key=(self._tenant, item["id"]),
             account=rows.account_row(self._tenant, item, self._at, read_at),
