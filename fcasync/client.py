@@ -54,14 +54,12 @@ class Client(AnyRequest):
         session: An aiohttp session to use instead of the client's own; the client never closes it.
         proxy: The URL of an HTTP proxy; proxies of the environment are ignored.
         ssl: Your own TLS context, for TLS 1.2 or later; certificate checks cannot be turned off.
-        hooks: Functions that are called with every event of :mod:`fcasync.hooks`, and objects that
-            may also add headers to each request.
+        hooks: What hears of every call, and may add headers to its requests (:mod:`fcasync.hooks`).
         max_response_bytes: The size of the largest accepted body, after decompression.
         extra_headers: Headers to send with every request; they cannot override fcasync's own.
         clock: The source of time, sleep and randomness; tests pass a
             ``fcasync.testing.FakeClock``.
-        transport: What sends the requests, in place of aiohttp (see :class:`fcasync.Transport`);
-            tests pass a ``fcasync.testing.ScriptedTransport``.
+        transport: What sends the requests, in place of aiohttp (:class:`fcasync.Transport`).
 
     Raises:
         InvalidArgumentError: An argument is invalid or unsafe.

@@ -24,7 +24,8 @@ FLOORS = {
     "fcasync.resources": 4,
     "fcasync.bulk": 4,
     "fcasync.client": 5,
-    "fcasync": 6,
+    "fcasync": 7,  # the entrance, which names everything for type checkers
+    "fcasync._exports": 6,
     "fcasync.cluster": 6,
     "fcasync.mirror": 6,
     "fcasync.otel": 6,

@@ -37,7 +37,7 @@ class Loop:
         """Whether the thread is that of the parent, which this forked process does not have."""
         self._is_exit = False
         """Whether it ends because the interpreter does."""
-        self._thread = threading.Thread(target=self._main, name="fcasync-blocking", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="fcasync.blocking", daemon=True)
         live.add(self)
         try:
             self._thread.start()

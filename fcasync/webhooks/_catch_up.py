@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -11,6 +11,11 @@ from fcasync.errors import EventInProgress, InvalidArgumentError, describe
 
 if TYPE_CHECKING:
     from fcasync.resources.events import Events
+
+
+DAY: Final = 86_400.0
+KEEP: Final = 30 * DAY + 3600
+"""Seconds for which Stripe keeps events, and an hour for those who ask for just that much."""
 
 
 class HasEvents(Protocol):
@@ -47,7 +52,7 @@ async def catch_up(
     """Dispatch the events of *types* from *since* on, oldest first; None for all types.
 
     Raises:
-        InvalidArgumentError: *client* or *since* is of another kind.
+        InvalidArgumentError: *client* or *since* is of another kind, or that is too long ago.
     """
     # Here, because it imports aiohttp, which a process that only takes webhooks does not need.
     from fcasync.resources.events import MOST_TYPES, Events  # noqa: PLC0415
@@ -59,6 +64,12 @@ async def catch_up(
         raise InvalidArgumentError(
             f"since must be an aware datetime such as datetime.now(UTC) - timedelta(hours=3), "
             f"not {describe(since)}"
+        )
+    age = events._engine.clock.time() - since.timestamp()
+    if age > KEEP:
+        raise InvalidArgumentError(
+            f"since is {age / DAY:.0f} days ago, and Stripe keeps events for 30: list the accounts "
+            "instead, and read what you need"
         )
     if types is not None and len(types) > MOST_TYPES:
         types = None  # more than Stripe filters by; the router drops what it has no function for

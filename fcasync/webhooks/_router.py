@@ -182,7 +182,7 @@ class EventRouter:
 
         Raises:
             InvalidArgumentError: There is no seen-store or no function for snapshot events, or
-                *since* has no time zone.
+                *since* has no time zone or is more than 30 days ago.
             FCError: The events could not be read.
             Exception: What a function raised; it ends the walk, and the same call resumes it.
         """

@@ -78,7 +78,7 @@ def test_an_argument_is_refused_before_any_thread_is_started() -> None:
         client.bulk.disconnect("fca_1")
     with pytest.raises(TypeError, match="unexpected keyword argument 'lmit'"):
         client.accounts.list(lmit=3)  # type: ignore[call-arg]
-    assert "fcasync-blocking" not in [thread.name for thread in threading.enumerate()]
+    assert "fcasync.blocking" not in [thread.name for thread in threading.enumerate()]
     assert transport.requests == []
 
 
@@ -97,7 +97,7 @@ def test_views_share_the_loop_and_keep_their_options() -> None:
         view.accounts.retrieve("fca_1")
         client.accounts.retrieve("fca_1")
         names = [thread.name for thread in threading.enumerate()]
-        assert names.count("fcasync-blocking") == 1
+        assert names.count("fcasync.blocking") == 1
     sent = [request.headers.get("Stripe-Account") for request in transport.requests]
     assert sent == [None, "acct_1", None]
 
@@ -172,7 +172,7 @@ def test_many_threads_share_a_client(sandbox: Sandbox) -> None:
         got = list(pool.map(lambda each: client.accounts.retrieve(each).id, wanted))
         assert got == wanted
         names = Counter(thread.name for thread in threading.enumerate())
-        assert names["fcasync-blocking"] == 1
+        assert names["fcasync.blocking"] == 1
         assert tasks(client) == []
 
 
@@ -231,7 +231,7 @@ def test_a_closed_client_may_be_used_again() -> None:
     for _ in range(2):
         with client:
             client.accounts.retrieve("fca_1")
-        assert "fcasync-blocking" not in [thread.name for thread in threading.enumerate()]
+        assert "fcasync.blocking" not in [thread.name for thread in threading.enumerate()]
     client.close()
     assert len(transport.requests) == 2
 

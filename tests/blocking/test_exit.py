@@ -128,7 +128,7 @@ def test_a_client_that_is_collected_ends_its_thread_and_warns() -> None:
     client = blocking.Client(KEY, transport=ScriptedTransport([{"id": "fca_1"}] * 2))
     with pytest.raises(fcasync.ProtocolError):
         client.accounts.retrieve("fca_1")
-    (thread,) = [each for each in threading.enumerate() if each.name == "fcasync-blocking"]
+    (thread,) = [each for each in threading.enumerate() if each.name == "fcasync.blocking"]
     with pytest.warns(ResourceWarning, match="unclosed <blocking Client sk_test_…p7dc at"):
         del client
     thread.join(20)
@@ -180,7 +180,7 @@ def test_closing_twice_or_from_many_threads(sandbox: Sandbox) -> None:
     assert {seen for result in results[:8] for seen in result} <= {10, True}
     assert results[8:] == [None] * 4
     client.close()
-    assert "fcasync-blocking" not in [thread.name for thread in threading.enumerate()]
+    assert "fcasync.blocking" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_custom_transport_that_fails_to_close_ends_the_thread_all_the_same() -> None:

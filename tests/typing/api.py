@@ -17,6 +17,7 @@ from fcasync import (
     AccountOwner,
     AccountOwnership,
     AccountStatus,
+    Answer,
     AnyEvent,
     Authorization,
     Balance,
@@ -35,6 +36,7 @@ from fcasync import (
     Paginator,
     Permission,
     RefreshStatus,
+    Request,
     Response,
     RetryPolicy,
     Session,
@@ -43,20 +45,26 @@ from fcasync import (
     Transaction,
     TransactionRefresh,
     TransactionSync,
+    Transport,
     blocking,
 )
 from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, Progress, Report, read_journal
 from fcasync.hooks import (
+    ActingHook,
     AttemptFinished,
     Call,
     CallFinished,
     CallStarted,
+    Figures,
     Hook,
     HookEvent,
     LimiterWaiting,
+    OutgoingRequest,
     RetryScheduled,
+    Run,
+    RunHook,
 )
-from fcasync.otel import OpenTelemetryHook
+from fcasync.otel import FcasyncInstrumentor, OpenTelemetryHook
 from fcasync.sandbox import SCENARIOS, Fault, RateLimit, Sandbox
 from fcasync.testing import (
     FakeClock,
@@ -64,6 +72,7 @@ from fcasync.testing import (
     RecordingHook,
     ScriptedTransport,
     answer,
+    check_transport,
     make_account,
     make_authorization,
     make_event,
@@ -474,6 +483,60 @@ def print_event(event: HookEvent, /) -> None:
 
 
 HOOK: Hook = print_event
+
+
+class Gateway:
+    """A hook that adds a token, and hears of runs."""
+
+    def __call__(self, event: HookEvent, /) -> None: ...
+
+    def before_attempt(self, request: OutgoingRequest, /) -> None:
+        assert_type(request.call, Call)
+        assert_type(request.attempt, int)
+        assert_type(request.is_traced, bool)
+        request.headers["X-Gateway-Token"] = "token"
+
+    def run_started(self, run: Run, /) -> None:
+        assert_type(run.kind, Literal["bulk", "mirror"])
+        assert_type(run.figures(), Figures)
+        assert_type(run.figures().limit, float | None)
+
+    def run_finished(self, run: Run, error: BaseException | None, /) -> None:
+        assert_type(run.operation, str)
+
+
+ACTING_HOOK: ActingHook = Gateway()
+RUN_HOOK: RunHook = Gateway()
+
+
+def tracing() -> None:
+    hook = OpenTelemetryHook(propagator=None, attempts=False, spans_in_runs=True)
+    Client("sk_test_1", hooks=[hook, Gateway()])
+    FcasyncInstrumentor().instrument(propagator=None)
+    assert_type(FcasyncInstrumentor().is_instrumented_by_opentelemetry, bool)
+    FcasyncInstrumentor().uninstrument()
+
+
+class OwnTransport:
+    """Sends requests by something else than aiohttp."""
+
+    async def send(self, request: Request[Any], timeout: float) -> Answer:
+        assert_type(request.method, str)
+        assert_type(request.url, str)
+        assert_type(request.headers, Mapping[str, str])
+        assert_type(request.body, bytes | None)
+        assert_type(request.has_effect, bool)
+        return Answer(200, {"Request-Id": "req_1"}, b"{}")
+
+    async def aclose(self) -> None: ...
+
+
+TRANSPORT: Transport = OwnTransport()
+
+
+async def transports() -> None:
+    assert_type(Client("sk_test_1", transport=OwnTransport()), Client)
+    assert_type(await check_transport(OwnTransport, max_response_bytes=1000), None)
 
 
 async def sandboxes() -> None:

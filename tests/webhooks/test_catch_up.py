@@ -262,6 +262,7 @@ async def test_a_connected_account_is_caught_up_by_a_view(sandbox: Sandbox) -> N
         ({"since": datetime(2026, 1, 1)}, "aware datetime"),
         ({"since": 1_700_000_000}, "aware datetime"),
         ({"since": "yesterday"}, "aware datetime"),
+        ({"since": datetime.now(UTC) - timedelta(days=32)}, "32 days ago"),
         ({"client": None}, "must be a fcasync.Client"),
         ({"events": EventRouter()}, "needs a seen-store"),
         ({"events": EventRouter(SeenEvents())}, "no function is registered"),
@@ -278,6 +279,13 @@ async def test_bad_arguments_are_refused_before_any_io(change: dict[str, Any], w
 
 def _no_request(request: Any) -> Any:
     raise AssertionError(request)
+
+
+async def test_all_that_stripe_keeps_may_be_asked_for(client: Client) -> None:
+    """Thirty days ago is not too long ago, though it was computed a moment earlier."""
+    events, _ = recording()
+    since = datetime.now(UTC) - timedelta(days=30)
+    assert (await events.catch_up(client, since=since)).total == 0
 
 
 async def test_thin_events_alone_cannot_be_caught_up() -> None:
@@ -305,7 +313,7 @@ async def test_an_endpoint_that_was_down_misses_nothing(tmp_path: Path) -> None:
     listener = _serving.listening()
     port = listener.getsockname()[1]
     listener.close()
-    clock = FakeClock(paced_by=lambda: 0.0)
+    clock = FakeClock(datetime.now(UTC).timestamp(), paced_by=lambda: 0.0)
     url = f"http://127.0.0.1:{port}/webhooks"
     async with Sandbox(varied=False, webhook_url=url, clock=clock) as sandbox:
         since = now(sandbox) - HOUR
@@ -346,7 +354,8 @@ async def test_any_list_is_walked_from_its_oldest_event(older: int, newer: int, 
     events, got = EventRouter(SeenEvents()), list[str]()
     events.on("*")(lambda event: got.append(event.id))
     since = datetime.fromtimestamp(older, UTC)
-    async with Client("sk_test_1", transport=InstantTransport(serve)) as client:
+    clock = FakeClock(1000.0)
+    async with Client("sk_test_1", transport=InstantTransport(serve), clock=clock) as client:
         report = await events.catch_up(client, since=since)
     assert got == [f"evt_{n}" for n in range(older, older + newer)]
     assert report.handled == newer

@@ -5,6 +5,7 @@ import io
 import logging
 import socket
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -38,7 +39,7 @@ def starlette(events: EventRouter) -> Any:
 
 def fastapi(events: EventRouter) -> Any:
     app = pytest.importorskip("fastapi", reason="needs fastapi").FastAPI()
-    app.add_route("/webhooks", events.asgi([SECRET, OLD]))
+    app.add_route("/webhooks", events.asgi([SECRET, OLD]), ["POST"])
     return app
 
 
@@ -128,7 +129,12 @@ async def test_the_answers_are_those_that_stripe_needs(
     assert failure.getMessage().startswith(f"webhook event evt_bad ({KIND}) was not handled")
     assert failure.exc_info is not None
     assert isinstance(failure.exc_info[1], LookupError)
-    shown = caplog.text + "".join(map(repr, (url, events, events.asgi(SECRET))))
+    report = traceback.TracebackException(*failure.exc_info, capture_locals=True)
+    with_locals = "".join(report.format())
+    assert "no such row" in with_locals
+    assert signed_bad["Stripe-Signature"][-64:] not in with_locals
+    reprs = map(repr, (url, events, events.asgi(SECRET)))
+    shown = "".join([with_locals, caplog.text, *reprs])
     assert SECRET not in shown
     assert OLD not in shown
 

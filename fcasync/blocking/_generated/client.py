@@ -37,7 +37,11 @@ class Client(AnyRequest):
     promises. They run on an event loop in a thread of its own, which the first call starts. A
     client may be shared by any number of threads, and used before and after a fork. In a thread
     that runs an event loop, it refuses to block it (RuntimeError). Hooks are called on the loop's
-    thread.
+    thread, in the context of the thread that makes the call.
+
+    Ctrl-C, and a signal handler that raises, cancel the call that a thread waits for. A program may
+    end without :meth:`close`, but should join threads that make calls before its main thread ends:
+    from then on Python starts no thread, and looks up no host name.
 
     Args and raises: as :class:`fcasync.Client`, without ``session``.
     """

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import Context, copy_context
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,6 +15,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
+        self._context = Context()  # that of the run, whoever it is that starts another task
         self._failure: Exception | None = None  # what ended the run
 
     async def run(self, loops: Iterable[Job], main: Job) -> None:
@@ -22,6 +24,7 @@ class Crew:
         Raises:
             Exception: The first that one of the tasks raised, exactly as it was raised.
         """
+        self._context = copy_context()
         try:
             async with self._group as group:
                 tasks = [
@@ -43,7 +46,9 @@ class Crew:
 
     def task(self, job: Job, *args: Any) -> asyncio.Task[None]:
         """Do the same, and return the task, which may be cancelled without ending the run."""
-        return self._group.create_task(self._watched(job, *args), name=name_of(job))
+        return self._group.create_task(
+            self._watched(job, *args), name=name_of(job), context=self._context.copy()
+        )
 
     async def _watched(self, job: Job, *args: Any) -> None:
         try:

@@ -119,11 +119,9 @@ class Webhooks:
                 now = self._clock.time()
                 self._collect(now)
                 for world, event in self._outbox.take(now):
-                    for body in self._bodies(world, event):
-                        group.create_task(
-                            self._deliver(session, world, event, body),
-                            name="fcasync.sandbox.deliver",
-                        )
+                    group.create_task(
+                        self._deliver(session, world, event), name="fcasync.sandbox.deliver"
+                    )
 
     def _bodies(self, world: World, event: Happened) -> list[dict[str, Any]]:
         render = thin if self._target.thin else lambda *about: [snapshot(*about)]
@@ -159,10 +157,15 @@ class Webhooks:
     async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
-    async def _deliver(
-        self, session: aiohttp.ClientSession, world: World, event: Happened, body: dict[str, Any]
-    ) -> None:
+    async def _deliver(self, session: aiohttp.ClientSession, world: World, event: Happened) -> None:
+        sending = [self._send(session, body) for body in self._bodies(world, event)]
+        if all(await asyncio.gather(*sending)):
+            world.store.log.undelivered.discard(event.number)
+
+    async def _send(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> bool:
+        """Send one body until it is taken; return whether it was."""
         payload = orjson.dumps(body)
+        is_taken = False
         twice = unit(number_of(body["id"]), 2) < self._target.duplicates
         for _ in range(2 if twice else 1):
             for attempt in range(1, _ATTEMPTS + 1):
@@ -172,9 +175,10 @@ class Webhooks:
                     {"id": body["id"], "type": body["type"], "attempt": attempt, **outcome}
                 )
                 if outcome["delivered"]:
-                    world.store.log.undelivered.discard(event.number)
+                    is_taken = True
                     break
                 await self._clock.sleep(_FIRST_WAIT * 2.0 ** (attempt - 1))
+        return is_taken
 
     async def _attempt(self, session: aiohttp.ClientSession, payload: bytes) -> dict[str, Any]:
         # Signed with the real time: a receiver checks its age against its own clock, which no

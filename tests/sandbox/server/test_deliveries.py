@@ -237,8 +237,9 @@ async def test_a_delivered_event_is_no_longer_pending(receiver: Receiver) -> Non
             assert (event["id"], event["pending_webhooks"]) == (sent["id"], 1)
             assert event["data"] == sent["data"]
             await receiver.until(lambda receiver: len(receiver.got) == 3)
-            while await listed(delivery_success="false"):
-                await asyncio.sleep(0.005)
+            async with asyncio.timeout(10):
+                while await listed(delivery_success="false"):
+                    await asyncio.sleep(0.005)
             (event,) = await listed(delivery_success="true")
             assert event["pending_webhooks"] == 0
 
@@ -257,6 +258,20 @@ async def test_thin_events_are_delivered_when_the_endpoint_wants_them(receiver: 
     assert kinds == {"refreshed_balance", "balance_refresh_succeeded"}
     assert {event["object"] for event in events} == {"v2.core.event"}
     assert {event["related_object"]["id"] for event in events} == {account}
+
+
+async def test_what_has_no_thin_event_is_not_pending(receiver: Receiver) -> None:
+    """An endpoint for thin events waits for nothing else."""
+    async with Sandbox(
+        varied=False, webhook_url=receiver.url, webhook_thin=True, clock=FakeClock()
+    ) as sandbox:
+        (account,) = await refresh(sandbox, 0)
+        sandbox.scenario(account, "authorization_upcoming_deactivation")
+        await receiver.until(lambda receiver: len(receiver.got) == 2)
+        log = sandbox.world.store.log
+        async with asyncio.timeout(10):
+            while log.undelivered or log.count < 2:
+                await asyncio.sleep(0.005)
 
 
 async def test_a_restarted_sandbox_delivers_what_is_due(receiver: Receiver) -> None:
