@@ -15,6 +15,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -64,7 +65,7 @@ async def run(code: str, **names: Any) -> dict[str, Any]:
 
 
 def missing(text: str) -> list[str]:
-    """Return the packages that the page's Python imports and that are not installed."""
+    """Return what the page needs and is not installed: packages of Python, and curl."""
     own = {Path(name).stem for block in blocks(text) for name in _FILE.findall(block.code)}
     names = {
         name
@@ -72,7 +73,9 @@ def missing(text: str) -> list[str]:
         if block.language == "python" and block.is_run
         for name in _IMPORT.findall(block.code)
     }
-    return sorted(name for name in names - own if find_spec(name) is None)
+    absent = sorted(name for name in names - own if find_spec(name) is None)
+    asks = any("curl " in block.code for block in blocks(text) if block.is_run)
+    return [*absent, "curl"] if asks and shutil.which("curl") is None else absent
 
 
 class Reader:

@@ -66,7 +66,7 @@ CELLS = {
     ),
     "409": Cell({"kind": "status", "status": 409}, fcasync.ConflictError),
     "429": Cell(
-        {"kind": "status", "status": 429}, fcasync.RateLimitError, deadline=0.3, attempts=None
+        {"kind": "status", "status": 429}, fcasync.RateLimitError, deadline=1.0, attempts=None
     ),
     "500": Cell({"kind": "status", "status": 500}, fcasync.ServerError),
     "500 executed": Cell(
