@@ -69,15 +69,14 @@ async function watch() {
   setTimeout(watch, 1000);
 }
 
+// Do something and say so; `body` may be a function that has to ask for something first.
 async function act(action, body, done) {
   try {
-    const answer = await ask(action, body);
+    await ask(action, typeof body === "function" ? await body() : body);
     say(done);
     await redraw();
-    return answer;
   } catch (error) {
     complain(error instanceof Refusal ? error.message : "The sandbox does not answer.");
-    return null;
   }
 }
 

@@ -41,17 +41,15 @@ function read(form) {
 }
 
 export function faults(act) {
-  const end = async (index) => {
-    const { data } = await ask("faults");
-    act("faults", data.filter((_, each) => each !== index), "Fault ended.");
-  };
+  // A list replaces the one in force, so the others are asked for just before.
+  const others = async (change) => change((await ask("faults")).data);
+  const end = (index) => act("faults", () => others((data) => data.filter((_, each) => each !== index)), "Fault ended.");
   byId("kind").addEventListener("change", fit);
   byId("no-faults").addEventListener("click", () => act("faults", [], "All faults ended."));
-  byId("fault").addEventListener("submit", async (event) => {
+  byId("fault").addEventListener("submit", (event) => {
     event.preventDefault();
     const fault = read(new FormData(event.target));
-    const { data } = await ask("faults");
-    act("faults", [...data, fault], `From now on: ${words(fault.kind)}, ${place(fault.operation)}.`);
+    act("faults", () => others((data) => [...data, fault]), `From now on: ${words(fault.kind)}, ${place(fault.operation)}.`);
   });
 
   return {
