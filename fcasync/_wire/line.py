@@ -117,7 +117,11 @@ class Line:
         except BaseException:
             pace.release(slot)
             raise
-        return clock.monotonic()
+        now = clock.monotonic()
+        if now >= deadline:  # the loop was busy when the slot began
+            pace.release(slot)
+            return None
+        return now
 
     def _send_away(self, until: float) -> None:
         """Send those away who cannot be served: their deadline is not after *until*."""

@@ -14,7 +14,7 @@ from fcasync._rules.request import Answer, Request
 from fcasync._wire.engine import Engine
 from fcasync._wire.line import Line
 from fcasync.errors import RateLimitError
-from fcasync.testing import answer
+from fcasync.testing import FakeClock, answer
 from tests._calls import POST
 from tests._virtual import run, virtual_clock
 
@@ -205,3 +205,24 @@ def test_who_is_sent_away_is_told_how_long_it_would_have_been() -> None:
     waits = run(main())
     assert len(waits) == 15
     assert all(wait is not None and 0.0 < wait <= 20.0 for wait in waits)
+
+
+class LateClock(FakeClock):
+    """Wakes half a second late, as on a busy loop."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds + 0.5)
+
+
+async def test_a_slot_that_is_noticed_after_the_deadline_is_not_used() -> None:
+    """A request that has no time left for its answer is not sent."""
+    clock, pace = LateClock(), Pace(Limits(max_rate=1.0))
+    pace.learn(1.0)
+    line = Line(pace, clock)
+    began = clock.monotonic()
+    while not pace.wait_for(clock.monotonic()):
+        pace.reserve(clock.monotonic())
+    before = pace.wait_for(clock.monotonic())
+    assert await line.wait(began, began + before + 0.25) is None
+    assert clock.monotonic() == pytest.approx(began + before + 0.5)
+    assert line.is_empty
