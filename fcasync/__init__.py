@@ -80,4 +80,4 @@ else:
         return value
 
     def __dir__() -> list[str]:
-        return [*globals(), *_ROOMS, *import_module("fcasync._exports").__all__]
+        return [*_ROOMS, *import_module("fcasync._exports").__all__]

@@ -31,7 +31,7 @@ from tests._paths import ROOT
 _BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"# ([\w./]+\.(?:py|toml|txt))\n")
 _IMPORT = re.compile(r"^\s*(?:import|from) (\w+)", re.MULTILINE)
-_INSTALLS = re.compile(r"^(?:pip|python3 -m venv) .*\n?", re.MULTILINE)
+_INSTALLS = re.compile(r"^(?:pip|python3 -m venv|\. \.venv).*\n?", re.MULTILINE)
 _PORT = re.compile(r"\b80\d\d\b")
 _ANSWERS = re.compile(r"until :(\d+) answers")
 
@@ -62,6 +62,31 @@ async def run(code: str, **names: Any) -> dict[str, Any]:
     if inspect.iscoroutine(result):
         await result
     return names
+
+
+def unpasteable(text: str) -> list[str]:
+    """Return the lines that an interpreter's prompt would not take where they stand.
+
+    It wants an empty line after an indented block, and none inside of it; the formatter insists on
+    those before methods, which prompts take from Python 3.13 on.
+    """
+    found = []
+    for block in blocks(text):
+        if block.language != "python" or not block.is_run or _FILE.match(block.code):
+            continue
+        lines = ["", *block.code.splitlines(), ""]
+        depth = 0  # of brackets that are open
+        for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+            goes_on = line.startswith(("else", "elif", "except", "finally", "case", ")", "]", "}"))
+            is_new = line[:1] not in ("", " ", "#") and not goes_on
+            if depth == 0 and is_new and before.startswith(" "):
+                found.append(line)
+            is_method = after.lstrip().startswith(("@", "def ", "async def "))
+            is_inside = line == "" and before.startswith(" ") and after.startswith(" ")
+            if depth == 0 and is_inside and not is_method:
+                found.append(after)
+            depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+    return found
 
 
 def missing(text: str) -> list[str]:

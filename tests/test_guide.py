@@ -12,7 +12,7 @@ import pytest
 
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
-from tests._reader import Reader, missing, run
+from tests._reader import Reader, missing, run, unpasteable
 
 GUIDE = ROOT / "fcasync" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -31,6 +31,12 @@ def test_every_python_block_compiles(page: Path) -> None:
     for _, kind, code in BLOCK.findall(page.read_text()):
         if kind == "python":
             compile(code, page.name, "exec", flags=0x2000)  # top-level await
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_prompt_takes_every_block(page: Path) -> None:
+    """What is not a file can be pasted into `python -m asyncio` as it stands."""
+    assert unpasteable(page.read_text()) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import fcasync
 from fcasync import webhooks
 from tests._paths import ROOT
-from tests._reader import Reader, blocks, missing
+from tests._reader import Reader, blocks, missing, unpasteable
 
 README = (ROOT / "README.md").read_text()
 
@@ -27,6 +27,11 @@ async def test_every_block_can_be_pasted_in_order(tmp_path: Path) -> None:
     assert '{"status":"pending"}' in reader.output  # the web service
     assert "relink" in reader.output or "none" in reader.output  # account.action
     assert "2 passed" in reader.output  # the tests that the README shows
+
+
+def test_a_prompt_takes_every_block() -> None:
+    """What is not a file can be pasted into `python -m asyncio` as it stands."""
+    assert unpasteable(README) == []
 
 
 def test_the_notebook_has_what_the_readme_shows() -> None:

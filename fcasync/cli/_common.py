@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -127,5 +128,13 @@ def confirm(what: str, *, is_sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(f"this would {what}, which cannot be undone; pass --yes to do it")
-    if not click.confirm(f"{what[0].upper()}{what[1:]}? This cannot be undone.", err=True):
+    # The loop waits while a person thinks, so Ctrl-C must not be left to it.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        is_yes = click.confirm(f"{what[0].upper()}{what[1:]}? This cannot be undone.", err=True)
+    except click.Abort:
+        raise Failure("nothing was done", INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if not is_yes:
         raise Failure("nothing was done")

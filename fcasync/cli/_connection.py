@@ -146,6 +146,8 @@ _OPTIONS: Final = (
         metavar="SECONDS",
         help="Most time that a call may take, its retries included (default: 90).",
     ),
-    click.option("-v", "--verbose", count=True, help="Log retries to stderr; -vv logs requests."),
+    click.option(
+        "-v", "--verbose", count=True, help="Log what happens to stderr; -vv logs every request."
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Leave out progress and remarks."),
 )

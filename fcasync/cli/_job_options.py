@@ -18,6 +18,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--from",
             "file",
+            type=click.Path(),
             metavar="FILE",
             help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
         ),
@@ -26,6 +27,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--tenants",
+            type=click.Path(),
             metavar="FILE",
             help="File of connected accounts, or JSON lines with stripe_account and accounts "
             "(- for stdin); all their accounts are taken, each at its own rate.",
@@ -71,6 +73,7 @@ _BULK = (
     ),
     click.option(
         "--journal",
+        type=click.Path(),
         metavar="FILE",
         help="Journal file; makes the job resumable. One file for each job.",
     ),

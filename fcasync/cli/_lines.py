@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from fcasync.cli._common import Failure
+from fcasync.cli._common import USAGE, Failure
 
 CHUNK = 65_536
 """Most bytes read at a time."""
@@ -62,7 +62,7 @@ async def _chunks(name: str) -> AsyncGenerator[bytes, None]:
     except io.UnsupportedOperation:
         yield sys.stdin.read().encode()  # a test's standard input is not a file
     except OSError as error:
-        raise Failure(f"cannot read {name}: {error.strerror}") from error
+        raise Failure(f"cannot read {name}: {error.strerror}", USAGE) from error
 
 
 def _open(name: str) -> BinaryIO:

@@ -27,7 +27,8 @@ class Patience:
 
     def __call__(self, event: HookEvent, /) -> None:
         """Report a retry."""
-        if not isinstance(event, RetryScheduled):
+        # A 429 is no failure: the call waits for its turn.
+        if not isinstance(event, RetryScheduled) or getattr(event.error, "status", 0) == 429:
             return
         if self._reported >= _AT_FIRST and self._now() - self._last < _EVERY:
             self._left_out += 1

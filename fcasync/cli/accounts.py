@@ -44,7 +44,9 @@ def accounts() -> None:
     help="Only accounts that belong to this Stripe account.",
 )
 @click.option("--session", metavar="FCSESS", help="Only accounts linked in this session.")
-@click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts.")
+@click.option(
+    "--max-items", "--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts."
+)
 @click.option(
     "--reverse", is_flag=True, help="Oldest first (reads the whole list before printing)."
 )

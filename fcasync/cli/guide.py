@@ -1,5 +1,7 @@
 """``fcasync guide``: the pages of the guide, in the terminal."""
 
+import os
+
 import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
@@ -33,6 +35,8 @@ def guide(topic: str | None) -> None:
             f"there is no page {topic!r}; choose from {', '.join(topics())}", USAGE
         ) from None
     if console.is_terminal:
-        Console(width=min(console.width, 100)).print(Markdown(text))
+        os.environ.setdefault("LESS", "FRX")  # short pages stay on the screen
+        with console.pager(styles=True):
+            console.print(Markdown(text), width=min(console.width, 100))
     else:
         click.echo(text, nl=False)

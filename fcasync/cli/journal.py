@@ -29,7 +29,7 @@ def journal() -> None:
 
 
 @journal.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @output_option
 def show(files: tuple[str, ...], output: str) -> None:
     """Show what the job of a journal has done, or of the journals of all its shards.
@@ -47,8 +47,10 @@ def show(files: tuple[str, ...], output: str) -> None:
 
 
 @journal.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--into", required=True, metavar="FILE", help="The journal to make.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.option(
+    "--into", required=True, type=click.Path(), metavar="FILE", help="The journal to make."
+)
 def merge(files: tuple[str, ...], into: str) -> None:
     """Write the journals of a job's shards into one, which can be resumed like any other.
 

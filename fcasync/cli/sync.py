@@ -102,7 +102,15 @@ def _mirror(url: str, *, owners: bool) -> Any:
         from fcasync.mirror import Mirror  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise Failure(str(error)) from error
-    return Mirror(url, owners=owners)
+    from sqlalchemy import make_url  # noqa: PLC0415 - an extra
+
+    mirror = Mirror(url, owners=owners)
+    parsed = make_url(url)
+    if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+        raise click.UsageError(
+            "a database in memory is gone when the command ends; name a file: sqlite:///bank.db"
+        )
+    return mirror
 
 
 def _row(outcome: Any) -> dict[str, Any]:

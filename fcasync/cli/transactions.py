@@ -32,7 +32,11 @@ def transactions() -> None:
 )
 @click.option("--until", callback=day, metavar="DATE", help="Only transactions before this day.")
 @click.option(
-    "--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after N transactions."
+    "--max-items",
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop after N transactions.",
 )
 @output_option
 @connection_options

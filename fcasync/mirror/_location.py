@@ -34,6 +34,11 @@ def locate(url: object) -> URL:
             f"a mirror cannot be in a database of kind {parsed.drivername[:40]!r}; "
             f"expected {_EXPECTED}"
         )
+    if kind == "sqlite" and parsed.host:
+        raise InvalidArgumentError(
+            f"the URL of a SQLite file has three slashes: sqlite:///{parsed.host}, "
+            f"not sqlite://{parsed.host}"
+        )
     if find_spec(known) is None:
         raise MirrorError(
             f"the driver {known} is not installed: pip install 'fcasync[{extra}]'",

@@ -59,6 +59,8 @@ def cell(value: Any) -> str:
         return (", " if plain else "\n").join(map(cell, value))
     if _are_amounts(value):
         return Number(safe(money(value)))
+    if hasattr(value, "has_more"):  # a page in an object
+        return "\n".join(safe(item.id) for item in value) or "none"
     if hasattr(value, "_stated"):
         return "\n".join(f"{name}: {cell(field)}" for name, field in value._stated())
     return text(value)

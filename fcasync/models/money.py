@@ -72,6 +72,16 @@ class Money:
     def __str__(self) -> str:
         return money({self.currency: self.amount})
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __abs__(self) -> "Money":
+        return Money(abs(self.amount), self.currency)
+
+    def __radd__(self, other: object) -> "Money":
+        # sum() begins with 0.
+        return self if other == 0 else NotImplemented
+
     def __neg__(self) -> "Money":
         return Money(-self.amount, self.currency)
 

@@ -14,7 +14,9 @@ from fcasync.models._columns import Column, columns
 T = TypeVar("T")
 
 MOST_SHOWN: Final = 60
-"""The most items that a repr or a notebook shows, as in pandas."""
+"""The most items that a notebook shows, as in pandas."""
+MOST_WRITTEN: Final = 10
+"""The most items that a repr shows."""
 
 
 class Items(Generic[T]):
@@ -138,9 +140,9 @@ class ItemList(Items[T]):
         return ItemList(other, of=self._of) + self
 
     def __repr__(self) -> str:
-        if len(self) <= MOST_SHOWN:
+        if len(self) <= MOST_WRITTEN:
             return repr(self.data)
-        first, last, between = _ends(self.data)
+        first, last, between = _ends(self.data, MOST_WRITTEN)
         shown = chain(map(repr, first), [f"… {between} more …"], map(repr, last))
         return f"[{', '.join(shown)}]"
 
@@ -148,9 +150,9 @@ class ItemList(Items[T]):
         return _table(_count(self.data), self.data)
 
 
-def _ends(data: Sequence[T]) -> tuple[Sequence[T], Sequence[T], int]:
+def _ends(data: Sequence[T], most: int) -> tuple[Sequence[T], Sequence[T], int]:
     """Return the first and the last of many items, and how many are between them."""
-    half = MOST_SHOWN // 2
+    half = most // 2
     return data[:half], data[-half:], len(data) - 2 * half
 
 
@@ -163,7 +165,7 @@ def _table(title: str, data: Sequence[Any]) -> str:
     """Return a table of all items, or of both ends of a long list."""
     if len(data) <= MOST_SHOWN:
         return table(title, *_cells(data))
-    first, last, between = _ends(data)
+    first, last, between = _ends(data, MOST_SHOWN)
     names, rows = _cells([*first, *last])
     gap = [[f"… {between} more"] + [""] * (len(names) - 1)] if names else []
     half = len(first)

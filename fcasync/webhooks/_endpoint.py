@@ -36,6 +36,9 @@ NOT_POST: Final = Answer(405, "webhooks are sent by POST")
 TOO_LARGE: Final = Answer(413, f"a webhook has at most {MAX_BODY} bytes")
 CUT_SHORT: Final = Answer(400, "the body ended early")
 
+_REPORTED: Final = 100
+"""Of so many refusals, one is a warning."""
+
 
 class Endpoint:
     """Verifies what comes, passes it to a router, and says how that went."""
@@ -62,6 +65,7 @@ class Endpoint:
         self._secrets = check_secrets(secret)
         self._tolerance = check_tolerance(tolerance)
         self._dispatch, self._clock = dispatch, clock
+        self._refused = 0  # deliveries that were not Stripe's
 
     def __repr__(self) -> str:
         return "<webhook endpoint>"
@@ -76,7 +80,10 @@ class Endpoint:
         try:
             event = self._verified(body, signatures)
         except (SignatureVerificationError, WebhookPayloadError) as error:
-            log.info("webhook refused: %s", error)
+            # A wrong secret refuses every event: the first one is worth a look, and each hundredth.
+            level = logging.WARNING if self._refused % _REPORTED == 0 else logging.INFO
+            self._refused += 1
+            log.log(level, "webhook refused: %s", error)
             is_forged = isinstance(error, SignatureVerificationError)
             return Answer(400, "bad signature" if is_forged else "not an event")
         del body, signatures  # a valid signature is for no traceback with local variables

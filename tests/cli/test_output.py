@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -304,3 +305,39 @@ def test_many_retries_are_a_few_lines(capsys: pytest.CaptureFixture[str]) -> Non
     lines = capsys.readouterr().err.splitlines()
     assert lines[:5] == ["fcasync: gone; retrying ..."] * 5
     assert lines[5:] == ["fcasync: gone; retrying ... (and 95 more)"]
+
+
+def test_ctrl_c_ends_a_question(sandbox: Sandbox) -> None:
+    """The prompt before what cannot be undone is left at once, and nothing was done."""
+    account = str(listed(sandbox)[0]["id"])
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fcasync", "accounts", "disconnect", account, *connection(sandbox)],
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    assert b"[y/N]" in os.read(process.stderr.fileno(), 4096)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    os.close(leader)
+    os.close(follower)
+    assert process.returncode == 130
+    assert sandbox.executions("disconnect") == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite://bank.db", "three slashes: sqlite:///bank.db"),
+        ("sqlite://", "a database in memory is gone"),
+        ("sqlite:///", "a database in memory is gone"),
+        ("sqlite:///:memory:", "a database in memory is gone"),
+    ],
+)
+def test_a_sync_that_would_store_nothing_is_refused(url: str, sentence: str) -> None:
+    """The usual slips with the URL of a file are one sentence, before anything is read."""
+    result = fcasync("sync", "--all", "--to", url, "--sandbox")
+    assert (result.exit_code, sentence in result.stderr) == (2, True), result.stderr

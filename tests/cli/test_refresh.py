@@ -219,7 +219,7 @@ def test_an_input_that_cannot_be_read_is_one_sentence(
     name = str(tmp_path / path)
     result = fcasync("refresh", "--from", name, *BALANCE, *connection(sandbox))
     assert one_sentence(result) == f"fcasync: cannot read {name}: {why}"
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_a_killed_job_loses_no_line(sandbox: Sandbox, tmp_path: Path) -> None:

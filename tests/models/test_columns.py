@@ -128,7 +128,7 @@ def test_a_long_list_is_shown_from_both_ends() -> None:
     assert "fctxn_29<" in html
     assert "fctxn_2970<" in html
     assert "fctxn_1500" not in html
-    assert "… 2940 more …" in repr(items)
+    assert "… 2990 more …" in repr(items)
     assert len(repr(items)) < 10_000
 
 

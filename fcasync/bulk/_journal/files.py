@@ -57,7 +57,7 @@ def _fault(status: os.stat_result) -> str | None:
         if status.st_uid != os.geteuid():
             return "belongs to another user"
         if status.st_mode & 0o077:
-            return "can be read by other users; it must have mode 0600"
+            return "can be read by other users: run chmod 600 on it"
     return None
 
 

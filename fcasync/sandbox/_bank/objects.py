@@ -118,9 +118,11 @@ def _balance(facts: Facts, refresh: Refresh, rare: Rare) -> dict[str, Any] | Non
         + mix(facts.seed, refresh.last_success) % 1000
     )
     as_of = int(refresh.last_success_at) - (STALE if rare.balance == "stale" else 0)
-    body = {"as_of": as_of, "current": {"usd": current}}
     if facts.category == "credit":
-        return {**body, "credit": {"used": {"usd": current}}, "type": "credit"}
+        # The same debt twice: as what the holder owes, and as credit that is in use.
+        owed = {"as_of": as_of, "current": {"usd": -current}}
+        return {**owed, "credit": {"used": {"usd": current}}, "type": "credit"}
+    body = {"as_of": as_of, "current": {"usd": current}}
     return {**body, "cash": {"available": {"usd": current - facts.seed % 97}}, "type": "cash"}
 
 
