@@ -153,7 +153,7 @@ def test_an_account_says_what_has_to_be_done(seen: Account, action: str, by: str
 def test_money_can_be_summed_and_laid_out() -> None:
     """What tables of money need: a sum, an absolute amount, a width."""
     amounts = [Money(100, "usd"), Money(-250, "usd")]
-    assert sum(amounts) == Money(-150, "usd")  # type: ignore[comparison-overlap]
+    assert sum(amounts) == Money(-150, "usd")
     assert abs(amounts[1]) == Money(250, "usd")
     assert f"{amounts[1]:>12}" == "   -2.50 USD"
     with pytest.raises(TypeError):
