@@ -56,6 +56,7 @@ SANDBOX_MAY_IMPORT = {
     "fcasync._facts.clock",
     "fcasync._facts.guide",
     "fcasync._facts.public",
+    "fcasync._facts.redact",
     "fcasync._facts.signature",
     "fcasync._rules.form",
 }

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 # Where the name to import is not the name to install.
-INSTALLED_AS = {"opentelemetry": "opentelemetry-api"}
+INSTALLED_AS = {"markdown_it": "markdown-it-py", "opentelemetry": "opentelemetry-api"}
 # The extra that a folder or file of the package may need, beside the dependencies of all.
 LEAVES = {
     "cli": "cli",
@@ -23,12 +23,13 @@ LEAVES = {
     "mirror": "mirror",
     "otel": "otel",
 }
-# A part of a room that needs more than the room: a bar in a terminal, a command, a table.
+# A part of a room that needs more than the room: a bar in a terminal, a command, a table, a page.
 ELSEWHERE = {
     ("bulk", "rich"),
     ("cli", "sqlalchemy"),
     ("models", "pyarrow"),
     ("pytest_plugin.py", "pytest"),
+    ("sandbox", "markdown-it-py"),
 }
 ROOMS = sorted(
     path.name

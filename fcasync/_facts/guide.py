@@ -23,6 +23,11 @@ def page(topic: str) -> str:
     return (_FOLDER / f"{topic}.md").read_text("utf-8")
 
 
+def overview() -> str:
+    """Return ``llms.txt``: what fcasync is, and a line about each page, for language models."""
+    return (_FOLDER / "llms.txt").read_text("utf-8")
+
+
 def _title(name: str) -> str:
     first, _, _ = (_FOLDER / name).read_text("utf-8").partition("\n")
     return first.removeprefix("# ")

@@ -24,7 +24,12 @@ CUT = 500
 
 def redact(text: str) -> str:
     """Return *text* without the secret part of keys and all but the last four digits of numbers."""
-    return _ACCOUNT_NUMBER.sub("••••", _SECRETS.sub(r"\1…", text))
+    return _ACCOUNT_NUMBER.sub("••••", without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """Return *text* without the secret part of keys and client secrets; numbers stay."""
+    return _SECRETS.sub(r"\1…", text)
 
 
 def printable(value: object, limit: int = CUT) -> str:

@@ -13,6 +13,7 @@ from fcasync._wire.failures import FAILURES, closed, explain
 from fcasync._wire.proxy import Proxy
 from fcasync._wire.sessions import LoopSession, Sessions
 from fcasync._wire.timeouts import Timeout
+from fcasync.errors import APIConnectionError
 
 KEEPALIVE = 55.0
 """Seconds an idle connection is kept; load balancers commonly drop theirs after 60."""
@@ -71,9 +72,9 @@ class AiohttpTransport:
                 most=self._max_response_bytes,
                 was_sent=flight.was_sent,
             )
-            if opened.session.closed and failure.retryable:
+            if opened.session.closed and isinstance(failure, APIConnectionError):
                 # Whoever closed the session wants no new one to be opened for a retry.
-                failure.retryable = False
+                failure.retryable = failure.is_stale = False
         except (asyncio.CancelledError, RuntimeError):
             # Closing a pool cancels those who wait in it, although nobody cancelled their call.
             if not opened.session.closed or _is_cancelled():

@@ -35,8 +35,7 @@ class BulkRun:
     acknowledges the one before; one that was not acknowledged, because of an error, a kill or a
     cancellation, is handed out again by the next run, with ``outcome.again`` set.
 
-    ``await client.bulk.refresh(...)`` runs to the end without looking at the outcomes, and returns
-    the report.
+    ``await client.bulk.refresh(...)`` does all of it, and returns the report.
 
     Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
     The same call with the same journal then goes on where it stopped.
@@ -64,12 +63,7 @@ class BulkRun:
         return f"<BulkRun {self._tally.done} done, {failed} failed, {waiting} waiting>"
 
     def __await__(self) -> Generator[Any, Any, Report]:
-        return self._whole().__await__()
-
-    async def _whole(self) -> Report:
-        async with self:
-            await self.finish()
-        return self.report
+        return _whole(self).__await__()
 
     async def __aenter__(self) -> Self:
         if self._was_entered:
@@ -132,9 +126,8 @@ class BulkRun:
     def stop(self) -> bool:
         """Stop in good order, and return whether the run was at work.
 
-        Nothing more is sent, and what is finished is still handed out; iteration ends after that.
-        The same call with the same journal goes on from there. May be called at any time, also
-        from a signal handler of the loop.
+        Nothing more is sent, and what is finished is still handed out. The same call with the same
+        journal goes on from there. May be called at any time, also from the loop's signal handlers.
         """
         if self._main is None or self._main.done():
             return False
@@ -187,6 +180,12 @@ class BulkRun:
         now, reads = self._ended_at or self._clock.monotonic(), self._network.reads.count
         limit = None if self._work is None else self._work.schedule.limit
         return self._tally.report(now, self._settings.verb, limit, reads)
+
+
+async def _whole(run: BulkRun) -> Report:
+    async with run:
+        await run.finish()
+    return run.report
 
 
 def _failure(main: "asyncio.Task[None]", *, is_stopping: bool) -> BaseException | None:

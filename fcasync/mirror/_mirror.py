@@ -14,13 +14,13 @@ from fcasync.client import Client
 from fcasync.errors import InvalidArgumentError, describe
 from fcasync.mirror._database import Database
 from fcasync.mirror._inbox import Inbox
+from fcasync.mirror._intake import Settings
 from fcasync.mirror._location import locate
 from fcasync.mirror._reading import Reading
 from fcasync.mirror._run import SyncRun
 from fcasync.mirror._schema import prepare
 from fcasync.mirror._store import Store
 from fcasync.mirror._upserts import Instants
-from fcasync.mirror._work import Settings
 
 
 class Mirror:

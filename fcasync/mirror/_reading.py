@@ -88,7 +88,6 @@ class Reading:
         """The operation that lists transactions, with the same pace, and pages of rows."""
         self._owners = owners
         """Whether to store the owners."""
-
         self._clock: Clock = client._engine.clock
         self._tenants: dict[str, Reading] = {}
         """Those of connected accounts, made when first asked for."""
@@ -144,35 +143,30 @@ class Reading:
         account, part = await self._read(item)
         if account.status == "disconnected":
             await self._store.write(part)
-            return self._ended(item, account, SyncStatus.SKIPPED, "disconnected")
+            return self._ended(item, account, SyncStatus.SKIPPED, "disconnected", NOTHING)
         state = await self._store.load(part.key)
         lists, reason = _lists_transactions(account, state)
-        ownership = self._new_ownership(account, state)
+        ownership = _new_ownership(account, state) if self._owners else None
         if not lists and ownership is None:
             await self._store.write(part)
-            return self._ended(item, account, SyncStatus.SYNCED, reason)
+            return self._ended(item, account, SyncStatus.SYNCED, reason, NOTHING)
         try:
             total = await self._claimed(account, part, lists=lists, ownership=ownership)
         except TakenOver:
-            return self._ended(item, account, SyncStatus.SKIPPED, "taken_over")
+            return self._ended(item, account, SyncStatus.SKIPPED, "taken_over", NOTHING)
         return self._ended(item, account, SyncStatus.SYNCED, reason, total)
 
     def _ended(
-        self,
-        item: Item,
-        account: Account,
-        status: SyncStatus,
-        reason: str | None,
-        total: Written = NOTHING,
+        self, item: Item, account: Account, status: SyncStatus, why: str | None, of: Written
     ) -> SyncOutcome:
         return SyncOutcome(
             account_id=account.id,
             status=status,
             account=account,
-            reason=reason,
-            new=total.new,
-            updated=total.updated,
-            void=total.void,
+            reason=why,
+            new=of.new,
+            updated=of.updated,
+            void=of.void,
             refresh=item.refresh,
             stripe_account=self._tenant or None,
         )
@@ -186,21 +180,11 @@ class Reading:
         return fetched.account, self._part(fetched.item, self._clock.time())
 
     def _part(self, item: rows.Json, read_at: float) -> Part:
-        """Return the account's own rows."""
         return Part(
             key=(self._tenant, item["id"]),
             account=rows.account_row(self._tenant, item, self._at, read_at),
             balances=rows.balance_rows(self._tenant, item, self._at),
         )
-
-    def _new_ownership(self, account: Account, state: State) -> str | None:
-        """Return the ownership whose owners have to be read."""
-        if not self._owners or not _permits(account, "ownership"):
-            return None
-        ownership = account.ownership
-        if isinstance(ownership, AccountOwnership):
-            ownership = ownership.id
-        return None if ownership == state.ownership else ownership
 
     async def _claimed(
         self, account: Account, part: Part, *, lists: bool, ownership: str | None
@@ -264,6 +248,16 @@ def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -
 
 def _permits(account: Account, permission: str) -> bool:
     return account.permissions is None or permission in account.permissions
+
+
+def _new_ownership(account: Account, state: State) -> str | None:
+    """Return the ownership whose owners have to be read."""
+    if not _permits(account, "ownership"):
+        return None
+    ownership = account.ownership
+    if isinstance(ownership, AccountOwnership):
+        ownership = ownership.id
+    return None if ownership == state.ownership else ownership
 
 
 def _lists_transactions(account: Account, state: State) -> tuple[bool, str | None]:

@@ -12,11 +12,12 @@ from fcasync.bulk._work import bar, sources
 from fcasync.client import Client
 from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Figures
+from fcasync.mirror._intake import Settings
 from fcasync.mirror._outcome import SyncOutcome, SyncStatus
 from fcasync.mirror._reading import Reading
 from fcasync.mirror._report import SyncReport
 from fcasync.mirror._store import Store
-from fcasync.mirror._work import Settings, SyncWork
+from fcasync.mirror._work import SyncWork
 
 
 class SyncRun:
@@ -139,14 +140,18 @@ class SyncRun:
         Returns:
             Whether the run was waiting for the account.
         """
-        return self._work.refreshing is not None and self._work.refreshing.observe(event)
+        return self._work.intake.refreshing is not None and self._work.intake.refreshing.observe(
+            event
+        )
 
     @property
     def progress(self) -> Progress:
         """How far the run has come; may be read at any time."""
         done = sum(self._work.tally.counts.values())
         elapsed = self._elapsed
-        refreshing = None if self._work.refreshing is None else self._work.refreshing.progress
+        refreshing = (
+            None if self._work.intake.refreshing is None else self._work.intake.refreshing.progress
+        )
         return Progress(
             done=done,
             failed=self._work.tally.count(SyncStatus.FAILED),
@@ -164,7 +169,7 @@ class SyncRun:
     @property
     def report(self) -> SyncReport:
         """What the run has done so far; final once the block was left."""
-        refreshing = self._work.refreshing
+        refreshing = self._work.intake.refreshing
         return self._work.tally.report(
             self._elapsed, None if refreshing is None else refreshing.report
         )
@@ -176,7 +181,7 @@ class SyncRun:
 
 def _figures(work: SyncWork, reading: Reading) -> Figures:
     done = sum(list(work.tally.counts.values()))
-    refreshed = None if work.refreshing is None else work.refreshing._figures()
+    refreshed = None if work.intake.refreshing is None else work.intake.refreshing._figures()
     return Figures(
         done=done,
         failed=work.tally.count(SyncStatus.FAILED),

@@ -7,16 +7,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import timedelta
 from typing import Any, Final
 
-import attrs
-
-from fcasync._facts.clock import Clock
-from fcasync.bulk import BulkRun, Tenants
-from fcasync.bulk._work import sources
 from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.denial import Denials
 from fcasync.client import Client
@@ -28,28 +21,14 @@ from fcasync.errors import (
     ServerError,
 )
 from fcasync.mirror._errors import MirrorError
-from fcasync.mirror._nudged import Nudged
-from fcasync.mirror._nudges import Key, Nudges
+from fcasync.mirror._intake import Intake, Settings
 from fcasync.mirror._outcome import SyncOutcome
 from fcasync.mirror._reading import Item, Reading, reason_of
 from fcasync.mirror._report import SyncTally
 from fcasync.mirror._store import Store
-from fcasync.models import Account
 
 OUTAGE: Final = 25
 """After so many accounts in a row that got no answer, the run ends with the error."""
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """What a sync was asked to do; already checked."""
-
-    refresh: Sequence[str]
-    """What to refresh first; empty for nothing."""
-    max_age: timedelta | float | None
-    wait_timeout: float
-    concurrency: int
-    progress: bool
 
 
 class SyncWork:
@@ -58,14 +37,12 @@ class SyncWork:
     def __init__(
         self, client: Client, source: Any, reading: Reading, store: Store, settings: Settings
     ) -> None:
-        self._client, self._source = client, source
         self._reading, self._store, self._settings = reading, store, settings
-        self._clock: Clock = client._engine.clock
+        self.intake = Intake(client, source, reading, settings)
+        """What comes from the source."""
         self.tally = SyncTally()
         self.taken = 0
         """Accounts that were taken from the source."""
-        self.refreshing: BulkRun | None = None
-        """The bulk job, once it has begun."""
         self._unanswered = 0  # failures in a row without an answer
         self._denials = Denials(reading.ask, self.tally.has_served, barred=[])
         self._barred: dict[str, FCError] = {}
@@ -86,8 +63,7 @@ class SyncWork:
         try:
             await Crew().run([self._store.run, *workers], self._read)
         finally:
-            if isinstance(self._source, Nudges):
-                await self._source.give_back()
+            await self.intake.give_back()
 
     def end(self, _: object = None) -> None:
         """Wake the caller: there is nothing more to come."""
@@ -105,8 +81,7 @@ class SyncWork:
 
     async def _read(self) -> None:
         """Read the source to its end, and wait until all of it is done."""
-        items = self._refreshed() if self._settings.refresh else self._listed()
-        async with aclosing(items):
+        async with aclosing(self.intake.items(self._put)) as items:
             async for item in items:
                 await self._put(item)
         await self._items.join()
@@ -115,78 +90,16 @@ class SyncWork:
         self.taken += 1
         await self._items.put(item)
 
-    async def _listed(self) -> AsyncGenerator[Item]:
-        if not isinstance(self._source, Tenants):
-            if isinstance(self._source, Nudges):
-                async with aclosing(self._source.keys()) as keys:
-                    async for own_of, account in keys:
-                        yield self._item(account, own_of or None)
-                return
-            async with aclosing(sources.read(self._source)) as items:
-                async for found in items:
-                    yield self._item(found)
-            return
-        async with aclosing(self._source.read()) as tenants:
-            async for tenant, own in tenants:
-                source = self._reading.of(tenant).client.accounts.list() if own is None else own
-                try:
-                    async with aclosing(sources.read(source)) as items:
-                        async for found in items:
-                            yield self._item(found, tenant)
-                except (AuthenticationError, PermissionDeniedError) as error:
-                    yield Item("", tenant=tenant, error=error)
-
-    def _item(self, found: Any, tenant: str | None = None) -> Item:
-        account = found if isinstance(found, Account) else None
-        name = found if account is None else account.id
-        return Item(name, account, self._clock.time(), tenant=tenant)
-
-    async def _refreshed(self) -> AsyncGenerator[Item]:
-        source = self._source
-        if isinstance(source, Nudges):
-            source = Nudged(source, self._repeat)
-        self.refreshing = run = self._client.bulk.refresh(
-            source,
-            features=self._settings.refresh,
-            wait=True,
-            wait_timeout=self._settings.wait_timeout,
-            max_age=self._settings.max_age,
-        )
-        async with run:
-            async for outcome in run:
-                yield Item(
-                    outcome.account_id,
-                    outcome.account,
-                    self._clock.time(),
-                    outcome,
-                    tenant=outcome.stripe_account if isinstance(source, Tenants) else None,
-                )
-
-    async def _repeat(self, key: Key) -> None:
-        """Sync an account again that is being refreshed, or was: it had one more event."""
-        tenant, account = key
-        await self._put(self._item(account, tenant or None))
-
     async def _sync_items(self) -> None:
         while True:
             item = await self._items.get()
             outcome = await self._synced(item)
-            await self._settle(item, outcome)
+            await self.intake.settle(item, is_answered=not _is_silence(outcome.error))
             await self._room.acquire()
             self.tally.add(outcome)
             self._outcomes.append(outcome)
             self._news.set()
             self._items.task_done()
-
-    async def _settle(self, item: Item, outcome: SyncOutcome) -> None:
-        """Remove the event that asked for *item*, unless nobody answered."""
-        if not isinstance(self._source, Nudges):
-            return
-        key = item.tenant or "", item.account_id
-        if _is_silence(outcome.error):
-            self._source.unanswered(key)
-        else:
-            await self._source.synced(key)
 
     async def _synced(self, item: Item) -> SyncOutcome:
         reading = self._reading.of(item.tenant)

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import attrs
+
+SETTLED: Final = 10
+"""Turns of the loop, more than asyncio needs from accepting a connection to serving it."""
 
 
 @attrs.frozen
@@ -76,10 +79,12 @@ class RawServer:
     async def __aexit__(self, *error: object) -> None:
         assert self._server is not None  # noqa: S101 - entered
         self._server.close()
-        while self.connections:
+        quiet = 0  # turns of the loop in which nobody was there
+        while quiet < SETTLED:  # one that was just accepted appears, one that is broken goes
             for writer in self._writers:
                 writer.transport.abort()
-            await asyncio.sleep(0)  # they notice, one after the other
+            await asyncio.sleep(0)
+            quiet = 0 if self.connections else quiet + 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

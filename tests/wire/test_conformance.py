@@ -13,6 +13,7 @@ from fcasync import APIConnectionError, APITimeoutError, ProtocolError
 from fcasync._wire.transport import AiohttpTransport
 from fcasync.sandbox import Sandbox
 from fcasync.testing import InstantTransport, check_transport, make_account
+from fcasync.testing import _conformance as rules
 from tests import _calls as calls
 
 MOST = 300_000
@@ -206,21 +207,23 @@ class Leaving(HttpxTransport):
 
 
 @pytest.mark.parametrize(
-    ("broken", "rule"),
+    ("broken", "rule", "fault"),
     [
-        (Following, "redirects are not followed: "),
-        (Following, "too large after decompression is a ProtocolError"),
-        (Trusting, "a request went to a proxy of the environment"),
-        (Ordinary, "a cookie was kept"),
-        (Ordinary, "also inside gzip: returned status 200"),
-        (Repeating, "It repeats nothing"),
-        (Forgetful, "may_have_executed of a POST is False"),
-        (Talkative, "the error shows a secret header"),
-        (Swallowing, "CancelledError is not passed on"),
-        (Leaving, "it leaves tasks behind"),
+        (Following, rules._returns_any_status, "raised APIConnectionError"),
+        (Following, rules._bounds_the_body, "returned status 200"),
+        (Trusting, rules._asks_no_environment, "went to a proxy of the environment"),
+        (Ordinary, rules._keeps_no_cookies, "a cookie was kept"),
+        (Ordinary, rules._notices_what_is_cut_short, "returned status 200"),
+        (Repeating, rules._sends_once, "2 requests came 4 times"),
+        (Forgetful, rules._sends_once, "may_have_executed of a POST is False"),
+        (Talkative, rules._sends_once, "the error shows a secret header"),
+        (Swallowing, rules._keeps_answers_apart, "CancelledError is not passed on"),
+        (Leaving, rules._sends_what_is_there, "it leaves tasks behind"),
     ],
 )
-async def test_the_check_finds_what_is_broken(broken: type[HttpxTransport], rule: str) -> None:
+async def test_the_check_finds_what_is_broken(
+    broken: type[HttpxTransport], rule: rules.Rule, fault: str
+) -> None:
     """Each rule is one that somebody would break without noticing."""
     made: list[HttpxTransport] = []
 
@@ -228,12 +231,24 @@ async def test_the_check_finds_what_is_broken(broken: type[HttpxTransport], rule
         made.append(broken())
         return made[-1]
 
-    with pytest.raises(AssertionError) as caught:
-        await check_transport(make, max_response_bytes=MOST)
-    assert rule in str(caught.value)
+    found = await rules._fault(rule, make, MOST)
     for transport in made:
         if (task := getattr(transport, "last", None)) is not None:
             task.cancel()
+    assert found is not None
+    assert fault in found
+
+
+async def test_all_broken_rules_are_named() -> None:
+    """Each with its sentence, so that the message is a list of what to do."""
+    broken = [rules._keeps_no_cookies, rules._bounds_the_body]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules, "RULES", (*broken, rules._sends_once))
+        with pytest.raises(AssertionError) as caught:
+            await check_transport(Ordinary, max_response_bytes=MOST)
+    _, *lines = str(caught.value).splitlines()
+    assert lines[0] == "A cookie is not sent back: a cookie was kept"
+    assert lines[1].startswith("A body that is too large after decompression is a ProtocolError")
 
 
 async def test_a_transport_without_a_network_is_told_so() -> None:

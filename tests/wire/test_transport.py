@@ -690,3 +690,17 @@ async def test_idle_connections_are_dropped_before_load_balancers_drop_them() ->
     async with calls.real_transport()._new_session() as session:
         connector: Any = session.connector
         assert connector._keepalive_timeout == 55.0
+
+
+async def test_closing_in_mid_request_opens_no_new_session() -> None:
+    """A connection that was kept is not taken for one that the server had closed."""
+    async with serving(http(FCA_1), stall) as server:
+        transport = calls.real_transport()
+        await send(transport, server, GET)
+        task = asyncio.create_task(send(transport, server, GET, retry=TWICE))
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.001)
+        await transport.aclose()
+        with pytest.raises(APIConnectionError) as caught:
+            await task
+    assert (caught.value.attempts, transport.loops) == (1, [])

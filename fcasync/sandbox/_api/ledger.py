@@ -1,6 +1,7 @@
 """The ledger: one row per request, and an exact count of what each account went through."""
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 LONGEST = 100_000
@@ -52,11 +53,27 @@ class Ledger:
         """The rows, oldest first."""
         return self.since(0)
 
-    def since(self, number: int) -> list[Row]:
-        """Return the rows after row *number* (1-based); all that are kept for 0."""
-        first = self.requests - len(self._rows)
-        kept = list(self._rows)[max(0, number - first) :]
+    def since(self, number: int, limit: int | None = None) -> list[Row]:
+        """Return the rows after row *number* (1-based), oldest first; all that are kept for 0.
+
+        Args:
+            number: Rows up to this one are left out.
+            limit: The most rows that are returned, the oldest of them; None for all.
+        """
+        length = len(self._rows)
+        start = min(length, max(0, number - (self.requests - length)))
+        stop = length if limit is None else min(length, start + limit)
+        # From the end that is nearer: the latest rows are what a page asks for every second.
+        if start > length // 2:
+            kept = list(islice(reversed(self._rows), length - stop, length - start))[::-1]
+        else:
+            kept = list(islice(self._rows, start, stop))
         return [dict(zip(NAMES, row, strict=True)) for row in kept]
+
+    @property
+    def last_time(self) -> float | None:
+        """The world's time at the latest request; None before the first."""
+        return self._rows[-1][NAMES.index("time")] if self._rows else None
 
     def add(self, row: Row) -> None:
         """Enter one request; it gets the next number."""

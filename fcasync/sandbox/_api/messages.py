@@ -53,6 +53,11 @@ def date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
+def is_form(headers: Mapping[str, str]) -> bool:
+    """Return whether a body with these headers is form-encoded; without a type it is."""
+    return headers.get("content-type", _FORM).partition(";")[0].strip().lower() == _FORM
+
+
 def read_params(request: Request) -> dict[str, Any]:
     """Return the parameters of query and body together, as text.
 
@@ -61,11 +66,9 @@ def read_params(request: Request) -> dict[str, Any]:
     """
     if not request.body and not request.query:
         return {}
-    if request.body:
-        kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
-        if kind != _FORM:
-            message = f"Invalid request: the content type of a POST must be {_FORM}."
-            raise error_bodies.ApiError(400, message)
+    if request.body and not is_form(request.headers):
+        message = f"Invalid request: the content type of a POST must be {_FORM}."
+        raise error_bodies.ApiError(400, message)
     try:
         body = request.body.decode()
         return decode("&".join(part for part in (request.query, body) if part))

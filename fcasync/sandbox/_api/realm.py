@@ -6,10 +6,12 @@ import hashlib
 import re
 from collections.abc import Container, Mapping
 
+from fcasync._facts.redact import Secret
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.calls import Reply
 from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.recent import Owner, Recent
 from fcasync.sandbox._api.world import Settings, World
 
 _SECRET = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
@@ -100,32 +102,80 @@ class Realm:
     def __init__(self, settings: Settings, api_key: str) -> None:
         self.settings = settings
         self.api_key = api_key
-        self.worlds: dict[tuple[str, str], World] = {}
+        self.worlds: dict[Owner, World] = {}
         """By a digest of the key (a saved state must not hold keys), and connected account."""
+        self.labels: dict[str, str] = {}
+        """The keys that were seen, shortened, by their digests."""
+        self.recent: Recent = Recent()
+        """The latest requests of all worlds."""
         self.revoked: set[str] = set()
         """Connected accounts that have taken their access away."""
         self.world()  # made now: another thread may read it, and must not be the one to make it
 
     def world(self, api_key: str | None = None, account: str = "") -> World:
         """Return the world of a key; None means the sandbox's own."""
-        key = (api_key or self.api_key).encode()
-        owner = (hashlib.blake2b(key, digest_size=16).hexdigest(), account)
+        return self._world(self._owner(api_key or self.api_key, account))
+
+    def _world(self, owner: Owner) -> World:
         if owner not in self.worlds:
-            self.worlds[owner] = World(self.settings, account)
+            self.worlds[owner] = World(self.settings, owner[1])
         return self.worlds[owner]
+
+    def _owner(self, api_key: str, account: str) -> Owner:
+        digest = hashlib.blake2b(api_key.encode(), digest_size=16).hexdigest()
+        if digest not in self.labels:
+            self.labels[digest] = repr(Secret(api_key))
+        return digest, account
+
+    def find(self, name: str) -> World:
+        """Return the world of an owner written as one text: ``<digest>/<account>``.
+
+        Raises:
+            ApiError: 404; no request has made such a world.
+        """
+        digest, _, account = name.partition("/")
+        world = self.worlds.get((digest, account))
+        if world is None:
+            raise error_bodies.no_such("world", name, "world", status=404)
+        return world
+
+    def owner(self, world: World) -> Owner:
+        """Return whose world it is.
+
+        Raises:
+            ValueError: It is not one of these any more.
+        """
+        for owner, held in self.worlds.items():
+            if held is world:
+                return owner
+        raise ValueError("the world was replaced by a reset")
 
     def reset(self, world: World) -> None:
         """Make a world anew, with the faults and the time that it started with."""
         world.over = True
         for owner in [owner for owner, held in self.worlds.items() if held is world]:
             self.worlds[owner] = World(self.settings, world.name)
+            self.recent.forget(owner)
 
     def apply(self, request: Request, now: float) -> tuple[World, Reply, tuple[Emit, ...]]:
         """Answer one request; return the world that did, and the events to come."""
         try:
             key = authenticate(request.headers)
-            world = self.world(key, connected_account(request.headers, key, self.revoked))
+            account = connected_account(request.headers, key, self.revoked)
         except error_bodies.ApiError as error:
             # It belongs to no world, but a test wants to see it in a ledger.
-            return self.world(), self.world().refuse(request, error, now), ()
-        return world, *world.apply(request, now)
+            owner = self._owner(self.api_key, "")
+            world = self._world(owner)
+            reply = world.refuse(request, error, now)
+            self.recent.add(owner, world.ledger.requests, request, reply)
+            return world, reply, ()
+        return self.serve(self._owner(key, account), request, now)
+
+    def serve(
+        self, owner: Owner, request: Request, now: float
+    ) -> tuple[World, Reply, tuple[Emit, ...]]:
+        """Answer a request of which it is known whose world it is about."""
+        world = self._world(owner)
+        reply, effects = world.apply(request, now)
+        self.recent.add(owner, world.ledger.requests, request, reply)
+        return world, reply, effects

@@ -9,7 +9,7 @@ from fcasync._facts.clock import Clock
 from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._api.messages import Request
 from fcasync.sandbox._api.realm import Realm
-from fcasync.sandbox._server import control, openapi
+from fcasync.sandbox._server import control, inputs, openapi
 from fcasync.sandbox._server.desk import Desk, Publish
 from fcasync.sandbox._server.pages import HEADERS, page
 from fcasync.sandbox._server.replies import JSON, send
@@ -79,7 +79,13 @@ class App:
         file = page(path)
         if file is None:
             return None
-        return web.Response(body=file[0], content_type=file[1], charset="utf-8", headers=HEADERS)
+        return web.Response(
+            status=file.status,
+            body=file.body,
+            content_type=file.content_type,
+            charset="utf-8",
+            headers=HEADERS,
+        )
 
     def _controlled(self, request: web.BaseRequest, path: str, body: bytes) -> web.Response:
         data: Any = request.query
@@ -89,7 +95,7 @@ class App:
             if request.content_type != JSON:
                 return self._refused(415, "Send application/json.")
             try:
-                data = control.read_json(body)
+                data = inputs.read_json(body)
             except ValueError as error:
                 return self._refused(400, str(error))
         status, answer = control.answer(self._desk, request.method, path, request.headers, data)

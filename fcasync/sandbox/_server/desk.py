@@ -5,21 +5,25 @@ Two doors lead here: ``Sandbox`` for Python, and the control plane for everythin
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
+import orjson
 
 from fcasync._facts.clock import Clock
 from fcasync.sandbox._api import link, scenarios
 from fcasync.sandbox._api.error_bodies import no_such
 from fcasync.sandbox._api.faults import Fault
-from fcasync.sandbox._api.operations import Emit
+from fcasync.sandbox._api.messages import Request
+from fcasync.sandbox._api.operations import OPERATIONS, Emit
 from fcasync.sandbox._api.rates import Limiter, RateLimit
 from fcasync.sandbox._api.realm import Realm
 from fcasync.sandbox._api.world import World
 from fcasync.sandbox._bank.store import Session
+from fcasync.sandbox._bank.words import PERMISSIONS
+from fcasync.sandbox._server import views
 
 Publish = Callable[[World], None]
-PAGE_SIZE = 50
 
 
 class Desk:
@@ -46,28 +50,39 @@ class Desk:
         self._clock = clock
         self._publish = publish
 
+    def settle(self, world: World) -> float:
+        """Let happen what was due in a world, and return its time."""
+        return world.settle(self._clock.time())
+
     def now(self, world: World) -> float:
         """Return the world's Unix time, in seconds."""
         return world.now(self._clock.time())
 
     def state(self, world: World) -> dict[str, Any]:
         """Return the figures that the page shows beside its tables."""
+        owner = self.realm.owner(world)
+        now = self.settle(world)
         return {
             "api_key": self.realm.api_key,
-            "now": self.now(world),
+            "world": views.world_name(owner),
+            "is_own": world is self.realm.world(),
+            "worlds": len(self.realm.worlds),
+            "now": now,
             "advanced": world.offset,
             "accounts": world.store.total,
             "requests": world.ledger.requests,
+            "events": world.store.log.count,
+            "delivers": world.store.log.delivers,
             "rate_limit": attrs.asdict(world.limiter.limit),
             "faults": [attrs.asdict(fault) for fault in world.faults.in_force],
         }
 
-    def accounts(self, world: World, skip: int = 0) -> tuple[list[dict[str, Any]], bool]:
-        """Return 50 accounts, newest first, without the first *skip*; and whether more follow."""
-        numbers = range(world.store.total - 1, -1, -1)[skip : skip + PAGE_SIZE]
+    def accounts(self, world: World, skip: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Return accounts, newest first, without the first *skip*; and whether more follow."""
+        numbers = range(world.store.total - 1, -1, -1)[skip : skip + limit]
         now = self.now(world)
         data = [world.store.account(index, now) for index in numbers]
-        return data, skip + PAGE_SIZE < world.store.total
+        return data, skip + limit < world.store.total
 
     def replace_faults(self, world: World, faults: Iterable[Fault]) -> None:
         """Put *faults* into force in place of those before."""
@@ -94,9 +109,28 @@ class Desk:
             ApiError: There is no such account, or it cannot get into this situation.
             ValueError: There is no such scenario.
         """
-        done = scenarios.play(world.store, account_id, name, world.settle(self._clock.time()))
+        done = scenarios.play(world.store, account_id, name, self.settle(world))
         self._expect(world, done.effects)
         return done.body
+
+    def open_session(self, world: World) -> dict[str, Any]:
+        """Create a session for a new customer, by a request like any other, and return it.
+
+        Raises:
+            ValueError: The request was refused, by a fault or a limit.
+        """
+        form = [("account_holder[type]", "customer")]
+        form += [("account_holder[customer]", f"cus_page{world.ledger.requests + 1}")]
+        form += [("permissions[]", name) for name in PERMISSIONS]
+        request = Request("POST", OPERATIONS["create_session"].url, body=urlencode(form).encode())
+        owner, now = self.realm.owner(world), self._clock.time()
+        _, reply, effects = self.realm.serve(owner, request, now)
+        if effects:
+            self._publish(world)
+        answer: dict[str, Any] = orjson.loads(reply.body)
+        if reply.status != 200:
+            raise ValueError(answer["error"]["message"])
+        return answer
 
     def _expect(self, world: World, effects: Iterable[Emit]) -> None:
         world.store.log.expect(effects)
@@ -123,7 +157,7 @@ class Desk:
             ApiError: There is no such session, or it does not allow this.
         """
         world, session = self._session(client_secret)
-        now = world.settle(self._clock.time())
+        now = self.settle(world)
         self._expect(world, link.link(world.store, session, institution, picks, now))
         return self.link_page(client_secret)
 

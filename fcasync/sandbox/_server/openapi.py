@@ -7,7 +7,7 @@ from fcasync.sandbox._api.operations import OPERATIONS, SCHEMAS, Operation
 from fcasync.sandbox._api.params import List
 from fcasync.sandbox._bank.event_bodies import API_VERSION
 from fcasync.sandbox._bank.schema import TEXT, Schema, list_of, obj, one_of, ref
-from fcasync.sandbox._server.control import ACTIONS, Action
+from fcasync.sandbox._server.control import ACTIONS, WORLD, Action, first_line
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -62,6 +62,7 @@ def _described(operation: Operation) -> Schema:
     path = [{"name": target, "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}]
     described: Schema = {
         "operationId": operation.name,
+        "summary": first_line(operation.run),
         "parameters": path if target else [],
         "responses": {
             "200": _answer(ref(operation.returns)),
@@ -91,9 +92,10 @@ def _controlled(method: str, path: str, action: Action) -> Schema:
         "summary": action.summary,
         "security": [{}, {"bearerAuth": []}],
         "parameters": [
-            {"name": query, "in": "query", "required": "minimum" not in schema, "schema": schema}
+            {"name": query, "in": "query", "required": "default" not in schema, "schema": schema}
             for query, schema in action.query.items()
-        ],
+        ]
+        + [{"name": WORLD.title(), "in": "header", "required": False, "schema": TEXT}],
         "responses": {"200": _answer({"type": "object"}), "default": _answer(ref("error"))},
     }
     if action.body is not None:

@@ -1,7 +1,7 @@
-"""The pages for people: files of this package, served as they are."""
+"""The pages for people: files of this package, the guide, and what ``/openapi.json`` says."""
 
-from functools import cache
-from importlib import resources
+from fcasync.sandbox._server import guide, reference
+from fcasync.sandbox._server.template import File, files
 
 _TYPES = {
     ".html": "text/html",
@@ -10,27 +10,30 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _PATHS = {"/": "index.html", "/favicon.ico": "icon.svg"}
+_TEMPLATES = {"guide.html", "openapi.html"}
+# What browsers ask for by themselves: not requests of a client, so they stay out of the ledger.
+_UNASKED = ("/_page/", "/.well-known/", "/apple-touch-icon", "/robots.txt")
 
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-@cache
-def _files() -> dict[str, bytes]:
-    folder = resources.files("fcasync.sandbox") / "_server" / "page"
-    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
-
-
-def page(path: str) -> tuple[bytes, str] | None:
-    """Return body and content type of what stands at *path*, or None."""
-    name = "link.html" if path.startswith("/link/") else _PATHS.get(path)
+def page(path: str) -> File | None:
+    """Return what stands at *path*; None if it is nothing for people."""
+    name = "link.html" if path.startswith("/link/") else _PATHS.get(path, "")
     if path.startswith("/_page/"):
         name = path.removeprefix("/_page/")
-    body = _files().get(name or "")
-    if name is None or body is None:
-        return None
-    return body, _TYPES[name[name.rindex(".") :]]
+    if name in files() and name not in _TEMPLATES:
+        return File(files()[name], _TYPES[name[name.rindex(".") :]])
+    if path == "/openapi":
+        return reference.file()
+    if path.startswith(_UNASKED):
+        return File(b"not found\n", "text/plain", 404)
+    return guide.file(path)

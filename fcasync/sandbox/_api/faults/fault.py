@@ -94,7 +94,7 @@ class Fault:
     headers: Mapping[str, str] = attrs.field(factory=dict)
 
     settings: ClassVar[tuple[str, ...]] = ()
-    """The fields that the page asks for when it adds a fault of this kind."""
+    """The fields that only this kind needs: the page asks for them when it adds one."""
     usually_executes: ClassVar[bool] = True
     """Whether the operation takes effect where `executed` is None."""
     usual_status: ClassVar[int] = 500

@@ -34,7 +34,7 @@ class Status(Fault, kind="status"):
     """Answers with an error of this `status`."""
 
     __slots__ = ()
-    settings = ("status",)
+    settings = ("status", "executed", "stored")
     usually_executes = False
 
     def contradictions(self) -> Iterable[str]:
@@ -107,7 +107,7 @@ class Delay(Fault, kind="delay"):
     """Holds the answer for `seconds`; one that is not executed ends in a cut connection."""
 
     __slots__ = ()
-    settings = ("seconds",)
+    settings = ("seconds", "executed")
 
     @property
     def hold(self) -> float:
@@ -155,6 +155,7 @@ class Redirect(Fault, kind="redirect"):
     """Sends the client to another URL."""
 
     __slots__ = ()
+    settings = ("status",)
     usually_executes = False
     usual_status = 307
 
