@@ -16,8 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.cli._csv import Csv, cells, csv_text, id_column, is_open
+from fcasync.cli._patience import Patience
+from fcasync.hooks import Call, RetryScheduled
 from fcasync.models import Account, Balance
 from fcasync.sandbox import Sandbox
+from fcasync.testing import FakeClock
 from tests._paths import ROOT
 from tests.cli.test_cli import connection, fcasync, listed, one_sentence
 
@@ -286,3 +289,18 @@ def test_a_secret_without_an_endpoint_is_a_mistake() -> None:
     """It would be ignored in silence."""
     result = fcasync("sandbox", "--webhook-secret", "whsec_x")
     assert (result.exit_code, "--webhook-secret needs --webhook-url" in result.stderr) == (2, True)
+
+
+def test_many_retries_are_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """A job in an outage says so now and then, instead of once for each of its calls."""
+    clock = FakeClock()
+    report = Patience(clock.monotonic)
+    call = Call(operation="list", method="GET", route="/v1/x")
+    retry = RetryScheduled(call=call, attempt=1, wait=0.1, error=OSError("gone"))
+    for _ in range(100):
+        report(retry)
+    clock.advance(5)
+    report(retry)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:5] == ["fcasync: gone; retrying ..."] * 5
+    assert lines[5:] == ["fcasync: gone; retrying ... (and 95 more)"]
