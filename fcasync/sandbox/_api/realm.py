@@ -106,7 +106,7 @@ class Realm:
         """By a digest of the key (a saved state must not hold keys), and connected account."""
         self.labels: dict[str, str] = {}
         """The keys that were seen, shortened, by their digests."""
-        self.recent = Recent()
+        self.recent: Recent = Recent()
         """The latest requests of all worlds."""
         self.revoked: set[str] = set()
         """Connected accounts that have taken their access away."""
