@@ -1,7 +1,9 @@
 """Columns as an Arrow table; the one file that imports pyarrow, and only when it is used."""
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final
 
 import orjson
 
@@ -13,7 +15,8 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
 
     See https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html. Text is
     ``string``, numbers are ``int64``, instants ``timestamp[us, UTC]``; lists and maps that have
-    no columns of their own are JSON text.
+    no columns of their own are JSON text. Half a surrogate pair, which UTF-8 cannot hold, becomes
+    U+FFFD.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -33,7 +36,9 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
     table = pa.table(
         {
             column.name: pa.array(
-                map(_text, column.values) if column.kind == "json" else column.values,
+                [None if value is None else plain(value) for value in column.values]
+                if (plain := _PLAIN.get(column.kind))
+                else column.values,
                 type=kinds[column.kind],
             )
             for column in columns
@@ -43,5 +48,22 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
     return capsule
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+def _text(value: str) -> str:
+    if value.isascii():
+        return value
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _texts(values: list[str]) -> list[str]:
+    return [_text(value) for value in values]
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a surrogate pair, or a number above 64 bits
+        return json.dumps(value, default=datetime.isoformat)
+
+
+_PLAIN: Final[dict[str, Callable[[Any], Any]]] = {"text": _text, "texts": _texts, "json": _json}
+"""What makes a value, which is not None, one that Arrow can hold."""
