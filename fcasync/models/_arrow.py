@@ -1,12 +1,9 @@
 """Columns as an Arrow table; the one file that imports pyarrow, and only when it is used."""
 
-import json
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, Final
 
-import orjson
-
+from fcasync._facts.text import to_json, well_formed
 from fcasync.models._columns import Column
 
 
@@ -48,22 +45,17 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
     return capsule
 
 
-def _text(value: str) -> str:
-    if value.isascii():
-        return value
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 def _texts(values: list[str]) -> list[str]:
-    return [_text(value) for value in values]
+    return [well_formed(value) for value in values]
 
 
 def _json(value: object) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # half a surrogate pair, or a number above 64 bits
-        return json.dumps(value, default=datetime.isoformat)
+    return to_json(value).decode()
 
 
-_PLAIN: Final[dict[str, Callable[[Any], Any]]] = {"text": _text, "texts": _texts, "json": _json}
+_PLAIN: Final[dict[str, Callable[[Any], Any]]] = {
+    "text": well_formed,
+    "texts": _texts,
+    "json": _json,
+}
 """What makes a value, which is not None, one that Arrow can hold."""
