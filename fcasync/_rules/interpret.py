@@ -1,15 +1,15 @@
 """From an answer to a value or a typed error: pure."""
 
-import json
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from multidict import CIMultiDict
 
 from fcasync._facts.collector import without_collections
 from fcasync._facts.redact import CUT, printable
+from fcasync._rules.parse import parse
 from fcasync._rules.request import Answer, Request
 from fcasync.errors import (
     APIStatusError,
@@ -59,9 +59,9 @@ def _value(request: Request[T], answer: Answer) -> T:
     decode, body = request.operation.decode, answer.body
     try:
         if len(body) < LARGE:
-            value = decode(_parse(body))
+            value = decode(parse(body))
         else:
-            value = without_collections(lambda: decode(_parse(body)))
+            value = without_collections(lambda: decode(parse(body)))
     except ProtocolError as error:
         cause, sentence = error.__cause__, str(error)
     except ValueError as error:
@@ -80,39 +80,6 @@ def _crossed(asked: str, value: Any) -> str:
         f"Stripe's answer is about {printable(value.id, 80)!r}, not {asked!r}: answers are crossed "
         "on this connection, which is closed; is a proxy in between?"
     )
-
-
-def _parse(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _parse_leniently(body)
-
-
-def _parse_leniently(body: bytes) -> object:
-    """Parse what orjson refuses and JSON allows: half a surrogate pair in a string."""
-    try:
-        text = body.decode()
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_int)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError("a number is out of range")
-    return value
-
-
-def _int(text: str) -> int:
-    if len(text) > 20:
-        raise ValueError("a number is out of range")
-    return int(text)
 
 
 def _protocol_error(sentence: str, request: Request[Any], answer: Answer) -> ProtocolError:

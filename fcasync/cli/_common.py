@@ -1,7 +1,6 @@
 """The parts that all commands share: how they run, fail and end."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -51,12 +50,6 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
             # `fcasync accounts list | head` is not an error; keep Python from complaining at exit.
             sys.stderr.close()
             sys.exit(OK)
-        except OSError as error:
-            if error.filename is not None:
-                raise
-            # Only standard output has no name. Python writes what is left of it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Failure(f"cannot write the output: {error.strerror}") from error
         sys.exit(code or OK)
 
     return run

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import click
-import orjson
 
+from fcasync._facts.text import to_json, well_formed
 from fcasync.models._columns import columns
 
 ID_COLUMNS = ("account_id", "id")
@@ -78,9 +78,9 @@ def csv_text(value: object) -> str:
         return ""
     if isinstance(value, str):
         # A lone carriage return is a line break that csv would not quote.
-        return value.replace("\r\n", "\n").replace("\r", "\n")
+        return well_formed(value).replace("\r\n", "\n").replace("\r", "\n")
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return " ".join(value)
-    return orjson.dumps(value).decode()
+        return well_formed(" ".join(value))
+    return to_json(value).decode()

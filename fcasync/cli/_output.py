@@ -8,6 +8,7 @@ import click
 import orjson
 
 from fcasync._facts.money import money
+from fcasync._facts.text import to_json
 from fcasync.cli._csv import Csv, csv_text
 from fcasync.cli._table import Column, Table, print_card
 from fcasync.models import Account, Transaction
@@ -59,7 +60,7 @@ def show(item: Model | Mapping[str, Any], output: str) -> None:
     if output == "table":
         print_card(_lines(item))
     elif output == "json":
-        click.echo(orjson.dumps(as_json(item), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+        click.echo(to_json(as_json(item), orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
     else:
         out = writer(output, (), type(item) if isinstance(item, Model) else tuple(item))
         out.write(item)
@@ -74,7 +75,7 @@ def _lines(item: Model | Mapping[str, Any]) -> list[tuple[str, str]]:
 
 class _JsonLines:
     def write(self, item: Any) -> None:
-        click.echo(orjson.dumps(as_json(item), option=orjson.OPT_UTC_Z))
+        click.echo(to_json(as_json(item), orjson.OPT_UTC_Z))
 
     def close(self) -> None:
         """Do nothing: every item has been printed."""
@@ -88,7 +89,7 @@ class _Json:
         self._items.append(as_json(item))
 
     def close(self) -> None:
-        click.echo(orjson.dumps(self._items, option=orjson.OPT_INDENT_2))
+        click.echo(to_json(self._items, orjson.OPT_INDENT_2))
 
 
 def as_json(item: Any) -> Any:

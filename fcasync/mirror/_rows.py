@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from fcasync._facts.text import well_formed
 from fcasync.errors import ProtocolError
 from fcasync.mirror._steps import Row
 
@@ -136,9 +137,7 @@ def _harmless(value: Any) -> Any:
 
 def _storable(text: str) -> str:
     """Return *text* without what a database cannot hold: NUL, and half a surrogate pair."""
-    if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text.replace("\0", "\ufffd")
+    return well_formed(text).replace("\0", "\ufffd")
 
 
 def _whole(amount: int | None) -> int | None:

@@ -1,10 +1,9 @@
 """Columns as an Arrow table; the one file that imports pyarrow, and only when it is used."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-import orjson
-
+from fcasync._facts.text import to_json, well_formed
 from fcasync.models._columns import Column
 
 
@@ -13,7 +12,8 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
 
     See https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html. Text is
     ``string``, numbers are ``int64``, instants ``timestamp[us, UTC]``; lists and maps that have
-    no columns of their own are JSON text.
+    no columns of their own are JSON text. Half a surrogate pair, which UTF-8 cannot hold, becomes
+    U+FFFD.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -33,7 +33,9 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
     table = pa.table(
         {
             column.name: pa.array(
-                map(_text, column.values) if column.kind == "json" else column.values,
+                [None if value is None else plain(value) for value in column.values]
+                if (plain := _PLAIN.get(column.kind))
+                else column.values,
                 type=kinds[column.kind],
             )
             for column in columns
@@ -43,5 +45,17 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
     return capsule
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
+def _texts(values: list[str]) -> list[str]:
+    return [well_formed(value) for value in values]
+
+
+def _json(value: object) -> str:
+    return to_json(value).decode()
+
+
+_PLAIN: Final[dict[str, Callable[[Any], Any]]] = {
+    "text": well_formed,
+    "texts": _texts,
+    "json": _json,
+}
+"""What makes a value, which is not None, one that Arrow can hold."""

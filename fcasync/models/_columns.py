@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -21,6 +21,7 @@ _SIMPLE: Final[dict[str, Simple]] = {
     "flag": "flag",
     "number": "number",
     "instant": "instant",
+    "rfc3339": "instant",
     "enums": "texts",
     "json": "json",
     "list": "json",
@@ -63,7 +64,8 @@ def columns(items: Sequence[Any], cls: Any, *, private: bool = False) -> list[Co
         if kind == "amounts":
             found += _amounts(name, values)
         else:
-            found.append(Column(name, _SIMPLE[kind], [_plain(value) for value in values]))
+            plain = _id if kind == "expandable" else _plain
+            found.append(Column(name, _SIMPLE[kind], [plain(value) for value in values]))
     return found
 
 
@@ -76,7 +78,9 @@ def _walk(cls: Any, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], s
     """Yield the path and the kind of each field without fields of its own, and if it is private."""
     for name, hint in hints(cls).items():
         inner = without_none(hint)
-        kind, path = kind_of(inner), (*above, name)
+        # The object of an event, whose class depends on the event.
+        kind = "expandable" if isinstance(inner, TypeVar) else kind_of(inner)
+        path = (*above, name)
         if kind == "model":
             yield from _walk(inner, path)
         elif kind != "constant":
@@ -101,12 +105,16 @@ def _amounts(name: str, values: list[dict[str, int] | None]) -> Iterator[Column]
         yield Column(f"{name}.currency{suffix}", "text", [currency for currency, _ in chosen])
 
 
+def _id(value: Any) -> str | None:
+    """Return the id of what may be expanded: of an id, a model, or an object without a model."""
+    known = value.get("id") if isinstance(value, dict) else getattr(value, "id", value)
+    return known if isinstance(known, str) else None
+
+
 def _plain(value: Any) -> Any:
-    """Return a field's value without models and enums; an expanded object is its id."""
+    """Return a field's value without models and enums."""
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, Model):
-        return getattr(value, "id", None)
     if isinstance(value, list):
         return [_fields(item) if isinstance(item, Model) else _plain(item) for item in value]
     return value

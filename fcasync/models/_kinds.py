@@ -77,7 +77,7 @@ def kind_of(cls: Any) -> str:
 
 
 def hints(cls: Any) -> dict[str, Any]:
-    """Return the type of each field of *cls*, with type variables replaced."""
+    """Return the type of each field of *cls*, with the type variables replaced that it fills in."""
     model = get_origin(cls) or cls
     fields = [field for field in attrs.fields(model) if field.name != "_extra"]
     return {field.name: _fill_in(field.type, get_args(cls)) for field in fields}
@@ -103,6 +103,8 @@ def _fill(text: str, cls: Any) -> str:
 
 
 def _fill_in(hint: Any, arguments: tuple[Any, ...]) -> Any:
+    if not arguments:
+        return hint
     if isinstance(hint, TypeVar):
         return arguments[0]
     return hint[arguments] if getattr(hint, "__parameters__", ()) else hint

@@ -54,10 +54,10 @@ class Items(Generic[T]):
 
         Nested fields have dotted names, such as ``balance.current.amount``. Amounts are whole
         minor units beside their currency; instants are aware datetimes in UTC; enums are strings;
-        an expanded object is its id. Fields that this version does not know, secrets, and the
-        contact details of owners are left out. The columns do not depend on which fields are set,
-        so that files of many days fit together; only an object with amounts in several currencies
-        adds ``.amount.2`` and so on.
+        an expanded object, and the object of an event, is its id. Fields that this version does
+        not know, secrets, and the contact details of owners are left out. The columns do not
+        depend on which fields are set, so that files of many days fit together; only an object
+        with amounts in several currencies adds ``.amount.2`` and so on.
 
         Raises:
             InvalidArgumentError: The items are not of one class.

@@ -38,18 +38,32 @@ class Welcome:
         return [task.result() for task in tasks]
 
     async def _one(self, account: Account) -> Account:
-        try:
-            if wanted := _granted(account, self.subscribe):
-                params = {"features": wanted}
-                account = await self.accounts._call(SUBSCRIBE, account, params, new_key())
-            if wanted := _granted(account, self.features):
-                account = await self._first_refresh(account, wanted)
-        except DeadlineExceededError as error:
-            return error.account or account
-        except InvalidRequestError:
-            # It was deactivated in the meantime, or is refreshed already: the account shows which.
-            return await self.accounts.retrieve(account)
+        for step in (self._subscribed, self._refreshed):
+            try:
+                account = await step(account)
+            except InvalidRequestError:
+                # It was deactivated in the meantime, is refreshed already, or its bank does not
+                # offer this: the account shows which.
+                account = await self.accounts.retrieve(account)
         return account
+
+    async def _subscribed(self, account: Account) -> Account:
+        wanted = _granted(account, self.subscribe)
+        if not wanted:
+            return account
+        subscribe = self.accounts._call
+        return await subscribe(SUBSCRIBE, account, {"features": wanted}, new_key())
+
+    async def _refreshed(self, account: Account) -> Account:
+        wanted = _granted(account, self.features)
+        if not wanted:
+            return account
+        try:
+            return await self._first_refresh(account, wanted)
+        except DeadlineExceededError as error:
+            if isinstance(error.account, Account):
+                return error.account
+            raise  # it was Stripe that did not answer, and not the bank
 
     async def _first_refresh(self, account: Account, features: list[str]) -> Account:
         missing = [each for each in features if account.refresh_of(each) is None]

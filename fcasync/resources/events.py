@@ -176,7 +176,8 @@ class Events(Resource):
         if anchor is None:
             oldest, pages = found, 0
             async for page in self.list(types=types).pages():
-                oldest, pages = page, pages + 1
+                if page:  # the last one is empty if its events have expired meanwhile
+                    oldest, pages = page, pages + 1
             for event in reversed(oldest.data):
                 yield self._of_tenant(event)
             if pages <= 1:

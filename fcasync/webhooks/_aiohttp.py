@@ -34,6 +34,6 @@ async def _answer(endpoint: Endpoint, request: web.Request) -> Answer:
             body += chunk
             if len(body) > MAX_BODY:
                 return TOO_LARGE
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):  # the caller has left
         return CUT_SHORT
     return await endpoint.answer(bytes(body), request.headers.getall("Stripe-Signature", []))

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-import orjson
-
+from fcasync._rules.parse import parse
 from fcasync.errors import InvalidArgumentError, ProtocolError, WebhookPayloadError
 from fcasync.models._convert import decoder
 from fcasync.models.event import Event
@@ -71,8 +70,8 @@ def _class(value: Mapping[str, Any]) -> Any:
 
 def _loads(body: bytes | bytearray | memoryview | str) -> object:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return parse(body.encode() if isinstance(body, str) else bytes(body))
+    except ValueError as error:
         sentence = f"webhook is not JSON: {error}"  # the error itself holds the whole body
     raise WebhookPayloadError(sentence)
 

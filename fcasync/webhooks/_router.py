@@ -114,12 +114,20 @@ class EventRouter:
             if not claim.result():
                 return False
             await _run(handlers, event)
-        except BaseException:
+        except BaseException as error:
             if _is_taken(claim):
-                await to_its_end(self.seen.release(event.id))
+                await self._give_back(event.id, error)
             raise
         await to_its_end(self.seen.confirm(event.id))
         return True
+
+    async def _give_back(self, event_id: str, reason: BaseException) -> None:
+        """Release a claim; where that fails too, *reason* says so and is not hidden by it."""
+        assert self.seen is not None  # noqa: S101 - there was a claim
+        try:
+            await to_its_end(self.seen.release(event_id))
+        except Exception as error:  # noqa: BLE001 - of any store
+            reason.add_note(f"the claim of event {event_id} was not released: {error}")
 
     def asgi(
         self,

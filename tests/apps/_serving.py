@@ -32,9 +32,11 @@ async def uvicorn_server(app: Any, listener: socket.socket) -> AsyncIterator[Non
 
 
 @asynccontextmanager
-async def aiohttp_server(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve an aiohttp.web application; a disconnect cancels the handler."""
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
+async def aiohttp_server(
+    app: web.Application, listener: socket.socket, *, cancels: bool = True
+) -> AsyncIterator[None]:
+    """Serve an aiohttp.web application; a disconnect cancels the handler if it *cancels*."""
+    runner = web.AppRunner(app, handler_cancellation=cancels, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync.cli._csv import Csv, cells, csv_text, id_column, is_open
+from fcasync.cli._output import ACCOUNT_COLUMNS, FORMATS, writer
 from fcasync.cli._patience import Patience
 from fcasync.hooks import Call, RetryScheduled
 from fcasync.models import Account, Balance
@@ -103,6 +105,28 @@ def test_cells_are_written_as_json_writes_them() -> None:
     """Booleans are lower case, lists of words are separated by blanks, the rest is JSON."""
     values: tuple[object, ...] = (None, True, 1, ["a", "b"], {"a": 1}, [])
     assert [csv_text(value) for value in values] == ["", "true", "1", "a b", '{"a":1}', ""]
+
+
+@pytest.mark.parametrize("output", FORMATS)
+def test_half_a_surrogate_pair_stops_no_output(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One bank's text that was cut in the middle of an emoji does not end a list half-way."""
+    out = writer(output, ACCOUNT_COLUMNS, Account)
+    odd = Account(id="fca_1", display_name="Joint \ud83d", permissions=["new \ud83d"])
+    for account in (odd, Account(id="fca_2", display_name="Größe 😀")):
+        out.write(account)
+    out.close()
+    text = capsys.readouterr().out
+    assert text.encode()
+    assert "fca_2" in text
+    assert "\ufffd" in text or output == "table"
+
+
+def test_what_is_not_odd_is_printed_as_it_is() -> None:
+    """Characters beyond the first 65,536 are pairs of halves in JSON, and whole here."""
+    assert csv_text("Größe 😀") == "Größe 😀"
+    assert csv_text([{"name": "😀 \ud83d"}]) == '[{"name":"😀 \ufffd"}]'
 
 
 def test_several_currencies_are_not_lost_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -320,7 +344,12 @@ def test_ctrl_c_ends_a_question(sandbox: Sandbox) -> None:
     )
     assert process.stderr is not None
     assert b"[y/N]" in os.read(process.stderr.fileno(), 4096)
-    process.send_signal(signal.SIGINT)
+    for _ in range(100):
+        # A signal that comes just before the read begins is noticed only after it.
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.2)
+            break
     process.communicate(timeout=30)
     os.close(leader)
     os.close(follower)

@@ -180,12 +180,21 @@ def test_showing_what_is_not_a_journal_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("command", [("accounts", "list"), ("refresh", "--all", *BALANCE)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("accounts", "list", "--output", "jsonl"),
+        ("refresh", "--all", *BALANCE, "--output", "jsonl"),
+        ("guide", "web"),
+        ("--help",),
+    ],
+)
 def test_an_output_that_is_full_is_one_sentence(sandbox: Sandbox, command: tuple[str, ...]) -> None:
     """No traceback, neither now nor when Python flushes what is left."""
+    options = connection(sandbox) if "jsonl" in command else ()
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "fcasync", *command, "--output", "jsonl", *connection(sandbox)],
+            [sys.executable, "-m", "fcasync", *command, *options],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -198,6 +207,22 @@ def test_an_output_that_is_full_is_one_sentence(sandbox: Sandbox, command: tuple
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize("output", ["csv", "jsonl", "table"])
+def test_an_output_that_is_closed_gets_nothing(sandbox: Sandbox, output: str) -> None:
+    """As for print() and click: whoever closes standard output wants no results, and no error."""
+    command = ("accounts", "list", "--output", output, *connection(sandbox))
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "fcasync", *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Lists as columns, and as Arrow tables that data frames read."""
 
+import json
 import pickle
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 import fcasync
 from fcasync import Account, InvalidArgumentError, ItemList, Page, Session, Transaction
-from fcasync.models import Balance
+from fcasync.models import AccountOwner, Authorization, Balance, Event, ThinEvent
 from fcasync.models._convert import decoder
 from fcasync.sandbox import Sandbox
+from fcasync.testing import make_event
 from tests.models.samples import account_page
 from tests.models.strategies import json_of
 
@@ -68,7 +70,11 @@ def test_items_are_of_one_class() -> None:
         mixed.to_columns()
 
 
-@pytest.mark.parametrize("cls", [Account, Transaction, Session], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls",
+    [Account, AccountOwner, Authorization, Session, ThinEvent, Transaction],
+    ids=lambda cls: cls.__name__,
+)
 def test_every_object_that_can_be_read_has_columns(cls: Any) -> None:
     """Whatever Stripe sends, each column has one value of its type or None for each item."""
 
@@ -85,6 +91,36 @@ def test_every_object_that_can_be_read_has_columns(cls: Any) -> None:
         )
 
     check()
+
+
+def test_events_have_columns() -> None:
+    """Events of all types fit in one table, in which the object of each is its id."""
+    decode = decoder(cast(Any, Event))
+    unknown = {"id": "evt_2", "object": "event", "type": "x.y"}
+    known = make_event()
+    named = decode({**unknown, "data": {"object": {"id": "x_1"}}})
+    events = ItemList[Any]([known, named, decode(unknown)], of=Event)
+    assert isinstance(known.data.object, Account)
+    assert events.to_columns()["data.object"] == [known.data.object.id, "x_1", None]
+    assert list(events.to_columns()) == list(ItemList[Any](of=Event).to_columns())
+
+
+def test_a_text_that_is_not_utf_8_stops_no_table() -> None:
+    """Half a surrogate pair in one bank's text costs one character, and not all other rows."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra arrow")
+    half = decoder(Account)(
+        {
+            "id": "fca_1",
+            "object": "financial_connections.account",
+            "display_name": "Joint \ud83d",
+            "permissions": ["new \ud83d"],
+            "account_numbers": [{"status": "new \ud83d", "expected_expiry_date": 1_700_000_000}],
+        }
+    )
+    row = pyarrow.table(ItemList([half, Account(id="fca_2", display_name="Größe 😀")])).to_pylist()
+    assert [each["display_name"] for each in row] == ["Joint \ufffd", "Größe 😀"]
+    assert row[0]["permissions"] == ["new \ufffd"]
+    assert json.loads(row[0]["account_numbers"])[0]["status"] == "new \ufffd"
 
 
 def test_a_slice_is_a_list_of_the_same_kind() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import fcasync
-from fcasync import InvalidArgumentError, NotFoundError, Session
+from fcasync import DeadlineExceededError, InvalidArgumentError, NotFoundError, Session
 from fcasync.sandbox import Sandbox
 from fcasync.testing import FakeClock
 
@@ -110,6 +110,30 @@ async def test_a_silent_bank_ends_the_wait(sandbox: Sandbox) -> None:
         accounts = await client.sessions.collect(session, features=["balance"], timeout=10)
     states = [account.balance_refresh and account.balance_refresh.status for account in accounts]
     assert states == ["pending", "pending"]
+
+
+@pytest.mark.parametrize("operation", ["subscribe", "refresh"])
+async def test_only_the_silence_of_a_bank_raises_nothing(operation: str) -> None:
+    """A request that Stripe did not answer is an error: nobody must take its account for ready."""
+    async with (
+        Sandbox(accounts=2) as sandbox,
+        fcasync.Client(sandbox.api_key, base_url=sandbox.url, deadline=0.5) as client,
+    ):
+        session = await linked(client, sandbox)
+        sandbox.add_faults({"operation": operation, "kind": "delay", "seconds": 60})
+        with pytest.raises(DeadlineExceededError):
+            await client.sessions.collect(session, features=["balance"])
+
+
+async def test_a_refused_subscription_costs_no_refresh(
+    client: fcasync.Client, sandbox: Sandbox
+) -> None:
+    """A bank whose transactions Stripe cannot read may still have a balance."""
+    session = await linked(client, sandbox)
+    sandbox.add_faults({"operation": "subscribe", "kind": "status", "status": 400, "times": 2})
+    accounts = await client.sessions.collect(session, features=["balance"])
+    assert [account.subscriptions for account in accounts] == [[], []]
+    assert all(account.balance_refresh is not None for account in accounts)
 
 
 async def test_an_account_that_is_gone_comes_back_as_it_is(

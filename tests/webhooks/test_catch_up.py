@@ -227,6 +227,25 @@ async def test_cancelling_it_leaves_no_claim(sandbox: Sandbox, client: Client) -
     assert len(set(got)) == 3
 
 
+async def test_an_oldest_page_that_has_expired_meanwhile_is_no_obstacle() -> None:
+    """Stripe forgets events while the list is walked: the page behind the last one is empty."""
+    events, got = recording(None, "*")
+    newest = fcasync.to_dict(make_event(id="evt_1", created=500))
+
+    def serve(request: Any) -> Any:
+        if "created" in request.query or "starting_after" in request.query:
+            return answer(page([], has_more=False))
+        if "ending_before" in request.query:
+            return answer(page([], has_more=False))
+        return answer(page([newest], has_more=True))
+
+    clock = FakeClock(1000.0)
+    async with Client("sk_test_1", transport=InstantTransport(serve), clock=clock) as client:
+        report = await events.catch_up(client, since=datetime.fromtimestamp(1, UTC))
+    assert report == CatchUp(handled=1)
+    assert len(got) == 1
+
+
 async def test_a_connected_account_is_caught_up_by_a_view(sandbox: Sandbox) -> None:
     """Its events name it, as those of a webhook do, whether Stripe's list says so or not."""
     tenant = sandbox.connected("acct_1")

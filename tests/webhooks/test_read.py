@@ -7,7 +7,7 @@ import pytest
 
 from fcasync import Account, Event, InvalidArgumentError, WebhookPayloadError, to_dict
 from fcasync.testing import make_event
-from fcasync.webhooks import parse_event
+from fcasync.webhooks import construct_event, parse_event, sign
 
 EVENT: dict[str, Any] = json.loads(
     json.dumps(to_dict(make_event("financial_connections.account.refreshed_balance")))
@@ -36,6 +36,19 @@ def test_the_event_is_found_in_its_envelope(message: Any) -> None:
     assert to_dict(event) == EVENT
     assert isinstance(event, Event)
     assert isinstance(event.data.object, Account)
+
+
+@pytest.mark.parametrize("encode", [str, str.encode], ids=["text", "bytes"])
+def test_half_a_surrogate_pair_refuses_no_event(encode: Any) -> None:
+    """A bank's text that was cut in the middle of an emoji is still JSON."""
+    account = {**EVENT["data"]["object"], "display_name": "Joint \ud83d"}
+    message = json.dumps({**EVENT, "data": {"object": account}})
+    event = parse_event(encode(message))
+    assert isinstance(event, Event)
+    assert isinstance(event.data.object, Account)
+    assert event.data.object.display_name == "Joint \ud83d"
+    header = sign(message, "whsec_test_secret")
+    assert construct_event(encode(message), header, "whsec_test_secret") == event
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,43 @@ async def test_a_claim_is_given_back_however_often_it_is_cancelled(turns: int) -
     assert is_again == (handled == [])
 
 
+class Full(SeenEvents):
+    """A store whose disk is full when a claim is to be given back."""
+
+    async def release(self, event_id: str) -> None:
+        raise FCError("the disk is full")
+
+
+async def test_a_claim_that_cannot_be_given_back_hides_no_cancellation() -> None:
+    """A task that is cancelled ends as cancelled; the note says that the claim is left."""
+    router, entered = EventRouter(Full()), asyncio.Event()
+
+    @router.on(CREATED)
+    async def forever(event: Event[Any]) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(router.dispatch(event()))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert "the disk is full" in caught.value.__notes__[0]
+
+
+async def test_a_claim_that_cannot_be_given_back_hides_no_failure() -> None:
+    """What the function raised is what there is to repair."""
+    router = EventRouter(Full())
+
+    @router.on(CREATED)
+    async def fail(event: Event[Any]) -> None:
+        raise LookupError("no such row")
+
+    with pytest.raises(LookupError, match="no such row") as caught:
+        await router.dispatch(event())
+    assert "the disk is full" in caught.value.__notes__[0]
+
+
 async def test_the_claim_of_a_process_that_died_runs_out(tmp_path: Path) -> None:
     """Until then a repeat is refused; then it is handled, and the dead cannot take it back."""
     clock, path = FakeClock(), tmp_path / "seen.sqlite"
