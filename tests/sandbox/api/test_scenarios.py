@@ -40,7 +40,7 @@ FIRST = {
 
 
 def befall(api: Driver, name: str, index: int | None = None) -> dict[str, Any]:
-    """Let a scenario befall an account, and return it."""
+    """Play a scenario on an account, and return it."""
     store, now = api.world.store, api.world.settle(api.now)
     index = checking(api) if index is None else index
     done = play(store, api.account_id(index), name, now)
