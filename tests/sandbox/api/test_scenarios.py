@@ -221,7 +221,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for name, index, words in cases:
         with pytest.raises(ApiError, match=words):
             befall(api, name, index)
-    with pytest.raises(ValueError, match="none of deactivated"):
+    with pytest.raises(ValueError, match="choose from deactivated"):
         befall(api, "exploded")
     with pytest.raises(ApiError):
         play(store, "fca_1", "ordinary", START)
