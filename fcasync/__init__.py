@@ -5,33 +5,40 @@
             print(account.institution_name, account.last4)
 
 See also :mod:`fcasync.blocking` for code without ``await``, :mod:`fcasync.webhooks`,
-:mod:`fcasync.bulk`, :mod:`fcasync.hooks`, :mod:`fcasync.testing` and :mod:`fcasync.sandbox`.
+:mod:`fcasync.bulk`, :mod:`fcasync.hooks`, :mod:`fcasync.testing` and :mod:`fcasync.sandbox`; and,
+each with an extra of its name, :mod:`fcasync.cluster`, :mod:`fcasync.mirror` and
+:mod:`fcasync.otel`.
 """
 
 # The house, from the top: a module imports from its own floor or below (tests/test_floors.py).
 #
 #   7  faces      __main__  pytest_plugin  cli/  guide/ (pages, no code)
-#                 blocking/: _generated/ (by signatures) -> _run, _lists -> _loops -> _loop -> _job
-#   6  engines    otel/: names -> spans, gauges -> hook -> instrumentor
+#                 blocking/, from the top: _generated/ (by signatures) -> _client, _run -> _desk
+#                            -> _lists -> _facade -> _loops -> _loop -> _inside -> _job
+#   6  engines    _exports (the names of the entrance)
+#                 otel/: names -> spans, gauges -> hook -> instrumentor
 #                 testing/: fakes, objects; conformance (of transports) -> bench -> raw server
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
-#                 mirror/: tables, upserts -> database -> store (groups writes)
-#                          -> reading (one account) -> run
+#                 mirror/: tables, rows, steps -> pages, upserts, lookups, database
+#                          -> store (groups writes) -> writing -> reading (one account)
+#                          -> intake (the source) -> work -> run
+#                          nudges -> inbox (events, for the intake)
 #   5  client     client
-#   4  verbs      resources/  webhooks/
+#   4  verbs      resources/  webhooks/ (router; endpoints: asgi, aiohttp; seen-stores)
 #                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...)
-#                        -> _journal/ -> _work/
+#                        -> _journal/ -> _work/ (from the source to outcomes)
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)
 #                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
 #                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers)
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  raw  interpret  retry_policy  cursor  limits  acting
+#   2  _rules/    checks  form  request  raw  parse  interpret  retry_policy  cursor  limits  acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs
 #   0  _facts/    clock  collector  frames  guide  html  locks  money  public  random_keys
-#                 redact  signature  errors  hooks
+#                 redact  signature  text
+#      errors  hooks
 #
 #   The second tower, sandbox/: _bank/ -> _api/ -> _server/. It shares only facts and the form
 #   encoding with the client, so that a misread field cannot pass on both sides.

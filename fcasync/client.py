@@ -196,7 +196,7 @@ class Client(AnyRequest):
 _RESOURCES = frozenset(
     name for name, value in vars(Client).items() if isinstance(value, cached_property)
 )
-"""What a view must make anew, because it is bound to the options with which it was made."""
+"""What a view must make again, because it is bound to the options with which it was made."""
 
 
 def _session(session: object) -> ClientSession:

@@ -195,7 +195,7 @@ class NotFoundError(InvalidRequestError):
 
 
 class UnknownCursorError(InvalidRequestError):
-    """Stripe does not know ``transactions.sync(after=...)``; begin anew with ``after=None``."""
+    """Stripe does not know ``transactions.sync(after=...)``; begin again with ``after=None``."""
 
 
 class AuthenticationError(APIStatusError):

@@ -62,7 +62,8 @@ def object_id(value: object, name: str) -> str:
     """Return the id that *value* is, or that it has in its ``id``.
 
     Raises:
-        InvalidArgumentError: It is no exact string of 1 to 255 letters, digits, ``_`` and ``-``.
+        InvalidArgumentError: It is not an exact string of 1 to 255 letters, digits, ``_`` and
+            ``-``.
     """
     if type(value) is not str:
         value = getattr(value, "id", value)
@@ -105,7 +106,7 @@ def api_key(value: object) -> Secret:
 
 
 def is_live(key: Secret) -> bool:
-    """Tell whether *key* works on real money."""
+    """Return whether *key* works on real money."""
     return _LIVE_KEY.match(key.reveal()) is not None
 
 
@@ -193,7 +194,7 @@ def extra_headers(headers: object) -> dict[str, str]:
 def header_name(name: object, where: str, own: frozenset[str] = OWN_HEADERS) -> str:
     """Return *name*, spelt ``Like-This``; it must be legal, and in any spelling none of *own*."""
     if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
-        raise InvalidArgumentError(f"{where}: {describe(name)} is no header name")
+        raise InvalidArgumentError(f"{where}: {describe(name)} is not a header name")
     plain = str.__str__(name)  # what was checked, whatever a subclass says of itself
     if plain.lower() in own:
         raise InvalidArgumentError(f"{where}: fcasync writes {plain} itself")
@@ -234,7 +235,7 @@ def tls_context(context: object, key: Secret) -> ssl.SSLContext | None:
 
 
 def _rules_old_tls_out(context: ssl.SSLContext) -> bool:
-    """Tell whether *context* never speaks TLS 1.0 or 1.1.
+    """Return whether *context* never speaks TLS 1.0 or 1.1.
 
     The Pythons of Debian and Fedora leave ``minimum_version`` to OpenSSL's policy, which says
     MINIMUM_SUPPORTED; at security level 1 and above OpenSSL 3 rules the old versions out
@@ -269,7 +270,7 @@ def _is_proxy(url: str) -> bool:
             and _HOST.fullmatch(parts.hostname or "") is not None
             and parts.port != 0
         )
-    except ValueError:  # its port is no number
+    except ValueError:  # its port is not a number
         return False
 
 
@@ -288,14 +289,12 @@ def features(values: object, name: str = "features") -> list[str]:
     The words themselves are Stripe's to judge: it adds features without a new version.
     """
     if isinstance(values, str) or not isinstance(values, _COLLECTIONS):
-        raise InvalidArgumentError(
-            f"{name} must be a list such as ['balance'], not {describe(values)}"
-        )
+        raise InvalidArgumentError(f"{name} must be a list of names, not {describe(values)}")
     words = sorted(values) if isinstance(values, set | frozenset) else list(values)
     for word in words or [None]:
         if not (isinstance(word, str) and word):
             raise InvalidArgumentError(
-                f"{name} must name at least one feature, not {describe(values)}"
+                f"{name} must hold at least one name, and no empty one, not {describe(values)}"
             )
     return words
 

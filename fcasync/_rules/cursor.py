@@ -43,7 +43,7 @@ class Cursor:
         return {} if self.position is None else {self._parameter: self.position}
 
     def advance(self, page: ListPage) -> bool:
-        """Move past *page*; tell whether another one follows.
+        """Move past *page*; return whether another one follows.
 
         Raises:
             PaginationError: The page promises more but leads nowhere new.

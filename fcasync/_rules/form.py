@@ -32,7 +32,7 @@ def encode(params: Mapping[str, Any]) -> str:
     Raises:
         InvalidArgumentError: A value has no meaning in the encoding: None in a list, a naive
             datetime, a date, a set, bytes, NaN, an infinity, an integer beyond 64 bits, a name
-            that is no string, or nesting deeper than :data:`MAX_DEPTH`.
+            that is not a string, or nesting deeper than :data:`MAX_DEPTH`.
     """
     pairs: list[str] = []
     _add_all(params, "", pairs)

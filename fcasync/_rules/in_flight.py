@@ -44,7 +44,7 @@ class InFlight:
             self.present.pop()
 
     def accepted(self) -> None:
-        """Note an answer that is no complaint."""
+        """Note an answer that is not a complaint."""
         if self.bound is not None:
             self._answered += 1
             if self._answered >= self.bound:

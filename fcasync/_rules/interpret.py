@@ -45,7 +45,7 @@ def interpret(request: Request[T], answer: Answer) -> T:
     """Return the value that *answer* holds.
 
     Raises:
-        APIStatusError: Stripe answered with an error; the subclass tells which.
+        APIStatusError: Stripe answered with an error; the subclass says which.
         ProtocolError: The answer is not what the API promises.
     """
     if 200 <= answer.status < 300:
@@ -196,7 +196,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def is_replay(headers: Mapping[str, str]) -> bool:
-    """Tell whether the answer is a stored one, repeated for its idempotency key."""
+    """Return whether the answer is a stored one, repeated for its idempotency key."""
     return headers.get("Idempotent-Replayed") == "true"
 
 
@@ -208,8 +208,8 @@ def text_of(body: bytes) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for.
 
-    A date counts from the answer's own ``Date``. None when there is no header, or none that can
-    be read; a negative wait is none either (RFC 9110, section 10.2.3).
+    A date counts from the answer's own ``Date``. None when there is no header, or one that cannot
+    be read, such as a negative wait (RFC 9110, section 10.2.3).
     """
     value = headers.get("Retry-After")
     if value is None:

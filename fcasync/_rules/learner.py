@@ -82,7 +82,7 @@ class Probe:
     refused: int = 1
 
     def covers(self, sent_at: float) -> bool:
-        """Tell whether a request that was sent at *sent_at* belongs to it."""
+        """Return whether a request that was sent at *sent_at* belongs to it."""
         return self.began <= sent_at < self.ends
 
     @property

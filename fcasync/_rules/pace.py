@@ -31,7 +31,7 @@ class Scope:
         self.is_free = self.rate.present == math.inf and self.in_flight.bound is None
 
     def is_idle(self, now: float) -> bool:
-        """Tell whether nothing is lost by forgetting this scope."""
+        """Return whether nothing is lost by forgetting this scope."""
         return self.in_flight.bound is None and self.rate.is_idle(now)
 
 
@@ -159,5 +159,5 @@ class Pace:
         self.tenant.in_flight.end()
 
     def idle(self, now: float) -> bool:
-        """Tell whether nothing is lost by forgetting this pace."""
+        """Return whether nothing is lost by forgetting this pace."""
         return self.tenant.is_free and self.operation.is_idle(now)

@@ -116,7 +116,7 @@ class Rate:
                 learner.refused(sent_at, now)
 
     def is_idle(self, now: float) -> bool:
-        """Tell whether nothing is lost by forgetting this rate."""
+        """Return whether nothing is lost by forgetting this rate."""
         is_quiet = self._learner.rate == math.inf or self._slots.are_free(now)
         return self._learner.is_open and is_quiet
 

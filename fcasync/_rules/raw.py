@@ -75,7 +75,7 @@ def with_extra(params: Mapping[str, Any], extra: object) -> Mapping[str, Any]:
     """Return *params* with the parameters that a method does not know.
 
     Raises:
-        InvalidArgumentError: *extra* is no mapping of names, or one of them is the method's own.
+        InvalidArgumentError: *extra* is not a mapping of names, or one of them is the method's own.
     """
     if extra is None:
         return params

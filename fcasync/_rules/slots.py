@@ -54,7 +54,7 @@ class Slots:
         self._next = max(min(self._next, now + interval), now + rest)
 
     def are_free(self, now: float) -> bool:
-        """Tell whether no slot is taken beyond *now*."""
+        """Return whether no slot is taken beyond *now*."""
         return self._next <= now
 
     def slack(self, interval: float, *, is_paced: bool) -> float:

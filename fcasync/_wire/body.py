@@ -23,7 +23,7 @@ class Content(Protocol):
     """What is needed of aiohttp's stream."""
 
     def at_eof(self) -> bool:
-        """Tell whether there is nothing more to read."""
+        """Return whether there is nothing more to read."""
 
     async def readany(self) -> bytes:
         """Return what has arrived; wait if that is nothing."""

@@ -44,7 +44,7 @@ class DocumentedExchange:
 
     async def send(self, request: Request[Any], flight: Any) -> Answer:
         """Send *request* and return the whole answer."""
-        # What happens on the way is not told: assume the worse, that it was sent.
+        # aiohttp does not report what happens on the way: assume the worse, that it was sent.
         flight.was_sent = True
         try:
             response = await self._request(request)

@@ -55,7 +55,7 @@ class UnsupportedError(Exception):
 
 
 def is_possible() -> bool:
-    """Tell whether nobody has put himself between aiohttp and its callers."""
+    """Return whether nobody has put himself between aiohttp and its callers."""
     return _IS_OURS and aiohttp.ClientSession._request is _REQUEST
 
 

@@ -1,4 +1,4 @@
-"""An HTTP proxy and what it is told about who we are."""
+"""An HTTP proxy, and the credentials that are sent to it."""
 
 from base64 import b64encode
 from collections.abc import Mapping

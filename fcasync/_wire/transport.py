@@ -93,7 +93,7 @@ class AiohttpTransport:
         return opened
 
     async def is_traced(self) -> bool:
-        """Tell whether OpenTelemetry's instrumentation of aiohttp records a span per request."""
+        """Return whether OpenTelemetry's instrumentation of aiohttp records a span per request."""
         opened = self._sessions.get() or await self._open()
         return opened.lean is None and any(map(_is_of_otel, opened.session.trace_configs))
 

@@ -13,7 +13,7 @@ from fcasync.errors import FCError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FORK_PATIENCE = 1.0
+FORK_TIMEOUT = 1.0
 """Seconds that a fork waits until a loop is between two callbacks."""
 
 
@@ -130,7 +130,7 @@ class Loop:
             until.wait()
 
         if not self.is_mine() and self.post(pause):
-            reached.wait(FORK_PATIENCE)
+            reached.wait(FORK_TIMEOUT)
 
     def disown(self) -> None:
         """Let go of a loop whose thread is the parent's."""

@@ -14,7 +14,7 @@ from fcasync.blocking._loop import Loop, live, refuse_in_a_loop
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EXIT_PATIENCE = 5.0
+EXIT_TIMEOUT = 5.0
 """Seconds that the interpreter's exit waits for connections to be closed in good order."""
 
 
@@ -86,7 +86,7 @@ def _end_all() -> None:
     for loop in loops:
         loop.stop(is_exit=True)
     for loop in loops:
-        loop.join(EXIT_PATIENCE)
+        loop.join(EXIT_TIMEOUT)
 
 
 # A fork copies one thread, and with it what the others were in the middle of. So it happens while

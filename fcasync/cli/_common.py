@@ -75,7 +75,7 @@ def features_option(
         words = [word.strip() for word in value.split(",") if word.strip()]
         unknown = [word for word in words if word not in supported]
         if unknown or not words:
-            wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature named"
+            wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature is named"
             raise click.BadParameter(f"{wrong}; choose from {', '.join(supported)}")
         return words
 
@@ -121,7 +121,7 @@ def confirm(what: str, *, is_sure: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(f"this would {what}, which cannot be undone; pass --yes to do it")
-    # The loop waits while a person thinks, so Ctrl-C must not be left to it.
+    # The loop waits while a person thinks, so it cannot handle Ctrl-C.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         is_yes = click.confirm(f"{what[0].upper()}{what[1:]}? This cannot be undone.", err=True)

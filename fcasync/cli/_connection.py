@@ -11,13 +11,13 @@ import attrs
 import click
 
 from fcasync.cli._common import USAGE, Failure
-from fcasync.cli._patience import Patience
+from fcasync.cli._retries import RetryNotices
+from fcasync.cli._values import POSITIVE
 from fcasync.client import Client
 from fcasync.sandbox import Sandbox
 
 DEFAULT_SANDBOX_ACCOUNTS: Final = 25
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
-_POSITIVE: Final = click.FloatRange(min=0, min_open=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +66,7 @@ class Connection:
             api_key,
             base_url=base_url,
             stripe_account=self.stripe_account,
-            hooks=() if self.quiet else (Patience(),),
+            hooks=() if self.quiet else (RetryNotices(),),
             **chosen,
         )
 
@@ -136,13 +136,13 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--timeout",
-        type=_POSITIVE,
+        type=POSITIVE,
         metavar="SECONDS",
         help="Most time that one attempt may take (default: 30).",
     ),
     click.option(
         "--deadline",
-        type=_POSITIVE,
+        type=POSITIVE,
         metavar="SECONDS",
         help="Most time that a call may take, its retries included (default: 90).",
     ),

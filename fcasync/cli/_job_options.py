@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from fcasync.cli._values import duration, instant, shard
+from fcasync.cli._values import POSITIVE, duration, instant, shard
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

@@ -1,4 +1,4 @@
-"""Ending a job in good order on a signal, and saying which command goes on."""
+"""Ending a job in good order on a signal, and saying which command resumes it."""
 
 import asyncio
 import shlex

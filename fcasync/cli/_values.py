@@ -9,6 +9,8 @@ import click
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Money
 
+POSITIVE: Final = click.FloatRange(min=0, min_open=True)
+"""The type of an option that is a number above 0."""
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

@@ -18,7 +18,7 @@ from fcasync.cli._common import (
 )
 from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, show, writer
-from fcasync.cli._values import duration, money
+from fcasync.cli._values import POSITIVE, duration, money
 from fcasync.models import Account, AccountOwner, Money
 from fcasync.resources._paginator import Paginator
 
@@ -123,7 +123,7 @@ async def disconnect(connection: Connection, account_id: str, yes: bool, output:
 )
 @click.option(
     "--wait-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=15.0,
     show_default=True,
     metavar="SECONDS",

@@ -16,11 +16,9 @@ from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.bulk._journal.sqlite import read_job
 from fcasync.cli._bulk import OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row
 from fcasync.cli._common import Failure
+from fcasync.cli._outcomes import SHOWN
 from fcasync.cli._output import output_option, writer
 from fcasync.errors import FCError
-
-SHOWN = 10
-"""Failures that the table names."""
 
 
 @click.group()
@@ -78,7 +76,10 @@ class _Summary:
         """Count what is in the journal at *path*."""
         header, standing = read_job(path)
         if (header.operation, header.features) != (self.header.operation, self.header.features):
-            raise Failure(f"{path} is of another job: {header.operation} {header.features}")
+            raise Failure(
+                f"{path} is of another job ({header.operation} {header.features}); "
+                "pass the journals of one job"
+            )
         self.header = min(self.header, header, key=lambda job: job.created)
         self.standings.append(standing)
         for outcome in read_journal(path):

@@ -8,9 +8,10 @@ from fcasync.cli._bulk import run_job
 from fcasync.cli._command import Command, examples
 from fcasync.cli._common import features_option, runs_async
 from fcasync.cli._connection import Connection, connection_options
-from fcasync.cli._job_options import POSITIVE, bulk_options, max_age_option
+from fcasync.cli._job_options import bulk_options, max_age_option
 from fcasync.cli._output import output_option
 from fcasync.cli._place import Place
+from fcasync.cli._values import POSITIVE
 
 
 @click.command(

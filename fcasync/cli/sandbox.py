@@ -134,18 +134,19 @@ async def sandbox(scenarios: tuple[str, ...], **options: Any) -> None:
 
 
 def _play(server: Sandbox, scenarios: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Let each scenario befall the newest account that it fits, and that no other has befallen."""
+    """Play each scenario on the newest account that it fits and that no other was played on."""
     store = server.world.store
     free = [store.seed.account_ids.encode(number) for number in reversed(range(store.total))]
     for name in scenarios:
-        account_id = next((each for each in free if _befalls(server, each, name)), None)
+        account_id = next((each for each in free if _fits(server, each, name)), None)
         if account_id is None:
-            raise Failure(f"--scenario: {name} fits none of the accounts; try more --accounts")
+            raise Failure(f"--scenario: {name} does not fit any free account; use more --accounts")
         free.remove(account_id)
         yield name, account_id
 
 
-def _befalls(server: Sandbox, account_id: str, name: str) -> bool:
+def _fits(server: Sandbox, account_id: str, name: str) -> bool:
+    """Play scenario *name* on an account; return False if it does not fit the account."""
     try:
         server.scenario(account_id, name)
     except ValueError:

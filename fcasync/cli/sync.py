@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fcasync.cli._command import Command
+from fcasync.cli._command import Command, examples
 from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, features_option, runs_async
 from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._job_options import concurrency_option, max_age_option, source_options
@@ -17,11 +17,6 @@ from fcasync.cli._source import Source
 from fcasync.cli._stopping import Stopping, same_command
 from fcasync.cli._table import Column
 
-EXAMPLES = """\b
-Examples:
-  fcasync sync --all --to sqlite:///bank.db
-  fcasync sync --all --to postgresql://user@host/bank --refresh transactions,balance --max-age 12h
-"""
 COLUMNS = (
     Column("account", lambda row: row["account_id"]),
     Column("status", lambda row: row["status"]),
@@ -37,7 +32,13 @@ COLUMNS = (
 FIELDS = ("account_id", "status", "reason", "new", "updated", "void", "refresh", "error")
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+@click.command(
+    cls=Command,
+    epilog=examples(
+        "sync --all --to sqlite:///bank.db",
+        "sync --all --to postgresql://user@host/bank --refresh transactions,balance --max-age 12h",
+    ),
+)
 @source_options
 @click.option(
     "--to",
@@ -89,10 +90,10 @@ async def sync(
             async with job as run, shown(run, "sync", is_quiet=connection.quiet):
                 await print_outcomes(run, output, COLUMNS, FIELDS, _row)
         except asyncio.CancelledError as stop:
-            sentence = _how_to_go_on(job.report.total, url, file or tenants)
+            sentence = _how_to_resume(job.report.total, url, file or tenants)
             raise Failure(sentence, INTERRUPTED) from stop
     if stopping.was_asked:
-        raise Failure(_how_to_go_on(job.report.total, url, file or tenants), INTERRUPTED)
+        raise Failure(_how_to_resume(job.report.total, url, file or tenants), INTERRUPTED)
     click.echo(str(job.report), err=output != "table")
     return SOME_FAILED if job.report.failed else OK
 
@@ -129,7 +130,7 @@ def _row(outcome: Any) -> dict[str, Any]:
     }
 
 
-def _how_to_go_on(total: int, url: str, file: str | None = None) -> str:
+def _how_to_resume(total: int, url: str, file: str | None = None) -> str:
     from sqlalchemy import make_url  # noqa: PLC0415 - an extra
 
     from fcasync.mirror import _location as location  # noqa: PLC0415
@@ -139,4 +140,4 @@ def _how_to_go_on(total: int, url: str, file: str | None = None) -> str:
     missing = ["the same input"] if file == "-" else []
     if location.passwords(parsed):
         missing.append("the password")
-    return f"stopped with {total} done; to go on, {same_command(words, missing=missing)}"
+    return f"stopped with {total} done; to resume, {same_command(words, missing=missing)}"

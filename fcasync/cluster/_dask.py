@@ -138,7 +138,8 @@ class Hub:
                 found = await self._client.run(function, data, workers=[address])
             return bytes(found[address])
         except (ImportError, AttributeError) as error:
-            raise ClusterError(f"worker {address} has no fcasync like this one: {error}") from error
+            sentence = f"worker {address} cannot import the same fcasync: {error}"
+            raise ClusterError(sentence) from error
         except (OSError, KeyError, RuntimeError, TimeoutError, ValueError) as error:
             raise WorkerLostError(f"{type(error).__name__}: {str(error)[:100]}") from error
 

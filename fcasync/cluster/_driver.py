@@ -90,7 +90,7 @@ class Driver:
         return False
 
     def end(self, _: object) -> None:
-        """Tell the caller, behind all outcomes, that there are no more."""
+        """Report to the caller, behind all outcomes, that there are no more."""
         self._outbox.end()
 
     def close(self, *, acknowledge: bool) -> None:

@@ -20,7 +20,7 @@ class Fleet:
 
         Args:
             hub: The cluster.
-            terms: What every lane is told.
+            terms: What every lane needs to know.
             crew: Runs the lanes' tasks.
             at_once: Most tenants in work on each worker.
         """

@@ -103,7 +103,7 @@ class Lane:
         await self.close()
 
     def welcomes(self) -> None:
-        """Take note that the driver is told of the lane."""
+        """Take note that the driver knows of the lane."""
         self._lease.answers()
 
     async def exchange(self, given: _wire.Exchange) -> _wire.Message:

@@ -1,4 +1,4 @@
-"""The workers of a cluster: whether they fit, and what they are told."""
+"""The workers of a cluster: whether they fit, and what is sent to them."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Where the lanes of a cluster run are, and what they are told about the network."""
+"""Where the lanes of a cluster run are, and their settings of the network."""
 
 from typing import Any
 

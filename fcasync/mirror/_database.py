@@ -20,7 +20,7 @@ from fcasync.mirror._steps import SteppedConnection, Steps, Whole, carry_out, ca
 
 T = TypeVar("T")
 
-PATIENCE: Final = 10
+LOCK_TIMEOUT: Final = 10
 """Seconds that a statement waits for the locks of others."""
 
 _READS: Final = "fcasync_reads"
@@ -50,14 +50,14 @@ class Database:
 
     def _make(self, url: URL) -> AsyncEngine:
         if not self.is_sqlite:
-            settings = {"application_name": "fcasync", "lock_timeout": f"{PATIENCE}s"}
+            settings = {"application_name": "fcasync", "lock_timeout": f"{LOCK_TIMEOUT}s"}
             return create_async_engine(
                 url,
                 hide_parameters=True,
                 pool_pre_ping=True,
-                connect_args={"server_settings": settings, "timeout": PATIENCE},
+                connect_args={"server_settings": settings, "timeout": LOCK_TIMEOUT},
             )
-        options: dict[str, Any] = {"timeout": PATIENCE, **url.query}
+        options: dict[str, Any] = {"timeout": LOCK_TIMEOUT, **url.query}
         query = {name: value for name, value in url.query.items() if name != "timeout"}
         engine = create_async_engine(
             url.set(query=query),

@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._rules import checks
-from fcasync.errors import EventInProgress
 from fcasync.mirror import _rows as rows
 from fcasync.mirror._database import Database
 from fcasync.mirror._nudges import Nudges
@@ -153,7 +152,7 @@ class Inbox:
             found = await connection.execute(select(old.handled_at).where(old.id == event_id))
             handled_at = found.scalar()
         if handled_at is None:
-            raise _in_progress(event_id)
+            raise in_progress(event_id)
         return False
 
     async def confirm(self, event_id: str) -> None:
@@ -176,7 +175,3 @@ class Inbox:
 
     def _insert(self, table: Any) -> Any:
         return (sqlite if self._database.is_sqlite else postgresql).insert(table)
-
-
-def _in_progress(event_id: str) -> EventInProgress:
-    return in_progress(event_id)

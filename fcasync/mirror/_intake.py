@@ -12,8 +12,9 @@ from fcasync.bulk import BulkRun, Tenants
 from fcasync.bulk._work import sources
 from fcasync.client import Client
 from fcasync.errors import AuthenticationError, PermissionDeniedError
+from fcasync.mirror._lookups import Key
 from fcasync.mirror._nudged import Nudged
-from fcasync.mirror._nudges import Key, Nudges
+from fcasync.mirror._nudges import Nudges
 from fcasync.mirror._reading import Item, Reading
 from fcasync.models import Account
 

@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from fcasync.bulk import Tenants
-from fcasync.mirror._nudges import Key, Nudges
+from fcasync.mirror._lookups import Key
+from fcasync.mirror._nudges import Nudges
 
 AHEAD: Final = 100
 """Most events of one connected account that are taken before its refreshes are sent."""

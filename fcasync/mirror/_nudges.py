@@ -2,13 +2,10 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeAlias
 
+from fcasync.mirror._lookups import Key
 from fcasync.models import AnyEvent
 from fcasync.models._about import account_named
-
-Key: TypeAlias = tuple[str, str]
-"""The connected account ('' for the key's own) and the linked account."""
 
 
 class Nudges:

@@ -33,7 +33,7 @@ class Kind:
     """A kind of field. ``{constant}`` in its texts stands for the value of a Literal."""
 
     matches: Callable[[Any], object]
-    """Tells whether a type, without its None, is of this kind."""
+    """Says whether a type, without its None, is of this kind."""
 
     wrong: str
     """A Python expression: whether ``v``, a part of the parsed JSON, does not fit."""

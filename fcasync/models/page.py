@@ -65,7 +65,12 @@ class Items(Generic[T]):
         return {column.name: column.values for column in self._columns()}
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Return the columns as an Arrow stream; text, int64, timestamps in UTC, JSON for lists."""
+        """Return the columns as an Arrow stream; text, int64, timestamps in UTC, JSON for lists.
+
+        Raises:
+            ImportError: pyarrow is not installed.
+            InvalidArgumentError: The items are not of one class.
+        """
         return stream(self._columns(), requested_schema)
 
     def _columns(self) -> list[Column]:

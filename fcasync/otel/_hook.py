@@ -128,7 +128,7 @@ class OpenTelemetryHook:
     def _finish_attempt(self, event: AttemptFinished) -> None:
         outcome = _names.of_outcome(event.status, event.error)
         attempt = self._attempts.pop(event.call, _UNKNOWN)
-        # What was refused before it was sent is no request.
+        # What was refused before it was sent is not a request.
         if not attempt.is_traced and not isinstance(event.error, InvalidArgumentError):
             self._requests.record(event.elapsed, {**_names.of_request(event.call), **outcome})
         if attempt.opened is not None:

@@ -21,7 +21,7 @@ _PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions":
 
 
 @attrs.frozen
-class Welcome:
+class Onboarding:
     """Makes linked accounts ready for use."""
 
     accounts: Accounts

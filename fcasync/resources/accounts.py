@@ -78,9 +78,11 @@ class BalanceChecks(Resource):
             max_age: How old the balance may be: a timedelta, or seconds.
             at_least: The amount that is needed: ``{"usd": 5_000}`` or ``Money(5_000, "usd")`` is
                 50 USD.
-            timeout: Seconds to wait for the bank.
+            timeout: Seconds to wait for the bank, above 0.
 
         Raises:
+            InvalidArgumentError: *at_least* is not one currency with whole minor units from 0, or a
+                time is not a number of seconds above 0.
             NotFoundError: The API key has no access to such an account.
             FCError: The account could not be fetched; a bank's silence raises nothing.
         """

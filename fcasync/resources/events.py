@@ -74,7 +74,8 @@ class Events(Resource):
             options: See :class:`ListOptions`.
 
         Raises:
-            InvalidArgumentError: *types* is empty, or has more than 20 types.
+            InvalidArgumentError: *types* is empty or has more than 20 types, or
+                *delivery_success* is not a bool.
         """
         if delivery_success is not None and not isinstance(delivery_success, bool):
             raise InvalidArgumentError(
@@ -122,7 +123,7 @@ class Events(Resource):
             An `Account`, `Authorization`, `Session` or `Transaction`; a dict for other objects.
 
         Raises:
-            InvalidArgumentError: It is not a thin event, or is about no object of Stripe's API.
+            InvalidArgumentError: It is not a thin event, or does not say which object it is about.
             NotFoundError: The object is gone, or the API key has no access to it.
         """
         if not isinstance(event, ThinEvent):
@@ -146,7 +147,8 @@ class Events(Resource):
         related = event.related_object
         if related is None or related.url is None:
             raise InvalidArgumentError(
-                f"event {event.id} of type {describe(event.type)} is about no object of the API"
+                f"event {event.id} of type {describe(event.type)} does not say which object it is "
+                "about: it has no related_object with a url"
             )
         if related.type == "financial_connections.account" and related.id is not None:
             return self._retrieve(accounts.RETRIEVE, related.id, expand, extra)

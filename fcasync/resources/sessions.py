@@ -16,7 +16,7 @@ from fcasync.resources._arguments import (
     Subscriptions,
     spelled_out,
 )
-from fcasync.resources._collecting import Welcome, known
+from fcasync.resources._collecting import Onboarding, known
 from fcasync.resources._resource import Resource, as_raw
 from fcasync.resources.accounts import Accounts
 
@@ -144,7 +144,7 @@ class Sessions(Resource):
             subscribe: What Stripe shall refresh every day: ``transactions``; ``()`` for nothing.
             features: What to have once: ``balance``, ``ownership``, ``transactions``. A refresh is
                 requested only if there was none. None waits for what the session prefetches.
-            timeout: Seconds to wait for the banks.
+            timeout: Seconds to wait for the banks, for all accounts together; above 0.
 
         Returns:
             The accounts, newest first; empty if the user linked none. If a bank did not answer in
@@ -164,7 +164,7 @@ class Sessions(Resource):
             seen = await self._call(RETRIEVE_SESSION, session_id)
             wanted = [_PREFETCHED.get(each, each) for each in seen.prefetch or ()]
         linked = await accounts.list(session=session_id).collect()
-        return await Welcome(accounts, names, wanted, timeout).all(linked)
+        return await Onboarding(accounts, names, wanted, timeout).all(linked)
 
     @property
     def with_raw_response(self) -> "SessionsWithRawResponse":

@@ -72,16 +72,16 @@ class Controls:
         """Move the world's clock forward.
 
         Raises:
-            ValueError: *seconds* is negative or not finite.
+            ValueError: *seconds* is negative, or the world would be 100 years ahead.
         """
         self._do(lambda: self._host.desk.advance(self.world, seconds))
 
     def reset(self) -> None:
-        """Make the world anew, as the seed has it; scripted faults start over."""
+        """Reset the world to what the seed makes; scripted faults start over."""
         self._do(lambda: self._host.desk.realm.reset(self.world))
 
     def scenario(self, account_id: str, name: str) -> dict[str, Any]:
-        """Let a rare moment befall an account: ``relink_required``, ``null_balance``, ...
+        """Play a rare moment on an account: ``relink_required``, ``null_balance``, ...
 
         Each changes the account and sends the event that Stripe sends;
         ``fcasync.sandbox.SCENARIOS`` says what each of them does.
@@ -178,7 +178,7 @@ class ConnectedAccount(Controls):
 
     def __init__(self, host: Host, account: str) -> None:
         if not is_connected_account(account):
-            raise ValueError(f"{account!r} is no connected account (acct_...)")
+            raise ValueError(f"{account!r} is not the id of a connected account, such as acct_1")
         super().__init__(host, account)
 
     def __repr__(self) -> str:

@@ -146,7 +146,7 @@ class Sandbox(Controls):
             stripe_account: ``acct_...``; whichever is asked for exists.
 
         Raises:
-            ValueError: It is none.
+            ValueError: *stripe_account* is not the id of a connected account.
         """
         return ConnectedAccount(self._host, stripe_account)
 

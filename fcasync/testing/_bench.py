@@ -13,7 +13,7 @@ from fcasync._wire.protocol import Transport
 from fcasync.errors import APIConnectionError, FCError
 from fcasync.testing._raw_server import Peer, RawServer, Received, http
 
-PATIENCE: Final = 30.0
+TIMEOUT: Final = 30.0
 """Seconds that a rule may take; none of them needs a second."""
 SHORT: Final = 0.5
 """A timeout in seconds that is meant to pass; long enough to connect on a busy machine."""
@@ -92,14 +92,14 @@ class Bench:
         return Options(
             api_key=checks.api_key(_KEY),
             base_url=base_url or self.server.url,
-            timeout=PATIENCE,
-            deadline=PATIENCE,
+            timeout=TIMEOUT,
+            deadline=TIMEOUT,
             retry=RetryPolicy(),
             stripe_account="acct_1",
             extra_headers={"X-Gateway-Token": Hidden(_TOKEN)},
         )
 
-    async def send(self, request: Request[Any], timeout: float = PATIENCE) -> Answer:
+    async def send(self, request: Request[Any], timeout: float = TIMEOUT) -> Answer:
         """Send *request*."""
         return await self.transport.send(request, timeout)
 
@@ -107,7 +107,7 @@ class Bench:
         self,
         request: Request[Any],
         *kinds: type[FCError],
-        timeout: float = PATIENCE,
+        timeout: float = TIMEOUT,
         was_sent: bool = True,
     ) -> None:
         """Send *request*, which must fail with one of *kinds* and say whether it was sent."""
@@ -138,10 +138,10 @@ def expect(is_so: bool, fault: str) -> None:
 async def ends(step: Awaitable[object], fault: str) -> None:
     """Wait for *step*, and raise AssertionError with *fault* if that takes too long."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await step
     except TimeoutError:
         raise AssertionError(fault) from None
 
 
-__all__ = ["PATIENCE", "SHORT", "Bench", "ends", "expect", "http"]
+__all__ = ["TIMEOUT", "SHORT", "Bench", "ends", "expect", "http"]

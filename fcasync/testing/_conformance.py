@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from fcasync._wire.protocol import Transport
 from fcasync.errors import APIConnectionError, APITimeoutError, ProtocolError
-from fcasync.testing._bench import PATIENCE, SHORT, Bench, ends, expect, http
+from fcasync.testing._bench import TIMEOUT, SHORT, Bench, ends, expect, http
 from fcasync.testing._raw_server import Peer, RawServer, Received
 
 Rule: TypeAlias = Callable[[Bench], Awaitable[None]]
@@ -53,7 +53,7 @@ async def _fault(rule: Rule, make: Callable[[], Transport], most: int | None) ->
         bench = Bench(make, server, most)
         before = asyncio.all_tasks()
         try:
-            await ends(rule(bench), f"did not end within {PATIENCE:g} s")
+            await ends(rule(bench), f"did not end within {TIMEOUT:g} s")
         except AssertionError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
@@ -220,7 +220,7 @@ async def _asks_no_environment(bench: Bench) -> None:
         with _environment(dict.fromkeys(_PROXIES, proxy.url)):
             transport = bench.make()
             try:
-                await transport.send(bench.get(), PATIENCE)
+                await transport.send(bench.get(), TIMEOUT)
             finally:
                 await transport.aclose()
         expect(not proxy.received, "a request went to a proxy of the environment")

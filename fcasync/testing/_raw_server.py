@@ -1,4 +1,4 @@
-"""A server of bytes on 127.0.0.1, which answers as it is told, also wrongly."""
+"""A server of bytes on 127.0.0.1, which answers with any bytes, also wrong ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -39,7 +39,7 @@ class WebhookApp:
                 await receive()
                 await send({"type": "websocket.close"})
             case kind:
-                raise ValueError(f"ASGI scope {kind!r} is unknown to this application")
+                raise ValueError(f"ASGI scope {kind!r} is unknown; expected 'http' or 'lifespan'")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """Return the answer to a request, or None if nobody waits for it any more."""

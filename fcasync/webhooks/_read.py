@@ -44,14 +44,14 @@ def parse_event(payload: bytes | bytearray | memoryview | str | Mapping[str, Any
         raise InvalidArgumentError(
             f"payload must be a message as JSON or parsed, not {type(payload).__name__}"
         )
-    raise WebhookPayloadError("webhook is not an event: there is none in its envelope")
+    raise WebhookPayloadError("webhook is not an event: its envelope does not hold one")
 
 
 def read(body: bytes) -> AnyEvent:
     """Return the event in *body*.
 
     Raises:
-        WebhookPayloadError: It is none.
+        WebhookPayloadError: *body* is not an event.
     """
     return _decode(_loads(body))
 

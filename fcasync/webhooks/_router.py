@@ -116,18 +116,10 @@ class EventRouter:
             await _run(handlers, event)
         except BaseException as error:
             if _is_taken(claim):
-                await self._give_back(event.id, error)
+                await _give_back(self.seen, event.id, error)
             raise
         await to_its_end(self.seen.confirm(event.id))
         return True
-
-    async def _give_back(self, event_id: str, reason: BaseException) -> None:
-        """Release a claim; where that fails too, *reason* says so and is not hidden by it."""
-        assert self.seen is not None  # noqa: S101 - there was a claim
-        try:
-            await to_its_end(self.seen.release(event_id))
-        except Exception as error:  # noqa: BLE001 - of any store
-            reason.add_note(f"the claim of event {event_id} was not released: {error}")
 
     def asgi(
         self,
@@ -139,10 +131,10 @@ class EventRouter:
         """Return an ASGI application that verifies webhooks and dispatches them.
 
         In FastAPI and Starlette: ``app.add_route("/webhooks", events.asgi(secret), ["POST"])``. It
-        responds with 200 (handled, or nothing to do), 400 (a bad signature, or not an event), 405,
-        409 (the event is still being handled), 413 (over a megabyte), or 500: a function has
-        failed. Stripe delivers again what got anything but a 2xx; the logger ``fcasync`` has the
-        reason.
+        responds with 200 (handled, or nothing to do), 400 (a bad signature, or not an event), 405
+        (not a POST), 409 (the event is still being handled), 413 (over a megabyte), or 500 (a
+        function has failed). Stripe delivers again what got anything but a 2xx; the logger
+        ``fcasync`` has the reason.
 
         Args:
             secret: The endpoint's ``whsec_...`` secret, or several while one replaces another.
@@ -211,10 +203,18 @@ def _is_taken(claim: "asyncio.Future[bool]") -> bool:
     return is_known and claim.result()
 
 
+async def _give_back(seen: SeenStore, event_id: str, reason: BaseException) -> None:
+    """Release a claim; where that fails too, *reason* says so and is not hidden by it."""
+    try:
+        await to_its_end(seen.release(event_id))
+    except Exception as error:  # noqa: BLE001 - of any store
+        reason.add_note(f"the claim of event {event_id} was not released: {error}")
+
+
 def _unknown(kind: str) -> str:
     close = get_close_matches(kind, _KNOWN, 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{describe(kind)} is no event type that fcasync knows; {hint}'*' takes all events"
+    return f"{describe(kind)} is not an event type that fcasync knows; {hint}'*' takes all events"
 
 
 async def _run(handlers: Iterable[Handler], event: AnyEvent | Event[Any]) -> None:

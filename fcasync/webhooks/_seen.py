@@ -34,7 +34,7 @@ class SeenEvents:
         size: How many ids to keep; of those that are handled the oldest is forgotten first.
 
     Raises:
-        InvalidArgumentError: *size* is no whole number above zero.
+        InvalidArgumentError: *size* is not a whole number above zero.
     """
 
     def __init__(self, size: int = 10_000) -> None:

@@ -44,7 +44,7 @@ class SqliteSeenEvents:
         clock: The source of the current time.
 
     Raises:
-        InvalidArgumentError: *keep* or *lease* is no number of seconds above zero.
+        InvalidArgumentError: *keep* or *lease* is not a number of seconds above zero.
     """
 
     def __init__(
@@ -74,11 +74,19 @@ class SqliteSeenEvents:
         return await asyncio.to_thread(self._in_transaction, self._claim, event_id)
 
     async def confirm(self, event_id: str) -> None:
-        """Remember that *event_id*, which was claimed, is handled."""
+        """Remember that *event_id*, which was claimed, is handled.
+
+        Raises:
+            FCError: The file cannot be used.
+        """
         await asyncio.to_thread(self._in_transaction, self._confirm, event_id)
 
     async def release(self, event_id: str) -> None:
-        """Forget *event_id*: its handler failed, and Stripe will deliver the event again."""
+        """Forget *event_id*: its handler failed, and Stripe will deliver the event again.
+
+        Raises:
+            FCError: The file cannot be used.
+        """
         await asyncio.to_thread(self._in_transaction, self._release, event_id)
 
     def _claim(self, database: sqlite3.Connection, event_id: str) -> bool:

@@ -111,7 +111,7 @@ def test_a_fork_waits_for_no_loop_for_long(
     client: blocking.Client, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hook that waits for the thread that forks is no deadlock."""
-    monkeypatch.setattr(_loop, "FORK_PATIENCE", 0.05)
+    monkeypatch.setattr(_loop, "FORK_TIMEOUT", 0.05)
     reached, go_on = threading.Event(), threading.Event()
 
     def hook(event: fcasync.hooks.HookEvent, /) -> None:

@@ -83,7 +83,7 @@ async def test_a_wrong_key_is_raised_on_entering(sandbox: Sandbox, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"features": []}, "at least one feature"),
+        ({"features": []}, "at least one name"),
         ({"features": "balance"}, "must be a list"),
         ({"concurrency": 0}, "concurrency must be"),
         ({"max_rate": 0}, "max_rate must be"),

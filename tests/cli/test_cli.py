@@ -442,7 +442,7 @@ def test_a_rare_moment_that_fits_no_account_is_an_error() -> None:
     """The message says which one, and what to try."""
     result = fcasync("sandbox", "--accounts", "0", "--scenario", "null_balance")
     assert result.exit_code == 1
-    assert "--scenario: null_balance fits none of the accounts" in result.stderr
+    assert "--scenario: null_balance does not fit any free account" in result.stderr
     unknown = fcasync("sandbox", "--scenario", "exploded")
     assert unknown.exit_code == 2
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fcasync.cli._csv import Csv, cells, csv_text, id_column, is_open
 from fcasync.cli._output import ACCOUNT_COLUMNS, FORMATS, writer
-from fcasync.cli._patience import Patience
+from fcasync.cli._retries import RetryNotices
 from fcasync.hooks import Call, RetryScheduled
 from fcasync.models import Account, Balance
 from fcasync.sandbox import Sandbox
@@ -341,7 +341,7 @@ def test_a_secret_without_an_endpoint_is_a_mistake() -> None:
 def test_many_retries_are_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """A job in an outage says so now and then, instead of once for each of its calls."""
     clock = FakeClock()
-    report = Patience(clock.monotonic)
+    report = RetryNotices(clock.monotonic)
     call = Call(operation="list", method="GET", route="/v1/x")
     retry = RetryScheduled(call=call, attempt=1, wait=0.1, error=OSError("gone"))
     for _ in range(100):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fcasync.cli.sync import _how_to_go_on
+from fcasync.cli.sync import _how_to_resume
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
 from tests.cli.test_cli import connection, fcasync, one_sentence, said, start
@@ -109,7 +109,7 @@ def stored(path: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_sync_says_how_to_go_on(
+def test_an_interrupted_sync_says_how_to_resume(
     sandbox: Sandbox, tmp_path: Path, number: signal.Signals
 ) -> None:
     """SIGINT and SIGTERM exit 130; what was printed is stored, and the same command does the rest.
@@ -133,9 +133,9 @@ def test_an_interrupted_sync_says_how_to_go_on(
     assert printed.items() <= stored(path).items()
     assert sandbox.api_key not in stderr
     (sentence,) = said(stderr)
-    assert sentence.startswith(f"fcasync: stopped with {len(printed)} done; to go on, run")
+    assert sentence.startswith(f"fcasync: stopped with {len(printed)} done; to resume, run")
     sandbox.clear_faults()
-    words = shlex.split(sentence.partition("to go on, run (with --api-key): ")[2])
+    words = shlex.split(sentence.partition("to resume, run (with --api-key): ")[2])
     again = fcasync(*words[words.index("sync") :], "--api-key", sandbox.api_key)
     assert again.exit_code == 0, again.stderr
     rest = {row["account_id"]: row["new"] for row in map(json.loads, again.stdout.splitlines())}
@@ -189,7 +189,7 @@ def test_a_signal_ends_a_sync_that_waits_for_banks(tmp_path: Path, number: signa
         _, stderr = process.communicate(timeout=30)
         assert process.returncode == 130, stderr
         (sentence,) = said(stderr)
-        assert sentence.startswith("fcasync: stopped with 0 done; to go on, run")
+        assert sentence.startswith("fcasync: stopped with 0 done; to resume, run")
         assert set(sandbox.executions("refresh").values()) == {1}
 
 
@@ -207,7 +207,7 @@ def test_the_command_that_goes_on_shows_no_password(
     """Wherever it stands in the URL, and however the option is written."""
     for words in (["--to", url], [f"--to={url}"]):
         monkeypatch.setattr(sys, "argv", ["fcasync", "sync", "--all", *words])
-        sentence = _how_to_go_on(3, url)
+        sentence = _how_to_resume(3, url)
         assert "s3cret" not in sentence
-        assert "stopped with 3 done; to go on, run (with the password): " in sentence
+        assert "stopped with 3 done; to resume, run (with the password): " in sentence
         assert "host/bank" in sentence

@@ -131,10 +131,10 @@ def test_the_parameters_are_those_of_the_official_sdk() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"types": []}, "types must name at least one"),
+        ({"types": []}, "types must hold at least one name"),
         ({"types": DISCONNECTED}, "types must be a list"),
         ({"types": [f"a.{number}" for number in range(21)]}, "at most 20 types of events, not 21"),
-        ({"types": [7]}, "types must name"),
+        ({"types": [7]}, "types must hold"),
         ({"delivery_success": "yes"}, "delivery_success must be True or False"),
         ({"created": datetime(2026, 1, 1)}, "without a time zone"),
         ({"limit": 101}, "limit must be"),
@@ -255,8 +255,8 @@ async def test_an_event_cannot_lead_elsewhere(url: str) -> None:
     [
         (make_event(), "must be a ThinEvent, not Event"),
         ("evt_1", "must be a ThinEvent, not str"),
-        (make_thin_event(related_object={}), "is about no object"),
-        (ThinEvent(id="evt_1"), "is about no object"),
+        (make_thin_event(related_object={}), "does not say which object"),
+        (ThinEvent(id="evt_1"), "does not say which object"),
         (make_thin_event(context="a\nb"), "event.context must be printable"),
         (
             make_thin_event(

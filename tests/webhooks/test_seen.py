@@ -289,7 +289,7 @@ async def test_a_star_takes_every_event() -> None:
     ("kind", "sentence"),
     [
         ("financial_connections.account.refreshed_balanc", "did you mean '.*refreshed_balance'"),
-        ("invoice.paid", "no event type that fcasync knows; .*'\\*' takes all"),
+        ("invoice.paid", "not an event type that fcasync knows; .*'\\*' takes all"),
     ],
 )
 def test_an_unknown_event_type_is_refused(kind: Any, sentence: str) -> None:

@@ -219,7 +219,7 @@ async def test_thin_events_are_routed_by_their_own_names() -> None:
 )
 def test_an_unknown_thin_name_is_refused(kind: str) -> None:
     """A misspelt name would wait for ever."""
-    with pytest.raises(InvalidArgumentError, match="no event type"):
+    with pytest.raises(InvalidArgumentError, match="not an event type"):
         EventRouter().on(kind)
 
 

@@ -58,5 +58,5 @@ class Memory:
         """Do the same."""
 
     def close(self) -> None:
-        """Forget everything; everybody was told of it at once."""
+        """Forget everything; everybody heard of it at once."""
         self._database.close()

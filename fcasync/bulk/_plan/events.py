@@ -70,7 +70,7 @@ class Denied:
 
 @attrs.frozen
 class Barred:
-    """The connected account of this task has taken its access away: it is told no more."""
+    """The connected account of this task has taken its access away: nothing more is sent for it."""
 
     error: FCError
 

@@ -104,7 +104,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all other rows of the journal."""
+        """What distinguishes it from all other rows of the journal."""
         return self.stripe_account, self.account_id
 
 

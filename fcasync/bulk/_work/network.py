@@ -137,7 +137,7 @@ class EngineNetwork:
 
 
 def fingerprint(api_key: str) -> str:
-    """Return what tells one key from another without telling the key: ``test 0f3a...``."""
+    """Return what distinguishes one key from another without showing it: ``test 0f3a...``."""
     mode = "live" if "_live_" in api_key[:16] else "test"
     # A key is random and long, so a plain hash of it cannot be turned around.
     return f"{mode} {hashlib.sha256(b'fcasync journal ' + api_key.encode()).hexdigest()[:20]}"

@@ -42,7 +42,7 @@ class Outbox:
         self._queue.put_nowait((outcome, seq, place))
 
     def end(self) -> None:
-        """Tell the caller, behind all outcomes, that there are no more."""
+        """Report to the caller, behind all outcomes, that there are no more."""
         self._queue.put_nowait(None)
 
     def acknowledge(self) -> None:

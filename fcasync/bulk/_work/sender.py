@@ -16,7 +16,7 @@ from fcasync.errors import APIStatusError, FCError, InvalidArgumentError
 
 
 class Sender:
-    """Gives a task its turn on the network, and tells the pace how it went."""
+    """Gives a task its turn on the network, and reports to the pace how it went."""
 
     def __init__(
         self,

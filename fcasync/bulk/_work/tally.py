@@ -84,7 +84,7 @@ class Tally:
 
     def close(self, rows: int) -> None:
         """Take note that the journal was closed with so many accounts in it."""
-        # It has admitted the last that were read, though nobody was there any more to be told.
+        # It has admitted the last that were read, though nobody was there any more to hear of it.
         self.unfinished += rows - self._known
         self._known, self.arriving = rows, 0
 

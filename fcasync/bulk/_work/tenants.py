@@ -38,8 +38,9 @@ class Tenants:
         at_once: Most tenants in work at a time; 100 take about as much memory as 1000 in turn.
 
     Raises:
-        InvalidArgumentError: A tenant is no ``acct_...``, or is named twice. Of an iterator, which
-            can be read only once, this is found out while it is read, and ends the run.
+        InvalidArgumentError: A tenant is not an ``acct_...`` id, or is named twice. Of an
+            iterator, which can be read only once, this is found out while it is read, and ends the
+            run.
     """
 
     def __init__(

@@ -135,7 +135,7 @@ class Work:
             self._tally.finished_at = self._time.earliest()
 
     def end(self, _: object) -> None:
-        """Tell the caller, behind all outcomes, that there are no more."""
+        """Report to the caller, behind all outcomes, that there are no more."""
         self._outbox.end()
 
     def close(self, *, acknowledge: bool) -> None:

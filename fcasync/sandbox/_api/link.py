@@ -108,7 +108,7 @@ def _reconnect(store: Store, index: int, now: float) -> list[Emit]:
 
 
 def decline(store: Store, session: Session) -> None:
-    """End the session without accounts, as a person does who cancels; repeating it is no error.
+    """End the session without accounts, as a person does who cancels; repeating it is not an error.
 
     Raises:
         ApiError: The session is filled already.

@@ -151,7 +151,7 @@ class Realm:
         raise ValueError("the world was replaced by a reset")
 
     def reset(self, world: World) -> None:
-        """Make a world anew, with the faults and the time that it started with."""
+        """Reset a world to the faults and the time that it started with."""
         world.over = True
         for owner in [owner for owner, held in self.worlds.items() if held is world]:
             self.worlds[owner] = World(self.settings, world.name)

@@ -21,7 +21,7 @@ _NEVER = float("inf")
 
 @attrs.frozen
 class Moment:
-    """An account at the moment at which a scenario befalls it."""
+    """An account at the moment at which a scenario is played on it."""
 
     store: Store
     index: int
@@ -48,7 +48,7 @@ class Scenario:
     change: Change
     """Returns the state of the account afterwards."""
     event: str | None
-    """The event that says so, as `Emit` names it; None if nobody is told."""
+    """The event that says so, as `Emit` names it; None if there is no event."""
     summary: str
 
 
@@ -65,7 +65,7 @@ def _scenario(name: str, event: str | None = None) -> Callable[[Change], Change]
 
 
 def play(store: Store, account_id: str, name: str, now: float) -> Done:
-    """Let scenario *name* befall an account, and return the account afterwards.
+    """Play scenario *name* on an account, and return the account afterwards.
 
     Raises:
         ApiError: There is no such account, or it cannot get into this situation.
@@ -73,7 +73,7 @@ def play(store: Store, account_id: str, name: str, now: float) -> Done:
     """
     scenario = SCENARIOS.get(name)
     if scenario is None:
-        raise ValueError(f"scenario {name[:50]!r} is none of {', '.join(SCENARIOS)}")
+        raise ValueError(f"scenario {name[:50]!r} is unknown; choose from {', '.join(SCENARIOS)}")
     index = store.index(account_id)
     if index is None:
         raise error_bodies.no_such("account", account_id, "account", status=404)
@@ -188,7 +188,7 @@ def _with_number(moment: Moment) -> Moment:
 
 @_scenario("payment_methods_lost", "supported_payment_method_types_updated")
 def _payment_methods_lost(moment: Moment) -> AccountState:
-    """The account supports payment methods no more."""
+    """The account no longer supports payment methods."""
     if not moment.store.facts(moment.index).payment_methods:
         raise Refused("supports no payment methods")
     return _rare(moment, is_unpayable=True)

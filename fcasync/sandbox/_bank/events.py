@@ -147,6 +147,6 @@ class EventLog:
 
 
 def _within_reach(effect: Emit, now: float) -> Emit:
-    """Return the daily refresh *effect*, or, if it can be read no more, a later one that can."""
+    """Return the daily refresh *effect*, or, if it can no longer be read, a later one that can."""
     days = max(0, int((now - KEEP - effect.at) // DAY))
     return attrs.evolve(effect, at=effect.at + days * DAY)

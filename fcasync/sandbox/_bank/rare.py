@@ -20,7 +20,7 @@ class Rare:
     cause: str = "unspecified"
     """Why access ends."""
     is_unpayable: bool = False
-    """Whether it supports payment methods no more."""
+    """Whether it no longer supports payment methods."""
 
     def lasting(self) -> "Rare":
         """Return the same without an end of access."""

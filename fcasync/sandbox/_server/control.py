@@ -211,7 +211,7 @@ def _advance(desk: Desk, world: World, body: Any) -> Any:
 
 @action("POST", "reset", body={"type": "object"})
 def _reset(desk: Desk, world: World, body: Any) -> Any:
-    """Make the world of this key anew."""
+    """Reset the world of this key to what it started with."""
     inputs.mapping(body)
     desk.realm.reset(world)
     return {}
@@ -219,7 +219,7 @@ def _reset(desk: Desk, world: World, body: Any) -> Any:
 
 @action("POST", "scenario", body=obj(account=TEXT, scenario=one_of(*SCENARIOS)))
 def _scenario(desk: Desk, world: World, body: Any) -> Any:
-    """Let a ``scenario`` befall an ``account``: ``{"scenario": "null_balance"}``."""
+    """Play a ``scenario`` on an ``account``: ``{"scenario": "null_balance"}``."""
     body = inputs.mapping(body)
     return desk.scenario(world, inputs.text(body, "account"), inputs.text(body, "scenario"))
 

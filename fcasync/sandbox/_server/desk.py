@@ -51,7 +51,7 @@ class Desk:
         self._publish = publish
 
     def settle(self, world: World) -> float:
-        """Let happen what was due in a world, and return its time."""
+        """Carry out what is due in a world, and return its time."""
         return world.settle(self._clock.time())
 
     def now(self, world: World) -> float:
@@ -103,7 +103,7 @@ class Desk:
         self._publish(world)
 
     def scenario(self, world: World, account_id: str, name: str) -> dict[str, Any]:
-        """Let a scenario befall an account, and return the account afterwards.
+        """Play a scenario on an account, and return the account afterwards.
 
         Raises:
             ApiError: There is no such account, or it cannot get into this situation.

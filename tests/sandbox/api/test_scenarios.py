@@ -40,7 +40,7 @@ FIRST = {
 
 
 def befall(api: Driver, name: str, index: int | None = None) -> dict[str, Any]:
-    """Let a scenario befall an account, and return it."""
+    """Play a scenario on an account, and return it."""
     store, now = api.world.store, api.world.settle(api.now)
     index = checking(api) if index is None else index
     done = play(store, api.account_id(index), name, now)
@@ -221,7 +221,7 @@ def test_what_does_not_fit_is_refused() -> None:
     for name, index, words in cases:
         with pytest.raises(ApiError, match=words):
             befall(api, name, index)
-    with pytest.raises(ValueError, match="none of deactivated"):
+    with pytest.raises(ValueError, match="choose from deactivated"):
         befall(api, "exploded")
     with pytest.raises(ApiError):
         play(store, "fca_1", "ordinary", START)

@@ -21,7 +21,7 @@ function answerOf(row) {
     row.fault ? tag(words(row.fault), "bad") : null];
 }
 
-// An operation has its name; what is none has its path. Either is followed by the id that it is about.
+// An operation has its name; any other request has its path. Behind it stands the id that it is about.
 function what(row) {
   if (!row.operation) return [row.method, row.path, ""];
   return [row.method, words(row.operation), row.path.match(/\b(fca|fcsess|fctxn|evt)_\w+/)?.[0] ?? ""];

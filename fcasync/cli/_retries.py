@@ -1,4 +1,4 @@
-"""Says on stderr that a command is waiting for a server, so that silence is not mistaken."""
+"""Reports on stderr that a command waits for a server, which its silence does not show."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _EVERY: Final = 5.0
 """Seconds between reports after that."""
 
 
-class Patience:
+class RetryNotices:
     """A hook that reports the retries of calls, and nothing of a call that goes well."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class Patience:
 
     def __call__(self, event: HookEvent, /) -> None:
         """Report a retry."""
-        # A 429 is no failure: the call waits for its turn.
+        # A 429 is not a failure: the call waits for its turn.
         if not isinstance(event, RetryScheduled) or getattr(event.error, "status", 0) == 429:
             return
         if self._reported >= _AT_FIRST and self._now() - self._last < _EVERY:
