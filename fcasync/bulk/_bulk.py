@@ -76,7 +76,9 @@ class Bulk:
 
     An outage ends a run with the last error: when nothing was answered, or with nothing but 5xx,
     for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
-    room for.
+    room for. After 20 such failures in a row the run brakes, to one request a second in the end, so
+    that a server that is down for a minute gets about 140 requests; within two seconds of its
+    first good answer the run is as fast as before. A tenant's outage brakes that tenant alone.
 
     Options of every method, all of them optional:
 

@@ -36,10 +36,14 @@ class Progress:
     """The rate limit as learnt so far, in requests a second; None before the first 429."""
     eta: float | None
     """Seconds until everything is sent, at the rate limit as learnt or given; None if unknown."""
+    outage: str | None = None
+    """What alone arrives while the server is down: ``only 503 for 12 s``; None while it works."""
 
     def __str__(self) -> str:
         of = "?" if self.total is None else self.total
         facts = [f"{self.done} of {of} done", f"{self.failed} failed"]
+        if self.outage:
+            facts.insert(0, self.outage)
         if self.skipped:
             facts.append(f"{self.skipped} skipped")
         facts.append(f"sent {self.requests}")
@@ -86,6 +90,8 @@ class Report:
     """Seconds."""
     limit: float | None
     """The rate limit as learnt, in requests a second; None if there were no 429s."""
+    outage: str | None = None
+    """What alone has arrived at last, if the server is down: ``only 503 for 0:01:00``."""
     finished_at: datetime | None = None
     """When nothing was left to do (UTC, by Stripe's clock). None while something is, which includes
     deferred accounts and, with ``wait=True``, pending ones."""
@@ -202,6 +208,8 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     lines.append(("failed", f"{failed}{_why(report, 'failed')}"))
     if report.unfinished:
         lines.append(("unfinished", f"{report.unfinished} (repeat the same call to resume)"))
+    if report.outage:
+        lines.append(("server", report.outage))
     if report.tenants or report.barred:
         lines.append(("tenants", _tenants(report)))
     return [

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.brake import Brake
 from fcasync.bulk._plan.task import Row
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
@@ -53,6 +54,8 @@ class Tally:
         self._source_is_read = False
         self._started = started
         self._pulse = Pulse(started)
+        self.brake = Brake()
+        """What this run hears of the server, whichever account it asks for."""
         # What may be taken up again does not count as done, so that "done" never shrinks.
         self._set_aside = Counter({key: n for key, n in self.counts.items() if key[0] in reopens})
 
@@ -146,6 +149,7 @@ class Tally:
             in_flight=self.in_flight,
             waiting=self.unfinished,
             settling=settling,
+            outage=self.brake.outage(now),
             total=total,
             rate=self._pulse.rate(now),
             limit=limit,
@@ -168,6 +172,7 @@ class Tally:
             replays=self.replays,
             elapsed=now - self._started,
             limit=limit,
+            outage=self.brake.outage(now),
             finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
             found_finished=self.found_finished,
             tenants=_by_tenant(self.tenants),
