@@ -98,7 +98,8 @@ class Bulk:
       open for the next run; None for any number.
     * ``dry_run``: True sends nothing and reads nothing, and leaves the journal alone: what would be
       sent is ``skipped: dry_run``, and Accounts that cannot take the operation say why.
-    * ``retry_failed``: True takes up again accounts that the journal knows as failed.
+    * ``retry_failed``: True takes up again accounts that the journal knows as failed, as a new job
+      would: one that cannot be refreshed yet is ``deferred``.
     * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
 
     Every method raises InvalidArgumentError for an argument that could not work, before any I/O.
