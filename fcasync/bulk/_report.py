@@ -79,7 +79,9 @@ class Report:
     requests: int
     """Requests of the operation, without those that only looked."""
     reads: int
-    """GETs of this run: looks, polls, and one for the time; the source's own are not counted."""
+    """GETs of this run: looks, polls, one for the time, and those that the source sends while it is
+    read, such as the pages of ``client.accounts.list()``. Not counted is what was read before the
+    job, and what a generator reads that blocks (:mod:`fcasync.blocking`)."""
     retries: int
     """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
