@@ -11,7 +11,6 @@ from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work.pulse import Pulse
 
 _ENDS = frozenset(status.value for status in OutcomeStatus)
-_NOT_SENT = (OutcomeStatus.SKIPPED.value, OutcomeStatus.DEFERRED.value)
 
 
 class Tally:
@@ -144,7 +143,8 @@ class Tally:
         return Progress(
             done=self.done,
             failed=self.count("failed"),
-            skipped=self.count(*_NOT_SENT),
+            skipped=self.count("skipped"),
+            deferred=self.count("deferred"),
             requests=self.requests,
             in_flight=self.in_flight,
             waiting=self.unfinished,
@@ -156,7 +156,9 @@ class Tally:
             eta=_eta(left, settling, [rate for rate in (limit, ceiling) if rate]),
         )
 
-    def report(self, now: float, verb: Verb, limit: float | None, reads: int) -> Report:
+    def report(
+        self, now: float, verb: Verb, limit: float | None, reads: int, *, dry_run: bool
+    ) -> Report:
         """Return what was done until *now*, with so many *reads*."""
         at = self.finished_at
         return Report(
@@ -176,6 +178,7 @@ class Tally:
             finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
             found_finished=self.found_finished,
             tenants=_by_tenant(self.tenants),
+            dry_run=dry_run,
             barred=tuple(self.barred),
         )
 
