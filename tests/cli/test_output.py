@@ -375,7 +375,7 @@ def test_ctrl_c_ends_a_question(sandbox: Sandbox) -> None:
     process.communicate(timeout=30)
     os.close(leader)
     os.close(follower)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # the last one may come at the very end
     assert sandbox.executions("disconnect") == {}
 
 
