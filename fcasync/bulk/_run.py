@@ -14,6 +14,7 @@ from fcasync.bulk._work.figures import figures
 from fcasync.bulk._work.network import Party
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tally import Tally
+from fcasync.bulk._work.tally import report as report_of
 from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Figures
@@ -37,8 +38,7 @@ class BulkRun:
 
     ``await client.bulk.refresh(...)`` does all of it, and returns the report.
 
-    Leaving the block early, by ``break``, an error or cancellation, stops the run; so does a kill.
-    The same call with the same journal then goes on where it stopped.
+    Leaving the block early, or a kill, stops the run; the same call with its journal goes on.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class BulkRun:
         now, reads = self._ended_at or self._clock.monotonic(), self._network.reads.count
         limit = None if self._work is None else self._work.schedule.limit
         verb, is_dry = self._settings.verb, self._settings.dry_run
-        return self._tally.report(now, verb, limit, reads, dry_run=is_dry)
+        return report_of(self._tally, now, verb, limit, reads, dry_run=is_dry)
 
 
 async def _whole(run: BulkRun) -> Report:

@@ -66,6 +66,22 @@ class Lane:
         """Take the next slot, and return the seconds until it begins."""
         return max(self.network.pace.reserve(now), self._ceiling.take(now))
 
+    def held_back(self, now: float, everyone: Brake) -> float:
+        """Return the seconds to wait because a server is down; 0.0 lets a request pass.
+
+        Args:
+            now: A monotonic time in seconds.
+            everyone: The brake of all lanes together.
+        """
+        if self.brake.is_well:
+            return 0.0
+        brakes = self.brake, everyone
+        wait = max(brake.wait(now) for brake in brakes)
+        if not wait:
+            for brake in brakes:
+                brake.take(now)
+        return wait
+
     def news_of_limit(self) -> float | None:
         """Return the rate limit as learnt, if it is other than when this last returned it."""
         limit = self.network.pace.limit

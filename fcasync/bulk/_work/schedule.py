@@ -32,14 +32,7 @@ class Schedule:
     """The lanes in which a task waits for its turn, in the order of their times."""
 
     def __init__(self, clock: Clock, settings: Settings, brake: Brake, *, is_alone: bool) -> None:
-        """Make a schedule.
-
-        Args:
-            clock: For waiting.
-            settings: For the most requests in flight, and in a second, of all lanes.
-            brake: Hears what all lanes together get from the server.
-            is_alone: Whether there is one lane, and never another.
-        """
+        """Make a schedule; *brake* hears what all lanes together get from the server."""
         self._clock, self._brake = clock, brake
         self.is_alone = is_alone
         """Whether there is one lane, and never another."""
@@ -120,23 +113,12 @@ class Schedule:
                     lane.network.pace.lost()
             elif not has_slot:
                 self._stand_in_line(lane)
-            elif wait := self._held_back(lane, now):
+            elif wait := lane.held_back(now, self._brake):
                 heapq.heappush(self._line, (now + wait, next(self._numbers), lane, True))
             else:
                 self.room.take(lane)
                 return lane
         return None
-
-    def _held_back(self, lane: Lane, now: float) -> float:
-        """Return the seconds for which *lane* is to be held back; 0.0 lets a request pass."""
-        if lane.brake.is_well:
-            return 0.0
-        brakes = lane.brake, self._brake
-        wait = max(brake.wait(now) for brake in brakes)
-        if not wait:
-            for brake in brakes:
-                brake.take(now)
-        return wait
 
     async def _at_total_rate(self, lane: Lane) -> None:
         try:

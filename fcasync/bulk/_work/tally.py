@@ -51,7 +51,7 @@ class Tally:
         self.barred: list[str] = []
         """Connected accounts that have taken their access away."""
         self._source_is_read = False
-        self._started = started
+        self.started = started
         self._pulse = Pulse(started)
         self.brake = Brake()
         """What this run hears of the server, whichever account it asks for."""
@@ -156,31 +156,32 @@ class Tally:
             eta=_eta(left, settling, [rate for rate in (limit, ceiling) if rate]),
         )
 
-    def report(
-        self, now: float, verb: Verb, limit: float | None, reads: int, *, dry_run: bool
-    ) -> Report:
-        """Return what was done until *now*, with so many *reads*."""
-        at = self.finished_at
-        return Report(
-            operation=verb.name,
-            past_tense=verb.past_tense,
-            counts={key: n for key, n in self.counts.items() if n},
-            earlier_by_status=dict(+self.earlier),
-            unfinished=self.unfinished + self.arriving,
-            requests=self.requests,
-            reads=reads,
-            retries=self.retries,
-            rate_limited=self.rate_limited,
-            replays=self.replays,
-            elapsed=now - self._started,
-            limit=limit,
-            outage=self.brake.outage(now),
-            finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
-            found_finished=self.found_finished,
-            tenants=_by_tenant(self.tenants),
-            dry_run=dry_run,
-            barred=tuple(self.barred),
-        )
+
+def report(
+    tally: Tally, now: float, verb: Verb, limit: float | None, reads: int, *, dry_run: bool
+) -> Report:
+    """Return what was done until *now*, with so many *reads*."""
+    at = tally.finished_at
+    return Report(
+        operation=verb.name,
+        past_tense=verb.past_tense,
+        counts={key: n for key, n in tally.counts.items() if n},
+        earlier_by_status=dict(+tally.earlier),
+        unfinished=tally.unfinished + tally.arriving,
+        requests=tally.requests,
+        reads=reads,
+        retries=tally.retries,
+        rate_limited=tally.rate_limited,
+        replays=tally.replays,
+        elapsed=now - tally.started,
+        limit=limit,
+        outage=tally.brake.outage(now),
+        finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
+        found_finished=tally.found_finished,
+        tenants=_by_tenant(tally.tenants),
+        dry_run=dry_run,
+        barred=tuple(tally.barred),
+    )
 
 
 def _eta(left: int | None, settling: int, rates: list[float]) -> float | None:
