@@ -1,7 +1,6 @@
 """The connections of a mirror, and its errors as one sentence each."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from fcasync._facts.files import create_private
 from fcasync._facts.redact import printable
 from fcasync._wire.uninterrupted import to_its_end
 from fcasync.mirror._errors import MirrorError
@@ -77,7 +77,7 @@ class Database:
         """Make the file of a new SQLite database, readable by its owner only."""
         if self._file is not None:
             with self.errors():
-                os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+                create_private(self._file)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
+from fcasync._facts.files import create_private
 from fcasync._rules import checks
 from fcasync.errors import FCError
 from fcasync.webhooks._seen import in_progress
@@ -118,7 +119,7 @@ class SqliteSeenEvents:
                 return step(database, event_id)
 
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        create_private(self._path)
         database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
             (mark,) = database.execute("PRAGMA application_id").fetchone()

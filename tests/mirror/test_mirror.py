@@ -1,7 +1,12 @@
 """What a sync stores, what it says, and what it costs."""
 
 import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -473,6 +478,23 @@ async def test_leaving_is_completed_however_often_it_is_cancelled(
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+async def test_opening_a_mirror_ends_no_lock_of_another_in_the_process(tmp_path: Path) -> None:
+    """Another process would take itself for the last user, and delete the write-ahead log."""
+    path = tmp_path / "bank.db"
+    async with Mirror(f"sqlite:///{path}"):
+        pass
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("SELECT * FROM accounts").fetchall()
+        async with Mirror(f"sqlite:///{path}"):
+            pass
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('PRAGMA {}')"
+        command = [sys.executable, "-c", code.format("journal_mode = DELETE"), str(path)]
+        other = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, check=False
+        )
+    assert "database is locked" in other.stderr
 
 
 async def test_a_database_in_memory_takes_events_while_it_syncs() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,13 @@ async def test_a_claim_is_given_back_however_often_it_is_cancelled(turns: int) -
     assert is_again == (handled == [])
 
 
+def errors_of_a_second_writer(path: Path) -> str:
+    """Return what another process prints that writes to the database."""
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('BEGIN IMMEDIATE')"
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
 class Full(SeenEvents):
     """A store whose disk is full when a claim is to be given back."""
 
@@ -189,6 +197,21 @@ async def test_the_claim_of_a_process_that_died_runs_out(tmp_path: Path) -> None
     await alive.confirm("evt_1")
     await alive.release("evt_1")
     assert not await dead.claim("evt_1")
+
+
+async def test_opening_the_file_ends_no_lock_of_another_thread(tmp_path: Path) -> None:
+    """Two workers that write at once would double an event, or break the file."""
+    path = tmp_path / "seen.sqlite"
+    seen = SqliteSeenEvents(path)
+    await seen.claim("evt_1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        claim = asyncio.create_task(seen.claim("evt_2"))
+        try:
+            assert "locked" in await asyncio.to_thread(errors_of_a_second_writer, path)
+        finally:
+            writer.execute("COMMIT")
+            assert await claim
 
 
 async def test_old_ids_are_forgotten(tmp_path: Path) -> None:

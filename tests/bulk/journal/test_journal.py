@@ -210,7 +210,7 @@ def unusual(path: Path, kind: str) -> None:
         ("symlink", "not a regular file"),
         ("fifo", "not a regular file"),
         ("folder", "not a regular file"),
-        ("readable", "mode 0600"),
+        ("readable", "chmod 600"),
         ("empty", "is empty"),
         ("text", "damaged or not a journal"),
         ("short", "damaged or not a journal"),
