@@ -144,4 +144,4 @@ async def ends(step: Awaitable[object], fault: str) -> None:
         raise AssertionError(fault) from None
 
 
-__all__ = ["TIMEOUT", "SHORT", "Bench", "ends", "expect", "http"]
+__all__ = ["SHORT", "TIMEOUT", "Bench", "ends", "expect", "http"]

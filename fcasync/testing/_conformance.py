@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from fcasync._wire.protocol import Transport
 from fcasync.errors import APIConnectionError, APITimeoutError, ProtocolError
-from fcasync.testing._bench import TIMEOUT, SHORT, Bench, ends, expect, http
+from fcasync.testing._bench import SHORT, TIMEOUT, Bench, ends, expect, http
 from fcasync.testing._raw_server import Peer, RawServer, Received
 
 Rule: TypeAlias = Callable[[Bench], Awaitable[None]]
