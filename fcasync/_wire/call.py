@@ -12,6 +12,7 @@ from fcasync._rules.retry_policy import RetryQuota
 from fcasync._wire.attempts import Attempts, overdue
 from fcasync._wire.line import Lines
 from fcasync._wire.protocol import Transport
+from fcasync._wire.reads import COUNTING
 from fcasync._wire.reporting import Reporter
 from fcasync._wire.retries import Retries
 from fcasync.errors import APIStatusError, FCError, RateLimitError
@@ -145,8 +146,10 @@ class Call(Generic[T]):
         )
 
     def _finish(self, error: BaseException | None) -> None:
-        """Report the end of the call."""
+        """Count the end of the call, and report it."""
         reporter, attempts = self._client.reporter, self._attempts
+        if self._request.method == "GET" and (reads := COUNTING.get()) is not None:
+            reads.count += attempts.count
         if reporter.wants_end(error, attempts.count):
             now = attempts.ended if error is None else self._client.clock.monotonic()
             reporter.finished(

@@ -76,7 +76,9 @@ class Bulk:
 
     An outage ends a run with the last error: when nothing was answered, or with nothing but 5xx,
     for 60 seconds and 100 requests. No account fails for it, and no more were read than there is
-    room for.
+    room for. After 20 such failures in a row the run brakes, to one request a second in the end, so
+    that a server that is down for a minute gets about 140 requests; within two seconds of its
+    first good answer the run is as fast as before. A tenant's outage brakes that tenant alone.
 
     Options of every method, all of them optional:
 
@@ -96,7 +98,8 @@ class Bulk:
       open for the next run; None for any number.
     * ``dry_run``: True sends nothing and reads nothing, and leaves the journal alone: what would be
       sent is ``skipped: dry_run``, and Accounts that cannot take the operation say why.
-    * ``retry_failed``: True takes up again accounts that the journal knows as failed.
+    * ``retry_failed``: True takes up again accounts that the journal knows as failed, as a new job
+      would: one that cannot be refreshed yet is ``deferred``.
     * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
 
     Every method raises InvalidArgumentError for an argument that could not work, before any I/O.

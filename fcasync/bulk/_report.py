@@ -9,6 +9,10 @@ import attrs
 from fcasync._facts import html
 from fcasync.bulk._outcome import OutcomeStatus
 
+SHORTEST = 0.05
+"""Seconds; less is not worth a line, for it would read 0.0 s."""
+_DRY_RUN = "skipped", "dry_run"  # how what would be sent ends in a dry run
+
 
 @attrs.frozen(kw_only=True)
 class Progress:
@@ -19,7 +23,7 @@ class Progress:
     failed: int
     """How many of those have failed."""
     skipped: int
-    """How many of those were skipped or deferred: nothing was done for them."""
+    """How many of those were skipped: they cannot take the operation, or need not."""
     requests: int
     """Requests of the operation that this run has sent."""
     in_flight: int
@@ -36,12 +40,20 @@ class Progress:
     """The rate limit as learnt so far, in requests a second; None before the first 429."""
     eta: float | None
     """Seconds until everything is sent, at the rate limit as learnt or given; None if unknown."""
+    outage: str | None = None
+    """What alone arrives while the server is down: ``only 503 for 12 s``; None while it works."""
+    deferred: int = 0
+    """How many of those that are done were deferred: they can take the operation only later."""
 
     def __str__(self) -> str:
         of = "?" if self.total is None else self.total
         facts = [f"{self.done} of {of} done", f"{self.failed} failed"]
+        if self.outage:
+            facts.insert(0, self.outage)
         if self.skipped:
             facts.append(f"{self.skipped} skipped")
+        if self.deferred:
+            facts.append(f"{self.deferred} deferred")
         facts.append(f"sent {self.requests}")
         if self.settling:
             facts.append(f"waiting for banks {self.settling}")
@@ -75,7 +87,9 @@ class Report:
     requests: int
     """Requests of the operation, without those that only looked."""
     reads: int
-    """GETs of this run: looks, polls, and one for the time; the source's own are not counted."""
+    """GETs of this run: looks, polls, one for the time, and those that the source sends while it is
+    read, such as the pages of ``client.accounts.list()``. Not counted is what was read before the
+    job, and what a generator reads that blocks (:mod:`fcasync.blocking`)."""
     retries: int
     """Requests repeated after a failure; those repeated after a 429 are not counted here."""
     rate_limited: int
@@ -86,6 +100,8 @@ class Report:
     """Seconds."""
     limit: float | None
     """The rate limit as learnt, in requests a second; None if there were no 429s."""
+    outage: str | None = None
+    """What alone has arrived at last, if the server is down: ``only 503 for 0:01:00``."""
     finished_at: datetime | None = None
     """When nothing was left to do (UTC, by Stripe's clock). None while something is, which includes
     deferred accounts and, with ``wait=True``, pending ones."""
@@ -93,6 +109,8 @@ class Report:
     """Whether an earlier run had finished the job, so that this one sent nothing."""
     tenants: dict[str, dict[str, int]] = attrs.field(factory=dict)
     """Of a job over many connected accounts: the number of bank accounts of each, by status."""
+    dry_run: bool = False
+    """Whether nothing was to be sent: what would be is ``skipped: dry_run``."""
     barred: tuple[str, ...] = ()
     """Connected accounts that have taken their access away, as this run has found."""
 
@@ -181,7 +199,9 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<13} {text}" for name, text in _lines(self))
+        lines = _lines(self)
+        width = max(13, *(len(name) for name, _ in lines))
+        return "\n".join(f"{name:<{width}} {text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
         return html.card(f"Bulk {self.operation}", _lines(self))
@@ -192,25 +212,30 @@ def _lines(report: Report) -> list[tuple[str, str]]:
     if report.found_finished and report.finished_at is not None:
         lines.append(("finished", f"{report.finished_at:%Y-%m-%d %H:%M} UTC, by an earlier run"))
     found = report.by_status()
-    accepted = found.pop("accepted")
-    if accepted:
+    accepted, succeeded, failed = (found.pop(name) for name in ("accepted", "succeeded", "failed"))
+    if report.dry_run:
+        would = report.counts.get(_DRY_RUN, 0)
+        lines.append((f"would {report.operation}", f"{would} of {_total(report)}"))
+        found["skipped"] -= would
+    elif accepted:
         lines.append(("accepted", f"{_of(report, 'accepted')}; their banks have not answered"))
-    if found.pop("succeeded") or not accepted:
+    if succeeded or not (accepted or report.dry_run):
         lines.append((report.past_tense, _of(report, "succeeded")))
-    failed = found.pop("failed")
     lines += [(name, f"{count}{_why(report, name)}") for name, count in found.items() if count]
     lines.append(("failed", f"{failed}{_why(report, 'failed')}"))
     if report.unfinished:
         lines.append(("unfinished", f"{report.unfinished} (repeat the same call to resume)"))
+    if report.outage:
+        lines.append(("server", report.outage))
     if report.tenants or report.barred:
         lines.append(("tenants", _tenants(report)))
-    return [
-        *lines,
-        ("requests", f"{report.requests} ({report.retries} retries, {report.replays} replays)"),
-        ("reads", str(report.reads)),
-        ("elapsed", duration(report.elapsed, digits=1)),
-        ("rate", f"{report.rate:.1f} accounts/s, {_limit(report)}"),
-    ]
+    requests = f"{report.requests} ({report.retries} retries, {report.replays} replays)"
+    lines += [("requests", requests), ("reads", str(report.reads))]
+    if report.requests or report.elapsed >= SHORTEST:
+        lines.append(("elapsed", duration(report.elapsed, digits=1)))
+    if report.requests:
+        lines.append(("rate", f"{report.rate:.1f} accounts/s, {_limit(report)}"))
+    return lines
 
 
 def _tenants(report: Report) -> str:
@@ -223,13 +248,21 @@ def _tenants(report: Report) -> str:
 
 def _of(report: Report, status: str) -> str:
     count, earlier = report.by_status()[status], report.earlier_by_status.get(status, 0)
-    word = "account" if report.total + report.unfinished == 1 else "accounts"
     apart = f", {count - earlier} now and {earlier} earlier" if report.earlier else ""
-    return f"{count} of {report.total + report.unfinished} {word}{apart}{_why(report, status)}"
+    return f"{count} of {_total(report)}{apart}{_why(report, status)}"
+
+
+def _total(report: Report) -> str:
+    count = report.total + report.unfinished
+    return f"{count} {'account' if count == 1 else 'accounts'}"
 
 
 def _why(report: Report, status: str) -> str:
-    reasons = [f"{count} {why}" for (of, why), count in _reasons(report) if of == status and why]
+    reasons = [
+        f"{count} {why}"
+        for (of, why), count in _reasons(report)
+        if of == status and why and (of, why) != _DRY_RUN
+    ]
     return f" ({', '.join(reasons)})" if reasons else ""
 
 

@@ -179,7 +179,8 @@ class BulkRun:
         """What the job has done so far; final once the block was left."""
         now, reads = self._ended_at or self._clock.monotonic(), self._network.reads.count
         limit = None if self._work is None else self._work.schedule.limit
-        return self._tally.report(now, self._settings.verb, limit, reads)
+        verb, is_dry = self._settings.verb, self._settings.dry_run
+        return self._tally.report(now, verb, limit, reads, dry_run=is_dry)
 
 
 async def _whole(run: BulkRun) -> Report:

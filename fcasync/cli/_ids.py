@@ -25,7 +25,7 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
     Raises:
         Failure: The file cannot be read, or a line holds no id.
     """
-    number, column, row = 0, None, ""
+    number, column, row = 0, None, list[str]()
     async with aclosing(read_lines(name)) as lines:
         async for line in lines:
             number += 1
@@ -36,13 +36,17 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
                 if text := line.strip():
                     yield _parse(text, where)
                 continue
-            row += line
-            if is_open(row):
-                row += "\n"
+            # A line break inside of quotes: the row began in an earlier line, or goes on.
+            if is_open(line) == (not row):
+                row.append(line)
                 continue
-            if row.strip():
-                yield _cell(row, column, where)
-            row = ""
+            whole = "\n".join([*row, line])
+            row.clear()
+            if whole.strip():
+                yield _cell(whole, column, where)
+    if row:
+        began = f"{'stdin' if name == '-' else name}:{number - len(row) + 1}"
+        raise Failure(f"{began}: the quoted cell that begins in this line has no end")
 
 
 def _cell(row: str, column: int, where: str) -> str:
@@ -53,6 +57,8 @@ def _cell(row: str, column: int, where: str) -> str:
 
 
 def _parse(text: str, where: str) -> str | Account:
+    if text.startswith("["):
+        raise Failure(f"{where}: a JSON list; print one object a line instead: --output jsonl")
     if not text.startswith("{"):
         return text
     try:

@@ -152,6 +152,16 @@ class Driver:
         self._tally.end_of_source()
 
     async def _read_tenants(self) -> None:
+        with self._terms.members.reads.counting():
+            await self._deal_tenants()
+        self._is_read = True
+        self.fleet.tell()
+
+    async def _read(self, tenant: Tenant) -> None:
+        with self._terms.members.reads.counting():
+            await tenant.read(self.schedule.reject)
+
+    async def _deal_tenants(self) -> None:
         async with aclosing(self._source.read(self._terms.settings.shard)) as items:
             async for name, source in items:
                 tenant = Tenant(name, source)
@@ -159,8 +169,6 @@ class Driver:
                 if self._may_deal:
                     self.fleet.deal_out()
                 if source is not None:
-                    self._crew.start(tenant.read, self.schedule.reject)
+                    self._crew.start(self._read, tenant)
                 while len(self.fleet.deal.waiting) >= QUEUE:
                     await SYSTEM_CLOCK.sleep(LOOK)
-        self._is_read = True
-        self.fleet.tell()

@@ -7,10 +7,10 @@ from typing import Any
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._version import __version__
+from fcasync._wire.reads import Reads
 from fcasync._wire.reporting import Reporter
 from fcasync.bulk._journal import stored_errors
 from fcasync.bulk._plan.server_time import ServerTime
-from fcasync.bulk._work.network import Reads
 from fcasync.cluster import _lane, _wire
 from fcasync.cluster._dask import Hub, WorkerLostError
 from fcasync.cluster._settings import ClusterError

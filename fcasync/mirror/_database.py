@@ -156,8 +156,8 @@ class Database:
                     await cursor.close()
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self.engine.dispose()
+        """Close all connections, however often the caller is cancelled meanwhile."""
+        await to_its_end(self.engine.dispose())
 
 
 class Session:

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from fcasync._facts.random_keys import new_key
-from fcasync.errors import DeadlineExceededError, InvalidRequestError
+from fcasync.errors import (
+    DeadlineExceededError,
+    InvalidArgumentError,
+    InvalidRequestError,
+    describe,
+)
 from fcasync.models import Account
 from fcasync.resources._waiting import refreshed
 from fcasync.resources.accounts import REFRESH, RETRIEVE, SUBSCRIBE, Accounts
@@ -86,6 +91,19 @@ class Onboarding:
             timeout=self.timeout,
             key=key,
         )
+
+
+def known(names: list[str], argument: str) -> list[str]:
+    """Return *names*, all of which must be features whose permission is known.
+
+    Raises:
+        InvalidArgumentError: One is not. Stripe's refusal of it would be taken for the account's.
+    """
+    for name in names:
+        if name not in _PERMISSIONS:
+            choices = ", ".join(map(repr, _PERMISSIONS))
+            raise InvalidArgumentError(f"{argument} may name {choices}, not {describe(name)}")
+    return names
 
 
 def _granted(account: Account, features: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from fcasync.resources._arguments import (
     Subscriptions,
     spelled_out,
 )
-from fcasync.resources._collecting import Onboarding
+from fcasync.resources._collecting import Onboarding, known
 from fcasync.resources._resource import Resource, as_raw
 from fcasync.resources.accounts import Accounts
 
@@ -151,13 +151,13 @@ class Sessions(Resource):
             time, its refresh is still ``pending``; it continues at Stripe.
 
         Raises:
-            InvalidArgumentError: A feature is not a name, or *timeout* is not above 0.
+            InvalidArgumentError: A feature is unknown, or an argument is of another kind.
             NotFoundError: The API key has no access to such a session.
             FCError: A request failed; a bank's silence raises nothing.
         """
         accounts = Accounts(self._engine, self._options)
-        names = checks.features(subscribe, "subscribe") if subscribe else []
-        wanted = None if features is None else checks.features(features)
+        names = known(checks.features(subscribe, "subscribe"), "subscribe") if subscribe else []
+        wanted = None if features is None else known(checks.features(features), "features")
         timeout = checks.seconds(timeout, "timeout")
         session_id = checks.object_id(session, "session")
         if wanted is None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from fcasync.bulk import Bulk, read_journal
+from fcasync.bulk import Bulk, Tenants, read_journal
 from fcasync.bulk._report import Progress
 from fcasync.bulk._work import bar
 from fcasync.bulk._work.network import fingerprint
 from fcasync.client import Client
 from fcasync.errors import AuthenticationError, InvalidArgumentError
+from fcasync.models import Account
 from fcasync.sandbox import Sandbox
 
 KEY = "sk_test_" + "bulk" * 6
@@ -49,6 +50,51 @@ async def test_a_list_is_refreshed(sandbox: Sandbox, client: Client, tmp_path: P
         assert run.report.by_status()["succeeded"] == 12
     assert set(sandbox.executions("refresh").values()) == {1}
     assert len(sandbox.executions("refresh")) == len(list(read_journal(journal))) == 12
+
+
+async def filtered(client: Client) -> AsyncIterator[Account]:
+    async for account in client.accounts.list():
+        if account.status == "active":
+            yield account
+
+
+async def tenants(client: Client) -> AsyncIterator[tuple[str, Any]]:
+    yield "acct_1", [(await client.with_options(stripe_account="acct_1").accounts.list()).data[0]]
+    yield "acct_2", client.with_options(stripe_account="acct_2").accounts.list(limit=50)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda client: client.accounts.list(),
+        lambda client: client.accounts.list(prefetch=False),
+        filtered,
+        lambda client: Tenants(["acct_1", "acct_2"]),
+        lambda client: Tenants(tenants(client)),
+    ],
+    ids=["list", "without prefetch", "filtered", "tenants", "tenants' lists"],
+)
+@pytest.mark.parametrize("settings", [{}, {"wait": True}], ids=["", "waiting"])
+async def test_the_pages_of_the_source_are_reads(source: Any, settings: Any) -> None:
+    """``report.reads`` is what the ledger shows, whatever reads the pages for the source."""
+    async with (
+        Sandbox(accounts=450, varied=False, settle_seconds=0.01) as sandbox,
+        Client(sandbox.api_key, base_url=sandbox.url) as client,
+    ):
+        for name in (None, "acct_1", "acct_2"):
+            client._engine.limiter.pace(name, "refresh").learn(2000.0)
+
+        async def read_otherwise() -> None:
+            for _ in range(3):
+                await client.accounts.list()
+
+        async with client.bulk.refresh(source(client), features=["balance"], **settings) as run:
+            others = asyncio.create_task(read_otherwise())
+            report = await run.finish()
+            await others
+        worlds = [sandbox, sandbox.connected("acct_1"), sandbox.connected("acct_2")]
+        gets = sum(row["method"] == "GET" for world in worlds for row in world.ledger)
+    assert report.reads == gets - 3
 
 
 async def test_the_other_operations(sandbox: Sandbox, client: Client) -> None:

@@ -455,6 +455,26 @@ async def test_a_refresh_comes_first_and_each_account_follows_its_bank(url: str)
     assert run.report.to_dict()["refreshed"]["by_status"]["failed"] == 1
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_leaving_is_completed_however_often_it_is_cancelled(
+    url: str, turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged, and no connection or task of the database is left."""
+    bank = refreshed_bank(1)
+    client = bank.client()
+    before = asyncio.all_tasks()
+    mirror = await Mirror(url).__aenter__()
+    await mirror.sync(client, client.accounts.list())
+    task = asyncio.create_task(mirror.__aexit__())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 async def test_a_database_in_memory_takes_events_while_it_syncs() -> None:
     """All have its one connection, and wait for one another."""
     bank = refreshed_bank(80, rows=30)

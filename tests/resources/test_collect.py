@@ -156,7 +156,14 @@ async def test_an_unknown_session_is_an_error(client: fcasync.Client) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"features": []}, {"features": "balance"}, {"subscribe": "transactions"}, {"timeout": -1}],
+    [
+        {"features": []},
+        {"features": "balance"},
+        {"features": ["balance", "balances"]},
+        {"subscribe": "transactions"},
+        {"subscribe": ["transaction"]},
+        {"timeout": -1},
+    ],
 )
 async def test_bad_arguments_are_refused_before_any_request(
     client: fcasync.Client, sandbox: Sandbox, arguments: Any

@@ -50,11 +50,27 @@ def _resume(job: Job, task: Task, row: Row, now: Now) -> Command:
             return moves.finish(task, ACCEPTED)
         case "deferred":
             judged = moves.judge(job, task, now)
-            return judged or _still_deferred(task, row, now) or moves.renew(task, now)
+            return judged or _still_deferred(task, row, now) or _anew(job, task, now)
         case "failed" if job.retry_failed:
-            return moves.renew(task, now) if row.is_certain else moves.queue_up(task)
+            return _retry(job, task, row, now)
         case _:
             return moves.forget(task)
+
+
+def _retry(job: Job, task: Task, row: Row, now: Now) -> Command:
+    """Take up a failure: what may have been carried out is asked for with the same key."""
+    if not row.is_certain:
+        return moves.queue_up(task)
+    return moves.judge(job, task, now) or _anew(job, task, now)
+
+
+def _anew(job: Job, task: Task, now: Now) -> Command:
+    """Go on, with a new key, with what an earlier run has ended."""
+    command = moves.renew(task, now)
+    task.begun_with = task.generation
+    if job.max_age is not None and task.account is None:
+        task.state = State.ASKING
+    return command
 
 
 def _still_deferred(task: Task, row: Row, now: Now) -> Finish | None:

@@ -117,9 +117,10 @@ def _fail_as_refused(task: Task) -> Command:
 
 def judged(job: Job, task: Task, event: Seen, now: Now) -> Command:
     task.account = event.account
-    # An earlier generation, or one that a torn journal lost, may have run after all, and be the
-    # very reason for the refusal.
-    if (task.is_suspect or task.generation) and moves.may_have_run(job, task):
+    # An earlier generation whose end is unknown, or one that a torn journal lost, may have run
+    # after all, and be the very reason for the refusal.
+    is_in_doubt = task.is_suspect or task.generation > task.begun_with
+    if is_in_doubt and moves.may_have_run(job, task):
         return moves.accept(job, task, "had_run")
     return moves.judge(job, task, now) or _fail_as_refused(task)
 

@@ -61,6 +61,8 @@ class Task:
     """Whether the journal may have lost what it knew of it."""
     state: State = State.NEW
     generation: int = 0
+    begun_with: int = 0
+    """The generation with which this run began anew: how those before it ended is known."""
     attempts: int = 0
     """Requests sent in this run, 429s not counted."""
     strikes: int = 0

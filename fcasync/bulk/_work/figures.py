@@ -1,6 +1,6 @@
 """How far a run has come, as hooks see it: from any thread, whatever the run is doing."""
 
-from fcasync.bulk._work.network import Reads
+from fcasync._wire.reads import Reads
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.work import Pace
 from fcasync.hooks import Figures

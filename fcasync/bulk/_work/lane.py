@@ -6,6 +6,7 @@ from functools import partial
 
 from fcasync._rules.limits import Limits
 from fcasync._rules.rate import Rate
+from fcasync.bulk._plan.brake import Brake
 from fcasync.bulk._plan.events import Event
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work.network import Network
@@ -45,6 +46,8 @@ class Lane:
         self.queue: deque[Task] = deque()
         """Tasks that wait for their turn."""
         self.in_flight = 0
+        self.brake = Brake()
+        """Against a server that is down."""
         self.is_in_line = False
         """Whether the schedule knows that a task waits."""
         self.is_closing = False

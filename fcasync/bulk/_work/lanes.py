@@ -66,12 +66,13 @@ class Lanes:
 
     async def _start_tenants(self, tenants: Tenants, crew: Crew) -> None:
         room = asyncio.Semaphore(tenants.at_once)
-        async with aclosing(tenants.read(self.settings.shard)) as items:
-            async for tenant, source in items:
-                if tenant in self.passed:
-                    continue
-                await room.acquire()
-                crew.start(self._run_tenant, tenant, source, room)
+        with self.network.reads.counting():
+            async with aclosing(tenants.read(self.settings.shard)) as items:
+                async for tenant, source in items:
+                    if tenant in self.passed:
+                        continue
+                    await room.acquire()
+                    crew.start(self._run_tenant, tenant, source, room)
 
     async def _run_tenant(self, tenant: str, source: Any, room: asyncio.Semaphore) -> None:
         network = self.network.of_tenant(tenant)

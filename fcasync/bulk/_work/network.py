@@ -10,19 +10,13 @@ from fcasync._facts.clock import Clock
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Operation, Options, Request, Response, Template, build
 from fcasync._wire.engine import Engine
+from fcasync._wire.reads import Reads
 from fcasync._wire.reporting import Reporter
 from fcasync.errors import FCError
 from fcasync.models import Account, Page
 from fcasync.resources.accounts import LIST, RETRIEVE, Accounts
 
 T = TypeVar("T")
-
-
-class Reads:
-    """How many GETs were sent; Stripe rations them (https://docs.stripe.com/rate-limits)."""
-
-    def __init__(self) -> None:
-        self.count = 0
 
 
 class Party(Protocol):
@@ -37,7 +31,7 @@ class Party(Protocol):
     stripe_account: str | None
     stripe_version: str
     reads: Reads
-    """Counts the GETs, those of all tenants together."""
+    """Counts the GETs, those of all tenants and of the source together."""
     reporter: Reporter
     """Hears of runs."""
 

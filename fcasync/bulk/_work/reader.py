@@ -55,6 +55,7 @@ class Reader:
         self._record, self._outbox, self._tally = record, outbox, tally
         self._clock, self._sent_at, self._step = lane.network.clock, sent_at, step
         self._is_suspect = is_suspect
+        self._reads = lane.network.reads
 
     async def run(self) -> None:
         """Read the source to its end.
@@ -64,7 +65,8 @@ class Reader:
             RuntimeError: It raised CancelledError of its own.
         """
         try:
-            await self._read()
+            with self._reads.counting():
+                await self._read()
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():

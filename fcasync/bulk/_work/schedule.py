@@ -4,6 +4,9 @@ All lanes share one schedule, so that hundreds of them need one asyncio task and
 in which a task waits takes the next slot of its own pace, and stands in line with the time at which
 that begins; whoever's time has come first is served first. So each lane gets what its rate limit
 allows, and where that is more than can be sent, all get the same.
+
+While a server is down, the lane's brake holds its turns back. Where nobody at all is answered, all
+lanes share one more, so that hundreds of tenants do not probe one server at the same time.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from itertools import count
 from fcasync._facts.clock import Clock
 from fcasync._rules.limits import Limits
 from fcasync._rules.rate import Rate
+from fcasync.bulk._plan.brake import Brake
 from fcasync.bulk._work.lane import Lane
 from fcasync.bulk._work.room import Room
 from fcasync.bulk._work.settings import Settings
@@ -27,15 +31,16 @@ SHORT = 0.005
 class Schedule:
     """The lanes in which a task waits for its turn, in the order of their times."""
 
-    def __init__(self, clock: Clock, settings: Settings, *, is_alone: bool) -> None:
+    def __init__(self, clock: Clock, settings: Settings, brake: Brake, *, is_alone: bool) -> None:
         """Make a schedule.
 
         Args:
             clock: For waiting.
             settings: For the most requests in flight, and in a second, of all lanes.
+            brake: Hears what all lanes together get from the server.
             is_alone: Whether there is one lane, and never another.
         """
-        self._clock = clock
+        self._clock, self._brake = clock, brake
         self.is_alone = is_alone
         """Whether there is one lane, and never another."""
         self.room = Room(settings.concurrency)
@@ -113,12 +118,25 @@ class Schedule:
                 lane.is_in_line = False
                 if has_slot:
                     lane.network.pace.lost()
-            elif has_slot:
+            elif not has_slot:
+                self._stand_in_line(lane)
+            elif wait := self._held_back(lane, now):
+                heapq.heappush(self._line, (now + wait, next(self._numbers), lane, True))
+            else:
                 self.room.take(lane)
                 return lane
-            else:
-                self._stand_in_line(lane)
         return None
+
+    def _held_back(self, lane: Lane, now: float) -> float:
+        """Return the seconds for which *lane* is to be held back; 0.0 lets a request pass."""
+        if lane.brake.is_well:
+            return 0.0
+        brakes = lane.brake, self._brake
+        wait = max(brake.wait(now) for brake in brakes)
+        if not wait:
+            for brake in brakes:
+                brake.take(now)
+        return wait
 
     async def _at_total_rate(self, lane: Lane) -> None:
         try:

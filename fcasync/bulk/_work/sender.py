@@ -10,7 +10,7 @@ from fcasync.bulk._plan.events import Accepted, Due, Event, Limited, Seen
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import log
 from fcasync.bulk._work.lane import Lane
-from fcasync.bulk._work.silence import Silence
+from fcasync.bulk._work.silence import Silence, failure
 from fcasync.bulk._work.tally import Tally
 from fcasync.errors import APIStatusError, FCError, InvalidArgumentError
 
@@ -77,7 +77,7 @@ class Sender:
         except BaseException:
             lane.network.pace.lost()
             raise
-        self._silence.ends(self._clock.monotonic())
+        self._answered(lane, self._silence)
         self._heard(lane, response.headers, sent_at)
         self._tally.replays += response.idempotent_replayed
         return Accepted(response.value, response.idempotent_replayed)
@@ -90,7 +90,7 @@ class Sender:
             self._tally.replays += error.idempotent_replayed
         else:
             lane.network.pace.lost()
-        return self._silence.judge(event, error, self._clock.monotonic())
+        return self._judge(lane, self._silence, event, error)
 
     def _heard(self, lane: Lane, headers: Any, sent_at: float, event: Event | None = None) -> None:
         """Take from a response what it says about the server: its time, and its limit."""
@@ -110,7 +110,23 @@ class Sender:
             raise
         except FCError as error:
             event = classify.after_looking(error)
-            return self._darkness.judge(event, error, self._clock.monotonic())
-        self._darkness.ends(self._clock.monotonic())
+            return self._judge(lane, self._darkness, event, error)
+        self._answered(lane, self._darkness)
         self._observe(response.headers)
         return Seen(response.value)
+
+    def _answered(self, lane: Lane, silence: Silence) -> None:
+        silence.ends(self._clock.monotonic())
+        lane.brake.good()
+        self._tally.brake.good()
+
+    def _judge(self, lane: Lane, silence: Silence, event: Event, error: FCError) -> Event:
+        """Return *event* with what *error*, which has led to it, has to do with an outage."""
+        now = self._clock.monotonic()
+        kind = failure(event, error)
+        for brake in (lane.brake, self._tally.brake):
+            if kind is None:
+                brake.good()
+            else:
+                brake.failed(now, kind)
+        return silence.judge(event, error, now)

@@ -3,13 +3,14 @@
 import attrs
 
 from fcasync.bulk._plan.events import Broken, Event, Lost, Unseen
-from fcasync.errors import APIStatusError, FCError
+from fcasync.errors import APIStatusError, APITimeoutError, FCError, ProtocolError
 
 OUTAGE_ATTEMPTS = 100
 OUTAGE_SECONDS = 60.0
 """After this many requests in a row, over this many seconds, without a response or with a 5xx,
 assume an outage and end the run. Requests that change accounts and those that only look are
-counted apart: one kind may fail while the other does not."""
+counted apart: one kind may fail while the other does not. A job that brakes meanwhile still sends
+more than that (see :mod:`fcasync.bulk._plan.brake`)."""
 BAD_ATTEMPTS = 20
 BAD_SECONDS = 10.0
 """From here on failures are not held against single accounts."""
@@ -38,8 +39,7 @@ class Silence:
         Raises:
             FCError: *error*, if the outage has taken too long.
         """
-        if _shows_work(error) or (isinstance(event, Broken) and event.replayed):
-            # A stored 5xx says nothing about how the server is now.
+        if failure(event, error) is None:
             self.ends(now)
             return event
         self._unanswered += 1
@@ -54,6 +54,21 @@ class Silence:
         return event
 
 
-def _shows_work(error: FCError) -> bool:
-    """Return whether *error* shows that the server is at work."""
-    return isinstance(error, APIStatusError) and error.status < 500
+def failure(event: Event, error: FCError) -> str | None:
+    """Return what to call *error* if it may mean that the server is down, else None.
+
+    Args:
+        event: What it has led to.
+        error: What a request ended in.
+    """
+    if isinstance(event, Broken) and event.replayed:
+        # A stored 5xx says nothing about how the server is now.
+        return None
+    match error:
+        case APIStatusError():
+            return None if error.status < 500 else str(error.status)
+        case APITimeoutError():
+            return "timeouts"
+        case ProtocolError():
+            return "unreadable answers"
+    return "connection errors"

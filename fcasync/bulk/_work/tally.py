@@ -4,13 +4,13 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from fcasync.bulk._outcome import Outcome, OutcomeStatus
+from fcasync.bulk._plan.brake import Brake
 from fcasync.bulk._plan.task import Row
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._report import Progress, Report
 from fcasync.bulk._work.pulse import Pulse
 
 _ENDS = frozenset(status.value for status in OutcomeStatus)
-_NOT_SENT = (OutcomeStatus.SKIPPED.value, OutcomeStatus.DEFERRED.value)
 
 
 class Tally:
@@ -53,6 +53,8 @@ class Tally:
         self._source_is_read = False
         self._started = started
         self._pulse = Pulse(started)
+        self.brake = Brake()
+        """What this run hears of the server, whichever account it asks for."""
         # What may be taken up again does not count as done, so that "done" never shrinks.
         self._set_aside = Counter({key: n for key, n in self.counts.items() if key[0] in reopens})
 
@@ -141,18 +143,22 @@ class Tally:
         return Progress(
             done=self.done,
             failed=self.count("failed"),
-            skipped=self.count(*_NOT_SENT),
+            skipped=self.count("skipped"),
+            deferred=self.count("deferred"),
             requests=self.requests,
             in_flight=self.in_flight,
             waiting=self.unfinished,
             settling=settling,
+            outage=self.brake.outage(now),
             total=total,
             rate=self._pulse.rate(now),
             limit=limit,
             eta=_eta(left, settling, [rate for rate in (limit, ceiling) if rate]),
         )
 
-    def report(self, now: float, verb: Verb, limit: float | None, reads: int) -> Report:
+    def report(
+        self, now: float, verb: Verb, limit: float | None, reads: int, *, dry_run: bool
+    ) -> Report:
         """Return what was done until *now*, with so many *reads*."""
         at = self.finished_at
         return Report(
@@ -168,9 +174,11 @@ class Tally:
             replays=self.replays,
             elapsed=now - self._started,
             limit=limit,
+            outage=self.brake.outage(now),
             finished_at=None if at is None else datetime.fromtimestamp(at, UTC),
             found_finished=self.found_finished,
             tenants=_by_tenant(self.tenants),
+            dry_run=dry_run,
             barred=tuple(self.barred),
         )
 

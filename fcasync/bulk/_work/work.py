@@ -82,7 +82,7 @@ class Work:
         self._record.over = over(self._job)
         self._outbox = Outbox(self._record, opened.last_seq)
         is_alone = not isinstance(source, Tenants)
-        self.schedule = Schedule(self._clock, settings, is_alone=is_alone)
+        self.schedule = Schedule(self._clock, settings, tally.brake, is_alone=is_alone)
         self._dispatcher = Dispatcher(
             self.schedule,
             self._clock,

@@ -12,11 +12,11 @@ import attrs
 
 from fcasync._rules.pace import Pace
 from fcasync._rules.request import Response
+from fcasync._wire.reads import Reads
 from fcasync._wire.reporting import Reporter
 from fcasync.bulk._outcome import Outcome
 from fcasync.bulk._plan.verbs import REFRESH
 from fcasync.bulk._run import BulkRun
-from fcasync.bulk._work.network import Reads
 from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.errors import (

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,53 @@ def test_an_again_outcome_keeps_its_error(tmp_path: Path) -> None:
     again = {outcome.account_id: outcome for outcome in outcomes if outcome.again}
     assert set(again) == {*network.ids, "fca_nobody"}
     assert "no such account" in str(again["fca_nobody"].error)
+
+
+def failed_at_the_bank(path: Path) -> FakeNetwork:
+    """Return a network on which a job has just ended, and the bank has failed one account."""
+    network = FakeNetwork(ids(3), pace=fast(), settle_seconds=5.0, cooldown=900.0)
+    network.fails_at_bank = frozenset(network.ids[:1])
+    _, report = work_off(network, journal=path, wait=True)
+    assert report.to_dict()["by_reason"] == {"failed: balance_refresh_failed": 1}
+    network.clock.shift(60)
+    return network
+
+
+@pytest.mark.parametrize(("max_age", "sends"), [(None, 1), (1.0, 0)])
+def test_a_failure_that_is_retried_too_early_is_deferred(
+    tmp_path: Path, max_age: float | None, sends: int
+) -> None:
+    """It ends as in a fresh job: the bank that failed before has not failed again."""
+    path = tmp_path / "job.sqlite"
+    network = failed_at_the_bank(path)
+    sent = len(network.sends)
+    [outcome], report = work_off(
+        network, journal=path, wait=True, retry_failed=True, max_age=max_age
+    )
+    assert (outcome.status, outcome.reason, outcome.error) == ("deferred", "too_early", None)
+    assert outcome.available_at == datetime.fromtimestamp(
+        network.refreshed_at[network.ids[0]] + 900, UTC
+    )
+    assert (report.failed, report.deferred) == (0, 1)
+    assert len(network.sends) - sent == sends
+    network.clock.shift(1000)
+    network.fails_at_bank = frozenset()
+    _, report = work_off(network, journal=path, wait=True)
+    assert report.succeeded == 3
+    assert network.executions == {network.ids[0]: 2, network.ids[1]: 1, network.ids[2]: 1}
+
+
+def test_a_failure_that_is_retried_too_early_sends_nothing_where_its_account_is_at_hand(
+    tmp_path: Path,
+) -> None:
+    """What the source shows need not be asked for."""
+    path = tmp_path / "job.sqlite"
+    network = failed_at_the_bank(path)
+    sent, gets = len(network.sends), network.gets
+    [outcome], _ = work_off(network, network.accounts(), journal=path, wait=True, retry_failed=True)
+    assert (outcome.status, outcome.reason) == ("deferred", "too_early")
+    assert outcome.available_at is not None
+    assert (len(network.sends), network.gets) == (sent, gets)
 
 
 def _gone(network: FakeNetwork, name: str) -> FCError | None:

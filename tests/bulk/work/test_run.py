@@ -12,6 +12,7 @@ from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync.bulk import Outcome, read_journal
 from fcasync.bulk._journal.header import Header
 from fcasync.bulk._journal.sqlite import FileJournal, read_job
+from fcasync.bulk._plan.verbs import UNSUBSCRIBE
 from fcasync.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -538,6 +539,37 @@ def test_a_report_reads_well() -> None:
     ]
     assert "10 accounts" in report._repr_html_()
     assert report.to_dict()["by_status"]["succeeded"] == 10
+
+
+def test_a_report_of_a_dry_run_says_what_would_be_sent() -> None:
+    """The headline is the number that the caller wanted to know, and there is no rate."""
+    network = FakeNetwork(ids(22), status=dict.fromkeys(ids(4), "inactive"))
+    _, report = work_off(network, network.accounts(), dry_run=True)
+    assert str(report).splitlines()[:3] == [
+        "would refresh 18 of 22 accounts",
+        "skipped       4 (4 inactive)",
+        "failed        0",
+    ]
+    assert "rate" not in str(report)
+    assert report.to_dict()["dry_run"] is True
+    _, report = work_off(network, ids(1), dry_run=True, verb=UNSUBSCRIBE)
+    assert str(report).splitlines()[:2] == [
+        "would unsubscribe 1 of 1 account",
+        "failed            0",
+    ]
+
+
+def test_a_report_of_a_run_that_sent_nothing_has_no_rate(tmp_path: Path) -> None:
+    """Neither a job that is finished nor one without accounts went at any speed."""
+    path = tmp_path / "job.sqlite"
+    network = FakeNetwork(ids(3), pace=fast())
+    _, report = work_off(network, journal=path)
+    assert "accounts/s" in str(report)
+    _, report = work_off(network, journal=path)
+    _, empty = work_off(network, [])
+    for text in (str(report), str(empty), empty._repr_html_()):
+        assert "accounts/s" not in text
+        assert "elapsed" not in text
 
 
 def test_the_disk_is_asked_before_anything_is_sent(tmp_path: Path) -> None:
