@@ -37,7 +37,7 @@ class Schedule:
         Args:
             clock: For waiting.
             settings: For the most requests in flight, and in a second, of all lanes.
-            brake: Hears what all lanes together get from the server.
+            brake: Slows all lanes together while nobody is answered.
             is_alone: Whether there is one lane, and never another.
         """
         self._clock, self._brake = clock, brake
