@@ -1,4 +1,4 @@
-"""Everything that fcasync raises; :mod:`fcasync.mirror` and :mod:`fcasync.cluster` add one each.
+"""Everything that fcasync raises, except MirrorError and ClusterError of the two extras.
 
 ::
 
