@@ -1,4 +1,4 @@
-"""Everything that fcasync raises, except MirrorError and ClusterError of the two extras.
+"""Everything that fcasync raises, but for `mirror.MirrorError` and `cluster.ClusterError`.
 
 ::
 

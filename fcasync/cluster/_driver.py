@@ -135,7 +135,8 @@ class Driver:
                 served = now if self.fleet.deal.lanes else served
                 if now - served > LANE_TIMEOUT:
                     raise ClusterError(
-                        f"no worker for {LANE_TIMEOUT:.0f} s ({self._hub.name}); the same call resumes"
+                        f"no worker for {LANE_TIMEOUT:.0f} s ({self._hub.name}); start one, and "
+                        "repeat the call, which resumes"
                     )
                 wanted = self._terms.place.workers or len(self.fleet)
                 is_complete = 0 < wanted <= len(self.fleet.deal.lanes)
