@@ -25,12 +25,12 @@ each with an extra of its name, :mod:`fcasync.cluster`, :mod:`fcasync.mirror` an
 #                          nudges -> inbox (events, for the intake)
 #   5  client     client
 #   4  verbs      resources/  webhooks/ (router; endpoints: asgi, aiohttp; seen-stores)
-#                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...)
+#                 bulk/: _plan/ (table; admission; decisions: when a key is too old, ...; brake)
 #                        -> _journal/ -> _work/ (from the source to outcomes)
 #   3  _wire/     engine -> call -> attempts; line (waits for slots)  reporting
 #                 retries (decides about each retry; tenacity)
 #                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
-#                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers)
+#                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers); reads
 #   -----------   above: awaits    below: pure   -----------
 #   2  _rules/    checks  form  request  raw  parse  interpret  retry_policy  cursor  limits  acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight

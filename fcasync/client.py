@@ -54,7 +54,7 @@ class Client(AnyRequest):
         session: An aiohttp session to use instead of the client's own; the client never closes it.
         proxy: The URL of an HTTP proxy; proxies of the environment are ignored.
         ssl: Your own TLS context, for TLS 1.2 or later; certificate checks cannot be turned off.
-        hooks: What hears of every call, and may add headers to its requests (:mod:`fcasync.hooks`).
+        hooks: Get the events of every call, and may add headers to it (:mod:`fcasync.hooks`).
         max_response_bytes: The size of the largest accepted body, after decompression.
         extra_headers: Headers to send with every request; they cannot override fcasync's own.
         clock: The source of time, sleep and randomness; tests pass a

@@ -1,4 +1,4 @@
-"""Everything that fcasync raises.
+"""Everything that fcasync raises, but for `mirror.MirrorError` and `cluster.ClusterError`.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Hooks: functions that hear of every call, and may add headers to every request.
+"""Hooks: functions that get the events of every call, and may add headers to every request.
 
 A hook is any callable that takes one event. It runs in the task of the call, is synchronous and
 must not block; an exception that it raises is logged and never reaches the call. Events are frozen
@@ -175,7 +175,7 @@ class Run:
 
 
 class RunHook(Hook, Protocol):
-    """A hook that hears of runs as a whole.
+    """A hook that is called when a run begins and when it ends.
 
     Both methods are called in a context of the run's own, which all its tasks inherit.
     """

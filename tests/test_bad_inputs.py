@@ -51,12 +51,12 @@ PROOFS = {
     "huge-body": "wire/test_transport.py::test_an_endless_body_is_cut_off",
     "slow-drip": "wire/test_transport.py::test_the_timeout_covers_the_body",
     "short-body": "wire/test_transport.py::test_a_short_body_is_a_lost_answer_and_retried",
-    "json-nest": "rules/test_interpret.py::test_what_is_no_json_is_a_protocol_error",
-    "json-bigint": "rules/test_interpret.py::test_what_is_no_json_is_a_protocol_error",
-    "json-nan": "rules/test_interpret.py::test_what_is_no_json_is_a_protocol_error",
+    "json-nest": "rules/test_interpret.py::test_what_is_not_json_is_a_protocol_error",
+    "json-bigint": "rules/test_interpret.py::test_what_is_not_json_is_a_protocol_error",
+    "json-nan": "rules/test_interpret.py::test_what_is_not_json_is_a_protocol_error",
     "json-dup": "rules/test_interpret.py::test_the_last_of_duplicate_keys_wins",
     "json-surrogate": "rules/test_interpret.py::test_half_a_surrogate_pair_is_kept",
-    "json-bom-utf16": "rules/test_interpret.py::test_what_is_no_json_is_a_protocol_error",
+    "json-bom-utf16": "rules/test_interpret.py::test_what_is_not_json_is_a_protocol_error",
     "json-shape": "rules/test_interpret.py::test_a_wrong_shape_is_a_protocol_error_with_its_path",
     "html-200": "wire/test_transport.py::test_html_with_200_is_a_protocol_error",
     "unknown-enum": "resources/test_requests.py::test_a_refreshed_account_may_be_pending",
@@ -121,7 +121,7 @@ def texts(path: str, name: str) -> Iterator[str]:
 
 
 def is_named(row: str, text: str) -> bool:
-    """Tell whether *text* begins with the id of *row*, as a docstring or a key of a table does.
+    """Return whether *text* begins with the id of *row*, as a docstring or a key of a table does.
 
     A key may say more (``base-scheme-ftp``), a docstring may name several rows.
     """
@@ -144,7 +144,7 @@ def test_a_proof_is_a_test_that_names_its_row(row: str) -> None:
 
 
 def test_a_row_is_not_named_by_chance() -> None:
-    """A word inside a sentence, or a longer id, is none."""
+    """A word inside a sentence, or a longer id, is not an id of a row."""
     assert is_named("id-dot", "id-dot")
     assert is_named("base-path", "base-path-query")
     assert is_named("html-200", "json-nest, html-200: why")

@@ -337,7 +337,7 @@ async def test_an_unreachable_server_shows_nothing(case: str, watch: Watch) -> N
 
 
 async def test_a_failed_handshake_shows_nothing(watch: Watch) -> None:
-    """TLS that is none, with a context of the caller's own."""
+    """TLS that checks nothing, with a context of the caller's own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     async with (
@@ -374,7 +374,7 @@ async def test_a_cancelled_call_shows_nothing(way: str, watch: Watch) -> None:
 
 
 async def test_a_call_without_a_slot_shows_nothing(watch: Watch) -> None:
-    """Errors that are raised before anything is sent are no exception."""
+    """Errors that are raised before anything is sent are not an exception to that."""
     client = fcasync.Client(
         KEY,
         transport=ScriptedTransport([make_account(id="fca_1")]),

@@ -63,7 +63,7 @@ def run(size: lab.Size) -> lab.Result:
 
 
 class Counter:
-    """Counts instructions as the difference of two runs, so that what starts and ends is no part.
+    """Counts instructions as the difference of two runs, which leaves out start and end.
 
     Args:
         valgrind: Its path.

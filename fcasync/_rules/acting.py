@@ -29,7 +29,8 @@ def checked_hooks(values: object) -> tuple[Callable[..., None], ...]:
     for hook in given:
         if any(map(iscoroutinefunction, (hook, *methods(hook).values()))):
             raise InvalidArgumentError(
-                f"hooks must be synchronous, and a method of {type(hook).__name__} is async"
+                f"hooks must be synchronous, and a method of {type(hook).__name__} is async; "
+                "let it start a task instead"
             )
     return given
 

@@ -192,12 +192,12 @@ def extra_headers(headers: object) -> dict[str, str]:
 
 
 def header_name(name: object, where: str, own: frozenset[str] = OWN_HEADERS) -> str:
-    """Return *name*, spelt ``Like-This``; it must be legal, and in any spelling none of *own*."""
+    """Return *name*, spelt ``Like-This``; it must be legal, and not one of *own*, however spelt."""
     if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
         raise InvalidArgumentError(f"{where}: {describe(name)} is not a header name")
     plain = str.__str__(name)  # what was checked, whatever a subclass says of itself
     if plain.lower() in own:
-        raise InvalidArgumentError(f"{where}: fcasync writes {plain} itself")
+        raise InvalidArgumentError(f"{where}: fcasync writes {plain} itself; leave it out")
     return plain.title()
 
 

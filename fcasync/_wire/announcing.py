@@ -1,4 +1,4 @@
-"""One run as hooks hear of it: when it begins, and how it ends."""
+"""Reports one run to hooks: when it begins, and how it ends."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -28,7 +28,7 @@ class Announcer:
     ) -> None:
         self._reporter = reporter
         self._run = Run(kind=kind, operation=operation, figures=figures)
-        self._is_at_work = False  # hooks have heard of its begin and not of its end
+        self._is_at_work = False  # its begin was reported to hooks, and its end was not
         self._context = Context()  # of all tasks of the run, once it has begun
 
     @contextmanager

@@ -55,7 +55,7 @@ class UnsupportedError(Exception):
 
 
 def is_possible() -> bool:
-    """Return whether nobody has put himself between aiohttp and its callers."""
+    """Return whether ``ClientSession._request`` is aiohttp's own: not patched by anybody."""
     return _IS_OURS and aiohttp.ClientSession._request is _REQUEST
 
 

@@ -28,7 +28,7 @@ class Job(Generic[T]):
 
     Args:
         call: Starts the coroutine, on the loop.
-        inbox: Where the loop leaves what the thread shall do meanwhile; None for nothing.
+        inbox: Where the loop leaves what the thread has to do meanwhile; None if there is nothing.
     """
 
     def __init__(self, call: Callable[[], Awaitable[T]], inbox: Inbox | None = None) -> None:

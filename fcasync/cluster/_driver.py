@@ -40,7 +40,7 @@ LOOK = 0.5
 """Seconds between two looks at who is in the cluster."""
 GATHERING = 10.0
 """Seconds in which the first tenants wait for all workers: the first would get everything."""
-PATIENCE = 60.0
+LANE_TIMEOUT = 60.0
 """Seconds without any lane after which the run ends."""
 QUEUE = 100
 """Tenants that are read before there is room for them."""
@@ -133,9 +133,10 @@ class Driver:
                 await self.fleet.look()
                 now = SYSTEM_CLOCK.monotonic()
                 served = now if self.fleet.deal.lanes else served
-                if now - served > PATIENCE:
+                if now - served > LANE_TIMEOUT:
                     raise ClusterError(
-                        f"no worker for {PATIENCE:.0f} s ({self._hub.name}); the same call resumes"
+                        f"no worker for {LANE_TIMEOUT:.0f} s ({self._hub.name}); start one, and "
+                        "repeat the call, which resumes"
                     )
                 wanted = self._terms.place.workers or len(self.fleet)
                 is_complete = 0 < wanted <= len(self.fleet.deal.lanes)

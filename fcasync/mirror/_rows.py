@@ -36,7 +36,7 @@ def transaction_row(item: Json, at: At) -> Row:
         at: Returns a Unix time as the driver takes it.
 
     Raises:
-        ProtocolError: The amount is larger than a database can hold.
+        ProtocolError: The amount does not fit in 64 bits, the most that a database holds.
     """
     item = _harmless(item)
     moments = item.get("status_transitions") or _NOTHING
@@ -142,7 +142,9 @@ def _storable(text: str) -> str:
 
 def _whole(amount: int | None) -> int | None:
     if amount is not None and amount not in WHOLE:
-        raise ProtocolError(f"an amount of {amount} is larger than a database can hold")
+        raise ProtocolError(
+            f"an amount of {amount} does not fit in the 64 bits that a database holds"
+        )
     return amount
 
 

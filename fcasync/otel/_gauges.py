@@ -35,7 +35,7 @@ GAUGES: Final = (
 
 
 class Runs:
-    """The runs of this process that one meter provider hears of.
+    """The runs of this process that are reported to one meter provider.
 
     A child after a fork has none: those of its parent are its parent's to report.
     """
@@ -95,7 +95,7 @@ _by_provider: WeakKeyDictionary[metrics.MeterProvider, Runs] = WeakKeyDictionary
 
 
 def runs_of(provider: metrics.MeterProvider | None) -> Runs:
-    """Return the runs that *provider* hears of; None is the global one.
+    """Return the runs that are reported to *provider*; None is the global one.
 
     There is one object for each: a provider drops the callbacks of a gauge that it has already.
     """

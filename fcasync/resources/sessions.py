@@ -141,7 +141,7 @@ class Sessions(Resource):
 
         Args:
             session: The session or its id.
-            subscribe: What Stripe shall refresh every day: ``transactions``; ``()`` for nothing.
+            subscribe: What Stripe will refresh every day: ``transactions``; ``()`` for nothing.
             features: What to have once: ``balance``, ``ownership``, ``transactions``. A refresh is
                 requested only if there was none. None waits for what the session prefetches.
             timeout: Seconds to wait for the banks, for all accounts together; above 0.

@@ -125,7 +125,7 @@ def test_it_refuses_to_block_a_loop() -> None:
     assert len(transport.requests) == 1
 
 
-def test_a_hook_that_calls_the_client_is_no_deadlock() -> None:
+def test_a_hook_that_calls_the_client_does_not_deadlock() -> None:
     """Hooks run on the loop's thread, where waiting would wait for itself."""
     raised: list[BaseException] = []
 

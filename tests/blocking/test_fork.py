@@ -110,7 +110,7 @@ def test_forks_under_load_with_tls(tls: tuple[str, ssl.SSLContext]) -> None:
 def test_a_fork_waits_for_no_loop_for_long(
     client: blocking.Client, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hook that waits for the thread that forks is no deadlock."""
+    """A hook that waits for the thread that forks does not deadlock."""
     monkeypatch.setattr(_loop, "FORK_TIMEOUT", 0.05)
     reached, go_on = threading.Event(), threading.Event()
 

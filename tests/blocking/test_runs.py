@@ -86,7 +86,7 @@ def test_a_source_is_read_on_the_thread_that_waits(client: blocking.Client) -> N
 
 
 def test_a_source_may_call_the_client(client: blocking.Client) -> None:
-    """A generator that fetches each account while the run waits for it is no deadlock."""
+    """A generator that fetches each account while the run waits for it does not deadlock."""
     ids = [account.id for account in client.accounts.list(max_items=30)]
     with client.bulk.refresh(
         (client.accounts.retrieve(each) for each in ids), features=["balance"], concurrency=4
@@ -334,7 +334,7 @@ def test_closing_the_client_ends_a_run_in_good_order(sandbox: Sandbox, tmp_path:
 def test_leaving_the_block_of_a_run_that_was_cut_short_is_an_error(
     client: blocking.Client,
 ) -> None:
-    """Whoever does not look at outcomes learns of it, too; a run that was complete is none."""
+    """Whoever does not look at outcomes learns of it, too; a complete run raises nothing."""
     ids = [account.id for account in client.accounts.list()]
     with pytest.raises(fcasync.APIConnectionError, match="the same call resumes it"):  # noqa: SIM117
         with client.bulk.refresh(ids, features=["balance"]) as run:

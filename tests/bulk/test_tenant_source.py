@@ -32,7 +32,7 @@ async def stream(items: list[Any]) -> AsyncIterator[Any]:
     ids=repr,
 )
 @pytest.mark.parametrize("kind", [list, iter, stream])
-async def test_what_is_no_tenant_is_refused(wrong: list[Any], kind: Any) -> None:
+async def test_what_is_not_a_tenant_is_refused(wrong: list[Any], kind: Any) -> None:
     """What can be read twice is refused at once, a stream while it is read."""
     with pytest.raises(InvalidArgumentError):
         await all_of(Tenants(kind(wrong)))

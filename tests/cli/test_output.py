@@ -160,7 +160,7 @@ def test_several_currencies_are_not_lost_in_silence(capsys: pytest.CaptureFixtur
 
 
 def test_one_object_is_one_object(sandbox: Sandbox) -> None:
-    """`retrieve --output json` is no array of one; the table is a card with every field."""
+    """`retrieve --output json` is not an array of one; the table is a card with every field."""
     account = str(listed(sandbox)[0]["id"])
     command = ("accounts", "retrieve", account, *connection(sandbox))
     assert json.loads(fcasync(*command, "--output", "json").stdout)["id"] == account

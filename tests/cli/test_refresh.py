@@ -58,7 +58,7 @@ def test_standard_input_is_worked_on_line_by_line(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_job_whose_input_is_quiet(sandbox: Sandbox, number: int) -> None:
-    """Waiting for a line is no reason not to stop."""
+    """A job that waits for a line stops as well."""
     command = ("refresh", "--from", "-", *BALANCE, "--output", "jsonl", *connection(sandbox))
     with piped(*command) as process:
         assert process.stdin is not None
@@ -85,7 +85,7 @@ def test_accounts_on_the_pipe_are_used(sandbox: Sandbox) -> None:
     assert sandbox.world.ledger.requests == requests + 30  # one for the time, none for the first
 
 
-def test_an_id_of_an_account_that_cannot_be_refreshed_is_no_failure(sandbox: Sandbox) -> None:
+def test_an_id_of_an_account_that_cannot_be_refreshed_is_not_a_failure(sandbox: Sandbox) -> None:
     """A warehouse's ids end as the accounts themselves would: exit 0."""
     account = str(listed(sandbox)[0]["id"])
     sandbox.deactivate(account)

@@ -58,7 +58,7 @@ def test_an_exchange_arrives_as_it_was_sent(**fields: Any) -> None:
 @pytest.mark.parametrize(
     "data", [b"{}", b"[]", b'{"is": "Row"}', b'{"is": "Gone", "more": 1}', b"x"]
 )
-def test_what_is_no_message_is_refused(data: bytes) -> None:
+def test_what_is_not_a_message_is_refused(data: bytes) -> None:
     """A worker of another version is noticed, instead of misunderstood."""
     with pytest.raises(ValueError, match=r"."):
         _wire.decode(data)

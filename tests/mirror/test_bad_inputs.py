@@ -112,7 +112,7 @@ async def test_a_column_that_somebody_added_does_no_harm(url: str) -> None:
         assert (await mirror.sync(client, client.accounts.list())).new == 3
 
 
-async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_left_alone(tmp_path: Path) -> None:
     """Its bytes stay as they are."""
     path = tmp_path / "letter.txt"
     path.write_text("Dear Sir or Madam, " * 400)

@@ -77,7 +77,7 @@ async def test_a_refresh_that_failed_is_not_listed_again(url: str) -> None:
 
 
 async def test_a_row_counts_how_often_it_changed(url: str) -> None:
-    """A repeat without a change is no change."""
+    """A repeat without a change does not count."""
     bank = refreshed_bank(1, rows=1)
     (account,) = bank.accounts.values()
     client = bank.client()

@@ -25,7 +25,7 @@ objects = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["customer", "
 def test_objects_of_any_shapes_in_any_order_are_decoded_as_if_each_were_the_first(
     sequence: list[dict[str, Any]],
 ) -> None:
-    """Absent, null and unknown names are told apart, whatever came before."""
+    """Absent, null and unknown names are distinguished, whatever came before."""
     taught = fresh(AccountHolder)
     for value in sequence:
         once, alone = taught(value, None), fresh(AccountHolder)(value, None)
@@ -33,7 +33,7 @@ def test_objects_of_any_shapes_in_any_order_are_decoded_as_if_each_were_the_firs
         assert once.extra == {name: value[name] for name in value if name.endswith("_new")}
 
 
-def test_a_known_name_in_the_place_of_an_unknown_one_is_no_extra() -> None:
+def test_a_known_name_in_the_place_of_an_unknown_one_is_not_an_extra() -> None:
     """Two objects with as many names, one of them with a name that the other lacks."""
     taught = fresh(AccountHolder)
     taught({"customer": "cus_1", "type": "customer", "x_new": 1}, None)

@@ -267,7 +267,7 @@ async def test_a_call_that_is_closed_unfinished_ends_its_spans(
     assert caplog.text == ""
 
 
-async def test_what_is_refused_before_it_is_sent_is_no_request(recorder: Recorder) -> None:
+async def test_what_is_refused_before_it_is_sent_is_not_a_request(recorder: Recorder) -> None:
     """Its span ends with the refusal, and it is not measured."""
 
     class Refused:

@@ -146,7 +146,7 @@ async def test_an_account_without_the_permission_is_not_refreshed() -> None:
 
 
 async def test_an_account_that_is_not_there_raises() -> None:
-    """That is no silence of a bank."""
+    """That is not a bank's silence."""
     with pytest.raises(NotFoundError):
         await check(error(404, "resource_missing"))
 

@@ -74,7 +74,7 @@ ROWS = [
 
 
 def test_the_operations_are_those_of_the_specification() -> None:
-    """The operations are exactly those of the specification, which is no newer."""
+    """The operations are exactly those of the specification, which is not newer."""
     assert ours().keys() == {(method, route) for method, route, _ in published()}
     version = json.loads(SPEC.read_text())["info"]["version"]
     assert version <= fcasync.API_VERSION  # tests/models/test_official_sdk.py has what came since

@@ -237,7 +237,7 @@ def test_a_header_that_is_refused_is_not_echoed(value: str) -> None:
     ],
 )
 def test_a_base_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
-    """Where it leads is told; passwords and tokens in it are not."""
+    """Where it leads is shown; passwords and tokens in it are not."""
     with pytest.raises(InvalidArgumentError) as caught:
         checks.base_url(url, TEST_KEY)
     assert shown in str(caught.value)
@@ -368,5 +368,5 @@ def test_a_page_has_1_to_100_items(bad: Any) -> None:
 
 
 def test_a_secret_shows_its_kind_and_its_end_only() -> None:
-    """repr-leak: enough to tell two keys apart, not enough to use one."""
+    """repr-leak: enough to distinguish two keys, not enough to use one."""
     assert f"{LIVE_KEY} {LIVE_KEY!r}" == "sk_live_…p7dc sk_live_…p7dc"

@@ -77,7 +77,7 @@ def test_both_list_forms_are_read(text: str) -> None:
     ],
 )
 def test_a_name_that_cannot_be_read_is_refused(text: str) -> None:
-    """Unbalanced brackets, a name with two meanings and bytes that are no UTF-8 are refused."""
+    """Unbalanced brackets, a name with two meanings and bytes that are not UTF-8 are refused."""
     with pytest.raises(ValueError, match=r"parameter|utf-8"):
         decode(text)
 
@@ -104,7 +104,7 @@ class Colour(Enum):
         (datetime(2023, 11, 15, 0, 13, 20, tzinfo=timezone(timedelta(hours=2))), "x=1700000000"),
     ],
 )
-def test_values_that_are_no_text(value: Any, encoded: str) -> None:
+def test_values_that_are_not_text(value: Any, encoded: str) -> None:
     """None is left out, instants are whole Unix seconds rounded down, objects are their id."""
     assert encode({"x": value}) == encoded
 
@@ -152,7 +152,7 @@ def test_a_kind_of_string_is_sent_as_what_it_is(text: str) -> None:
     assert encode({"x": [Sly(text)]}) == encode({"x": [text]})
 
 
-def test_a_kind_of_string_is_no_name() -> None:
+def test_a_kind_of_string_is_not_a_name() -> None:
     """The name of a parameter is an exact string."""
     with pytest.raises(InvalidArgumentError, match="a name must be a string"):
         encode({Sly("x"): 1})

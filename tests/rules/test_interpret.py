@@ -48,7 +48,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
-def test_what_is_no_json_is_a_protocol_error(body: bytes) -> None:
+def test_what_is_not_json_is_a_protocol_error(body: bytes) -> None:
     """One type for all of it, never a RecursionError, with the start of the body kept."""
     with pytest.raises(ProtocolError, match="not JSON") as caught:
         read(body)

@@ -1,4 +1,4 @@
-"""The limiter: slots, learning, and what it makes of a limit that nobody told."""
+"""The limiter: slots, learning, and what it makes of a limit that nobody has named."""
 
 import heapq
 import json
@@ -201,7 +201,7 @@ def test_a_limit_that_is_touched_is_remembered() -> None:
     assert pace.rate == pytest.approx(pace.limit)
 
 
-def test_old_429s_are_no_news() -> None:
+def test_old_429s_are_not_news() -> None:
     """Requests sent before a cut say nothing about the rate after it."""
     pace = Pace()
     pace.learn(100)

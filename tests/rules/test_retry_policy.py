@@ -75,7 +75,7 @@ def test_published_sequences_replay_unchanged(case: dict[str, Any]) -> None:
     client = AwsClient(case["given"])
     for step in case["responses"]:
         got = client.step(step["response"])
-        # The long-polling cases also publish a delay for their own service; it is no retry.
+        # The long-polling cases also publish a delay for their own service; it is not a retry.
         keys = got.keys() & step["expected"].keys()
         assert {key: got[key] for key in keys} == pytest.approx(
             {key: step["expected"][key] for key in keys}

@@ -227,7 +227,7 @@ async def test_cancelling_it_leaves_no_claim(sandbox: Sandbox, client: Client) -
     assert len(set(got)) == 3
 
 
-async def test_an_oldest_page_that_has_expired_meanwhile_is_no_obstacle() -> None:
+async def test_an_oldest_page_that_has_expired_meanwhile_is_passed_over() -> None:
     """Stripe forgets events while the list is walked: the page behind the last one is empty."""
     events, got = recording(None, "*")
     newest = fcasync.to_dict(make_event(id="evt_1", created=500))

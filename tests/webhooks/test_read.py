@@ -72,7 +72,7 @@ def test_what_holds_no_event_is_refused(message: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [None, 7, [EVENT]])
-def test_what_is_no_message_is_refused(message: Any) -> None:
+def test_what_is_not_a_message_is_refused(message: Any) -> None:
     """A list of records is not one of them."""
     with pytest.raises(InvalidArgumentError, match="payload"):
         parse_event(message)

@@ -115,7 +115,7 @@ def test_a_field_of_another_type_is_named(changes: dict[str, Any], words: str) -
 @pytest.mark.parametrize(
     "raw", [b"\xff\xfe", b'{"object": "v2.core.event"}', b"[]", b'{"object": []}']
 )
-def test_bytes_that_are_no_event_are_refused(raw: bytes) -> None:
+def test_bytes_that_are_not_an_event_are_refused(raw: bytes) -> None:
     """Also when they are signed."""
     with pytest.raises(WebhookPayloadError):
         construct(raw)

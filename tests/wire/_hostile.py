@@ -51,7 +51,7 @@ def failing(status: str, code: str = "", more: str = "") -> bytes:
 
 
 class Conversation:
-    """One connection. Each answer is a coroutine that tells whether the connection is kept."""
+    """One connection. Each answer is a coroutine that returns whether the connection is kept."""
 
     def __init__(self, writer: asyncio.StreamWriter, dice: random.Random) -> None:
         self.writer = writer

@@ -249,7 +249,7 @@ def storm(calls: int, seed: int, url: str) -> tuple[list[Tally], list[str]]:
 
 
 def report(tallies: list[Tally], others: list[str], lateness: str) -> bool:
-    """Print what happened, and tell whether all was right."""
+    """Print what happened, and return whether all was right."""
     wrong = [line for tally in tallies for line in tally.wrong] + others
     if lateness == "judged":
         wrong += [line for tally in tallies for line in tally.late()]

@@ -251,7 +251,7 @@ async def test_all_broken_rules_are_named() -> None:
     assert lines[1].startswith("A body that is too large after decompression is a ProtocolError")
 
 
-async def test_a_transport_without_a_network_is_told_so() -> None:
-    """One for tests answers whatever it was asked: it is no transport for anything else."""
+async def test_a_transport_without_a_network_is_refused() -> None:
+    """One for tests answers whatever it was asked: it is not a transport for anything else."""
     with pytest.raises(AssertionError, match="the transport breaks these rules"):
         await check_transport(lambda: InstantTransport(lambda _: make_account(id="fca_1")))

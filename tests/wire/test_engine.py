@@ -477,7 +477,7 @@ async def test_a_failing_hook_harms_neither_the_call_nor_the_other_hooks(
 
 
 async def test_a_hook_that_interrupts_ends_the_call_for_the_others_too() -> None:
-    """KeyboardInterrupt in a hook is no failure of the hook: it passes, and the call is over."""
+    """KeyboardInterrupt in a hook is not a failure of the hook: it passes, and the call is over."""
 
     def interrupt(event: object) -> None:
         if type(event) is CallStarted:
@@ -500,7 +500,7 @@ async def test_a_ceiling_spaces_calls_out() -> None:
 
 
 async def test_a_call_that_cannot_be_served_in_time_fails_at_once() -> None:
-    """A slot after the deadline is no slot: RateLimitError, nothing sent, no slot taken."""
+    """A slot after the deadline is not used: RateLimitError, nothing sent, no slot taken."""
     clock, transport = FakeClock(), ScriptedTransport([OK] * 2)
     eng = calls.engine(transport, clock, limits=Limits(max_rate=0.5))
     await calls.call(eng, POST)
@@ -660,7 +660,7 @@ async def test_a_code_counts_at_its_own_statuses_only(
 
 @pytest.mark.parametrize(("value", "replayed"), [("true", True), ("TRUE", False), ("false", False)])
 async def test_a_replay_says_so_in_one_spelling(value: str, *, replayed: bool) -> None:
-    """``Idempotent-Replayed: true``; anything else is no replay."""
+    """``Idempotent-Replayed: true``; anything else is not a replay."""
     headers = {"Idempotent-Replayed": value}
     response, _, _ = await outcome(answer(OK, headers=headers))
     assert response.idempotent_replayed is replayed
@@ -668,7 +668,7 @@ async def test_a_replay_says_so_in_one_spelling(value: str, *, replayed: bool) -
     assert error.idempotent_replayed is replayed
 
 
-async def test_a_success_is_told_to_the_limiter() -> None:
+async def test_a_success_is_reported_to_the_limiter() -> None:
     """Room for requests in flight is taken by each and given back by its answer."""
     concurrency = failure(429, Stripe_Rate_Limited_Reason="endpoint-concurrency")
     eng = calls.engine(ScriptedTransport([concurrency, *[OK] * 30]), FakeClock())

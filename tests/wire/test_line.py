@@ -186,7 +186,7 @@ def test_those_behind_a_full_house_leave_at_their_deadline() -> None:
     assert ended[30.0][0] == pytest.approx(10.0, abs=0.06)
 
 
-def test_who_is_sent_away_is_told_how_long_it_would_have_been() -> None:
+def test_who_is_sent_away_learns_how_long_it_would_have_been() -> None:
     """`retry_after` is the wait from now on, whenever now is."""
     server = Limited(1e9)
 

@@ -1,4 +1,4 @@
-"""What logs tell, and what neither logs nor errors ever tell."""
+"""What logs report, and what neither logs nor errors ever show."""
 
 import asyncio
 import logging
@@ -55,7 +55,7 @@ async def test_a_good_call_is_a_debug_line(caplog: pytest.LogCaptureFixture) -> 
 
 
 async def test_a_retry_is_an_info_line(caplog: pytest.LogCaptureFixture) -> None:
-    """INFO tells what took more than one attempt; DEBUG tells why, and how long it waited."""
+    """INFO reports what took more than one attempt; DEBUG says why, and how long it waited."""
     caplog.set_level(logging.DEBUG)
     await scripted(DOWN, FINE).accounts.retrieve("fca_1")
     assert lines(caplog) == [
@@ -77,7 +77,7 @@ async def test_a_failure_is_an_info_line(caplog: pytest.LogCaptureFixture) -> No
 async def test_a_wait_under_the_rate_limit_is_a_debug_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Slowness that is our own can be told from Stripe's."""
+    """Slowness that is our own can be distinguished from Stripe's."""
     caplog.set_level(logging.DEBUG)
     client = scripted(FINE, FINE, limits=fcasync.Limits(max_rate=2.0, burst=1))
     await client.accounts.retrieve("fca_1")
@@ -206,7 +206,7 @@ async def test_secrets_in_an_answer_are_not_shown(
 ) -> None:
     """Whatever Stripe, or something in front of it, sends back: nothing of it leaks."""
     caplog.set_level(logging.DEBUG)
-    # A session is no account, so that even a whole one is an error.
+    # A session is not an account, so that even a whole one is an error.
     client = scripted(*[SECRETIVE[case]] * 2, retry=TWICE)
     error = await failing(lambda: client.accounts.retrieve("fca_1"))
     assert isinstance(error, fcasync.FCError)

@@ -1,4 +1,4 @@
-"""The proxy in between, and what it is told."""
+"""The proxy in between, and the credentials that are sent to it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ SECURE = calls.request(calls.GET, calls.options("https://api.example.test"))
 TOLD = {"Proxy-Authorization": "Basic dXNlcjpwQHNz"}  # base64 of user:p@ss
 
 
-def test_a_proxy_without_a_user_is_told_nothing() -> None:
+def test_a_proxy_without_a_user_gets_no_credentials() -> None:
     """There is nothing to authorise with, so no header is sent, not even an empty one."""
     proxy = Proxy.at("http://proxy.test:3128")
     assert (proxy.url, proxy.authorization) == ("http://proxy.test:3128", None)

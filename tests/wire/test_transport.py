@@ -314,7 +314,7 @@ async def test_an_endless_body_is_cut_off(transport: AiohttpTransport) -> None:
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_a_protocol_error(
+async def test_what_is_not_http_is_a_protocol_error(
     transport: AiohttpTransport, garbage: bytes
 ) -> None:
     """Another protocol, or headers without bounds, end in one type, with no key in its chain."""
@@ -332,7 +332,7 @@ async def test_502_with_html_is_retried_as_such(transport: AiohttpTransport) -> 
 
 
 async def test_html_with_200_is_a_protocol_error(transport: AiohttpTransport) -> None:
-    """html-200: a captive portal is told apart from Stripe, and not asked again."""
+    """html-200: a captive portal is distinguished from Stripe, and not asked again."""
     async with serving(http(b"<html>Log in</html>", Content_Type="text/html")) as server:
         with pytest.raises(ProtocolError, match="captive portal") as caught:
             await send(transport, server, retry=FAST)
@@ -398,7 +398,7 @@ def test_a_session_of_another_loop_is_refused() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # aiohttp deprecates auth=
 async def test_a_session_that_cannot_work_is_refused() -> None:
-    """One with a login of its own, and what is no session at all."""
+    """One with a login of its own, and what is not a session at all."""
     async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "hunter2")) as session:
         with pytest.raises(InvalidArgumentError, match="auth= of its own"):
             fcasync.Client(calls.KEY, session=session)
@@ -522,7 +522,7 @@ def test_one_transport_serves_several_loops_at_once() -> None:
 
 
 async def test_who_cancels_and_closes_at_once_sees_the_cancellation() -> None:
-    """A call that was itself cancelled is no call whose session somebody closed."""
+    """A call that was itself cancelled is not one whose session somebody closed."""
     transport = calls.real_transport(max_connections=1)
     async with serving(stall) as server:
         tasks = [asyncio.create_task(send(transport, server)) for _ in range(3)]

@@ -2,7 +2,7 @@
 
 from fcasync.bulk._report import duration
 
-PATIENCE = 20
+FAILURES = 20
 """Failures in a row, after which the server is assumed to be down, and which halve the rate. Where
 every fifth request fails, so many in a row come once in 10^14."""
 FIRST_GAP = 0.08
@@ -49,7 +49,7 @@ class Brake:
         self.is_well = False
         self._failures += 1
         self._kinds[kind] = None
-        if self._failures % PATIENCE == 0:
+        if self._failures % FAILURES == 0:
             self._gap = min(2 * self._gap or FIRST_GAP, LONGEST_GAP)
 
     def wait(self, now: float) -> float:
@@ -62,6 +62,6 @@ class Brake:
 
     def outage(self, now: float) -> str | None:
         """Return what alone has arrived, and for how long; None while the server is at work."""
-        if self._failures < PATIENCE:
+        if self._failures < FAILURES:
             return None
         return f"only {' and '.join(self._kinds)} for {duration(now - self._since)}"

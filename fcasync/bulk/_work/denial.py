@@ -8,7 +8,7 @@ import attrs
 from fcasync.errors import AuthenticationError, FCError
 
 ALL_DENIED: Final = 20
-"""If so many tenants are denied, and nobody was ever served, it is for the key."""
+"""After this many denied tenants, if none was ever served, the key is at fault."""
 
 
 @attrs.frozen

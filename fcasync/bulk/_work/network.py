@@ -33,7 +33,7 @@ class Party(Protocol):
     reads: Reads
     """Counts the GETs, those of all tenants and of the source together."""
     reporter: Reporter
-    """Hears of runs."""
+    """Reports runs to hooks."""
 
 
 class Network(Party, Protocol):

@@ -32,7 +32,7 @@ class Schedule:
     """The lanes in which a task waits for its turn, in the order of their times."""
 
     def __init__(self, clock: Clock, settings: Settings, brake: Brake, *, is_alone: bool) -> None:
-        """Make a schedule; *brake* hears what all lanes together get from the server."""
+        """Make a schedule; *brake* slows all lanes together while nobody is answered."""
         self._clock, self._brake = clock, brake
         self.is_alone = is_alone
         """Whether there is one lane, and never another."""

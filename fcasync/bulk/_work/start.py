@@ -30,7 +30,7 @@ from fcasync.errors import (
     ServerError,
 )
 
-PATIENCE = (1.0, 4.0)
+WAITS = (1.0, 4.0)
 """Seconds to wait when the network is down at the start, each after the client's retries."""
 
 
@@ -41,7 +41,7 @@ async def server_time(network: Network) -> ServerTime:
         FCError: The key is bad, or the network stays down.
     """
     time = ServerTime(network.clock)
-    for wait in PATIENCE:
+    for wait in WAITS:
         try:
             await _ask(network, time)
         except (APIConnectionError, ProtocolError, ServerError):

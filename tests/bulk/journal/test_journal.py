@@ -515,7 +515,7 @@ def test_a_journal_on_a_full_disk_can_be_read(path: Path) -> None:
 def test_one_of_two_creators_has_the_journal(
     path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
 ) -> None:
-    """Whoever comes second while a journal is made is told so, and the first loses nothing."""
+    """Whoever comes second while a journal is made gets an error, and the first loses nothing."""
     publish = files.publish
 
     def refuse(*_: object) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcasync.bulk._plan.brake import LONGEST_GAP, PATIENCE, Brake
+from fcasync.bulk._plan.brake import FAILURES, LONGEST_GAP, Brake
 
 
 def sends(brake: Brake, seconds: float, rate: float) -> list[float]:
@@ -34,9 +34,9 @@ def test_an_outage_of_a_minute_gets_a_hundred_to_two_hundred_requests(rate: floa
 def test_the_rate_halves_with_each_burst_of_failures() -> None:
     """Twenty in a row begin it at half of 25 a second, and each further twenty halve it."""
     brake, gaps = Brake(), []
-    for number in range(6 * PATIENCE):
+    for number in range(6 * FAILURES):
         brake.take(0.0)
-        if number % PATIENCE == 0:
+        if number % FAILURES == 0:
             gaps.append(brake.wait(0.0))
         brake.failed(0.0, "503")
     assert gaps == pytest.approx([0.0, 0.08, 0.16, 0.32, 0.64, LONGEST_GAP])
@@ -63,7 +63,7 @@ def test_only_failures_in_a_row_brake_and_one_good_answer_releases(
             in_a_row += 1
         assert brake.is_well == is_good
         assert 0.0 <= brake.wait(now) <= LONGEST_GAP
-        if in_a_row < PATIENCE:
+        if in_a_row < FAILURES:
             assert brake.wait(now) == 0.0
             assert brake.outage(now) is None
 
@@ -84,7 +84,7 @@ def test_failures_now_and_then_do_not_brake(share: int, answers: int) -> None:
 def test_an_outage_is_named_by_what_alone_arrived_and_for_how_long() -> None:
     """From the first of the failures in a row, and only once there are enough of them."""
     brake = Brake()
-    for _ in range(PATIENCE):
+    for _ in range(FAILURES):
         assert brake.outage(20.0) is None
         brake.failed(8.0, "503")
     assert brake.outage(20.0) == "only 503 for 12 s"

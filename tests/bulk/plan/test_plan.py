@@ -321,7 +321,7 @@ FOREIGN = account(refresh="succeeded", attempted=-5000, opens=60)
 def test_an_account_that_a_torn_journal_lost_is_deferred_only_if_the_refresh_is_not_ours(
     given: Account | None, command: type
 ) -> None:
-    """Deferring our own refresh would repeat it later; the same key, or a look, tells."""
+    """Deferring our own refresh would repeat it later; the same key, or a look, finds out."""
     subject = task(account=given, sent_at=NOW - 100, is_suspect=True)
     assert isinstance(step(JOB, subject, e.Admitted(None), at()), command)
 
@@ -351,7 +351,7 @@ def test_a_key_with_other_parameters_is_not_a_certain_failure() -> None:
 def test_a_failure_is_repeated_with_a_new_key_only_if_nothing_ran(
     is_certain: bool, command: type, generation: int
 ) -> None:
-    """An unconfirmed account keeps its key, so that Stripe can tell what became of it."""
+    """An unconfirmed account keeps its key, so that Stripe can say what became of it."""
     job = Job(id="j", verb=verbs.REFRESH, features=("balance",), retry_failed=True)
     subject = task()
     row = Row("fca_1", "failed", 0, NOW - 50, is_certain=is_certain)

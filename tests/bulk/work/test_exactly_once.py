@@ -159,7 +159,7 @@ def test_an_outage_costs_no_account(tmp_path: Path, error: FCError, minutes: int
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, LOST])
 def test_an_outage_costs_no_account_that_is_looked_at(tmp_path: Path, error: FCError) -> None:
-    """A day after a stop accounts are fetched first; that nobody answers is no fault of theirs."""
+    """A day after a stop accounts are fetched first; that nobody answers is not their fault."""
     outage = Outage(error, tmp_path / "job.sqlite", 3)
     network = outage.network
 
@@ -177,7 +177,7 @@ def test_an_outage_costs_no_account_that_is_looked_at(tmp_path: Path, error: FCE
 
 
 def test_looks_that_fail_now_and_then_end_no_run(tmp_path: Path) -> None:
-    """Hundreds of failures in minutes are no outage as long as others are answered in between."""
+    """Hundreds of failures in minutes are not an outage while others are answered in between."""
     path = tmp_path / "job.sqlite"
     network = FakeNetwork(ids(300), pace=fast(), fault=lambda *_: copy(LOST))
     seen: set[str] = set()

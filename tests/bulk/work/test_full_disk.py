@@ -51,7 +51,7 @@ def test_a_job_stops_at_a_full_disk_and_goes_on_when_there_is_room(small_disk: P
 
 
 def test_a_job_that_finds_a_full_disk_begins_nothing(small_disk: Path) -> None:
-    """It is told at once that there is no room, and no request is made of Stripe."""
+    """It gets an error at once, as there is no room, and no request is made of Stripe."""
     (small_disk / "ballast").write_bytes(b"x" * shutil.disk_usage(small_disk).free)
     network = FakeNetwork(ids(10), pace=fast())
     with pytest.raises(JournalError):

@@ -152,7 +152,7 @@ def test_a_cancelled_task_of_ours_is_not_an_end() -> None:
 
 
 def test_what_settles_is_counted_beside_what_is_done(tmp_path: Path) -> None:
-    """Waiting accounts are no part of the requests in flight."""
+    """Waiting accounts are not part of the requests in flight."""
     network = FakeNetwork(ids(30), pace=fast(), settle_seconds=100.0)
 
     async def main() -> Any:

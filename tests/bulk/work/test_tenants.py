@@ -183,7 +183,7 @@ def test_a_401_at_one_tenant_ends_it_alone_if_the_key_is_good() -> None:
 
 
 def test_a_key_that_went_bad_ends_the_run() -> None:
-    """Nobody is told that his access was revoked."""
+    """Nobody gets a message that his access was revoked."""
     own = platform(names(2), 200)
     listed = own.list_page
     for tenant in own.tenants.values():
@@ -370,7 +370,7 @@ async def test_what_cannot_work_is_refused_before_anything_is_sent(
 
 
 def test_a_ceiling_of_each_tenant_is_none_of_all() -> None:
-    """The time that is left is told only from a rate of the whole run."""
+    """The time that is left is shown only from a rate of the whole run."""
     own = platform(names(4), 20)
 
     async def main() -> None:

@@ -53,7 +53,7 @@ def test_a_failed_refresh_keeps_the_old_balance() -> None:
 
 
 def test_a_refresh_under_way_is_joined() -> None:
-    """Asking again while one is pending starts nothing, and is no error."""
+    """Asking again while one is pending starts nothing, and is not an error."""
     api = driver(varied=False)
     first = api.post(api.url(1, "refresh"), BALANCE, key="a")
     api.now += 0.4
@@ -63,7 +63,7 @@ def test_a_refresh_under_way_is_joined() -> None:
     assert api.world.ledger.executions("refresh") == {api.account_id(1): 1}
 
 
-def test_the_next_refresh_opens_at_the_time_that_is_told() -> None:
+def test_the_next_refresh_opens_at_the_time_that_is_shown() -> None:
     """Before next_refresh_available_at a refresh is refused, from then on it is accepted."""
     api = driver(varied=False)
     api.post(api.url(1, "refresh"), BALANCE)

@@ -180,7 +180,7 @@ def test_an_event_that_is_late_comes_after_younger_ones() -> None:
 
 
 async def test_a_reset_calls_back_what_was_not_due(receiver: Receiver) -> None:
-    """Events of a world that is no more never arrive."""
+    """Events of a world that has ended never arrive."""
     async with Sandbox(varied=False, webhook_url=receiver.url, settle_seconds=100) as sandbox:
         await refresh(sandbox, 0)
         old = sandbox.world

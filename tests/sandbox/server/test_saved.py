@@ -119,7 +119,7 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     assert not path.is_symlink()
 
 
-def test_a_pipe_is_no_state(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_state(tmp_path: Path) -> None:
     """Reading a FIFO neither blocks nor works."""
     os.mkfifo(tmp_path / "pipe")
 
@@ -143,7 +143,7 @@ def test_a_state_belongs_to_its_seed(tmp_path: Path, settings: dict[str, Any], n
     "text", ["", "{", "[]", "{}", "null", '{"format": 2}', "\x80", "[" * 100_000]
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
-    """A file that is no state is named, and nothing is taken from it."""
+    """A file that is not a state is named, and nothing is taken from it."""
     (tmp_path / "state.json").write_text(text)
 
     with pytest.raises(StateError, match=r"state\.json"):
