@@ -345,6 +345,8 @@ async def bulk(client: Client, ids: AsyncIterator[str]) -> None:
             assert_type(outcome.account, Account | None)
             assert_type(outcome.error, fcasync.FCError | None)
         assert_type(run.progress, Progress)
+        assert_type(run.progress.deferred, int)
+        assert_type(run.progress.outage, str | None)
         assert_type(run.observe(make_event()), bool)
     assert_type(run.report, Report)
     assert_type(run.report.by_status(), dict[str, int])

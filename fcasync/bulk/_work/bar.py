@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from fcasync._facts.html import escape
-from fcasync.bulk._report import Progress, duration
+from fcasync.bulk._report import Progress
+from fcasync.bulk._work.facts import count, facts, fitted
 
 REDRAW = 0.2
 """Seconds between two looks at the figures."""
@@ -68,9 +69,10 @@ class TerminalBar:
             raise ImportError(
                 "progress=True draws with rich, which is not installed: pip install 'fcasync[cli]'"
             ) from error
+        self._bar = BarColumn(style="dim", complete_style="default", finished_style="default")
         self._rich = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(style="dim", complete_style="default", finished_style="default"),
+            self._bar,
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[facts]}", style="dim"),
             TimeElapsedColumn(),
@@ -88,14 +90,17 @@ class TerminalBar:
     def show(self, name: str, now: Progress) -> None:
         """Draw the bar; of an unknown total it stays empty."""
         if self._task is None:
-            self._task = self._rich.add_task(name, count="", facts="")
+            self._task = self._rich.add_task("", count="", facts="")
+        row = fitted(name, now, self._rich.console.width)
+        self._bar.bar_width = row.bar
         self._rich.update(
             self._task,
+            description=row.name,
             # A bar without a total would be drawn full where nothing can be animated.
             completed=0 if now.total is None else now.done,
             total=now.total or 1,
-            count=count(now),
-            facts=facts(now),
+            count=row.count,
+            facts=row.facts,
         )
 
 
@@ -132,27 +137,6 @@ class _Html:
 
     def _repr_html_(self) -> str:
         return self._html
-
-
-def count(now: Progress) -> str:
-    """Return how much is done of how much."""
-    return f"{now.done} of {'?' if now.total is None else now.total}"
-
-
-def facts(now: Progress) -> str:
-    """Return what stands behind the bar."""
-    found = [f"sent {now.requests}", f"{now.rate:.0f} requests/s"]
-    if now.limit is not None:
-        found.append(f"limit {now.limit:.0f}/s")
-    if now.settling:
-        found.append(f"waiting for banks {now.settling}")
-    if now.skipped:
-        found.append(f"{now.skipped} skipped")
-    if now.failed:
-        found.append(f"{now.failed} failed")
-    if now.eta:
-        found.append(f"{duration(now.eta)} left")
-    return ", ".join(found)
 
 
 def html(name: str, now: Progress) -> str:

@@ -10,7 +10,8 @@ OUTAGE_SECONDS = 60.0
 """After this many requests in a row, over this many seconds, without a response or with a 5xx,
 assume an outage and end the run. Requests that change accounts and those that only look are
 counted apart: one kind may fail while the other does not. A job that brakes meanwhile still sends
-more than that (see :mod:`fcasync.bulk._plan.brake`)."""
+more than that in a minute, if it is allowed two requests a second (see
+:mod:`fcasync.bulk._plan.brake`)."""
 BAD_ATTEMPTS = 20
 BAD_SECONDS = 10.0
 """From here on failures are not held against single accounts."""
