@@ -21,10 +21,11 @@ def _whole(_instance: object, _attribute: object, value: int) -> None:
 
 
 def _code(value: object) -> str:
-    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha():
+    # Three letters in ISO 4217; Stripe also knows "usdc".
+    if isinstance(value, str) and 3 <= len(value) <= 5 and value.isascii() and value.isalpha():
         return value.lower()
     raise InvalidArgumentError(
-        f"currency must be a three-letter ISO code, such as 'usd', not {describe(value)}"
+        f"currency must be a code of letters, such as 'usd', not {describe(value)}"
     )
 
 
@@ -37,14 +38,14 @@ class Money:
     people: ``Money(123456, "usd")`` is ``1,234.56 USD``, ``Money(500, "jpy")`` is ``500 JPY``.
 
     Raises:
-        InvalidArgumentError: The amount is not whole, or the currency is not a three-letter code.
+        InvalidArgumentError: The amount is not whole, or the currency is not a code of 3 to 5 letters.
     """
 
     amount: int = attrs.field(validator=_whole)
     """Minor units: cents for USD, yen for JPY, fils (thousandths) for BHD."""
 
     currency: str = attrs.field(converter=_code)
-    """Three-letter ISO code, lower case."""
+    """ISO code, lower case."""
 
     @classmethod
     def of(cls, decimal: Decimal | str | int, currency: str) -> Self:
