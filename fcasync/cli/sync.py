@@ -29,7 +29,17 @@ COLUMNS = (
 )
 
 
-FIELDS = ("account_id", "status", "reason", "new", "updated", "void", "refresh", "error")
+FIELDS = (
+    "account_id",
+    "stripe_account",
+    "status",
+    "reason",
+    "new",
+    "updated",
+    "void",
+    "refresh",
+    "error",
+)
 
 
 @click.command(
