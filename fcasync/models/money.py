@@ -38,7 +38,7 @@ class Money:
     people: ``Money(123456, "usd")`` is ``1,234.56 USD``, ``Money(500, "jpy")`` is ``500 JPY``.
 
     Raises:
-        InvalidArgumentError: The amount is not whole, or the currency is not a code of 3 to 5 letters.
+        InvalidArgumentError: The amount is not whole, or the currency not a code of 3 to 5 letters.
     """
 
     amount: int = attrs.field(validator=_whole)
