@@ -1,5 +1,6 @@
 """Ctrl-C and signal handlers that raise, in a thread that waits."""
 
+import asyncio
 import signal
 import threading
 import traceback
@@ -163,3 +164,22 @@ def _main() -> int:
     identity = threading.main_thread().ident
     assert identity is not None
     return identity
+
+
+def test_a_call_that_is_interrupted_at_once_has_taken_its_first_step() -> None:
+    """What leaves a block in good order runs, however soon the interrupt comes."""
+    steps: list[str] = []
+
+    async def leave() -> None:
+        steps.append("begun")
+        await asyncio.sleep(3600)
+
+    async def main() -> None:
+        job = Job(leave)
+        job.start()
+        job.interrupt()  # before the loop has had a turn
+        while job.task is not None:
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert steps == ["begun"]
