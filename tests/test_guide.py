@@ -108,6 +108,8 @@ async def test_a_page_can_be_followed(page: Path, tmp_path: Path) -> None:
         pytest.skip(f"not installed: {', '.join(absent)}: pip install '.[dev-full]'")
     with Sandbox(accounts=12, refresh_cooldown=0.0, settle_seconds=0.1, threaded=True) as sandbox:
         env = {"STRIPE_API_KEY": sandbox.api_key, "STRIPE_API_BASE": sandbox.url}
+        # dlt would call home, and keep its state where the next test finds it.
+        env |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(tmp_path / "dlt")}
         reader = Reader(tmp_path, env)
         try:
             await reader.follow(text)
