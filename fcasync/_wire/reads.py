@@ -11,7 +11,7 @@ class Reads:
     __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
 
     @contextmanager
     def counting(self) -> Iterator[None]:
