@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -11,11 +12,7 @@ def main() -> None:
         # `>&-` and `2>&-` leave None in their place.
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
         try:
-            from fcasync.cli import cli  # noqa: PLC0415 - it may be missing what it needs
-
-            cli()
-        except ImportError as error:
-            sys.exit(f"fcasync: {error}")
+            _commands()()
         except KeyboardInterrupt:
             sys.exit(130)  # before any command has begun
         except OSError as error:
@@ -24,6 +21,14 @@ def main() -> None:
             # Only standard output has no name. Python writes what is left of it at exit.
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
             sys.exit(f"fcasync: cannot write the output: {error.strerror}")
+
+
+def _commands() -> Callable[[], None]:
+    try:
+        from fcasync.cli import cli  # noqa: PLC0415 - it may be missing what it needs
+    except ImportError as error:
+        sys.exit(f"fcasync: {error}")
+    return cli
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ class Page(Model, Items[T]):
 class ItemList(Items[T]):
     """The items of a list: a table in notebooks, columns for data frames.
 
-    pyarrow, polars, pandas and DuckDB read it as it is (extra ``arrow``), or take
-    :meth:`to_columns`. It is compared, added and sliced as a list is, and cannot be changed;
+    pyarrow, polars and DuckDB read it as it is (extra ``arrow``), pandas by
+    ``DataFrame.from_arrow``; all of them take :meth:`to_columns`. It is compared, added and sliced as a list is, and cannot be changed;
     ``list(items)`` is an ordinary list.
 
     Args:

@@ -56,8 +56,7 @@ class Onboarding:
         wanted = _granted(account, self.subscribe)
         if not wanted:
             return account
-        subscribe = self.accounts._call
-        return await subscribe(SUBSCRIBE, account, {"features": wanted}, new_key())
+        return await self.accounts._call(SUBSCRIBE, account, {"features": wanted}, new_key())
 
     async def _refreshed(self, account: Account) -> Account:
         wanted = _granted(account, self.features)
@@ -72,13 +71,12 @@ class Onboarding:
 
     async def _first_refresh(self, account: Account, features: list[str]) -> Account:
         missing = [each for each in features if account.refresh_of(each) is None]
-        key = new_key()
-        refresh = self.accounts._call
+        key, params = new_key(), {"features": missing}
 
         async def start(left: float) -> Account:
             if not missing:
                 return account
-            return await refresh(REFRESH, account, {"features": missing}, key)
+            return await self.accounts._within(left)._call(REFRESH, account, params, key)
 
         async def look(left: float) -> Account:
             return await self.accounts._within(left)._call(RETRIEVE, account)
