@@ -112,8 +112,8 @@ class ItemList(Items[T]):
     """The items of a list: a table in notebooks, columns for data frames.
 
     pyarrow, polars and DuckDB read it as it is (extra ``arrow``), pandas by
-    ``DataFrame.from_arrow``; all of them take :meth:`to_columns`. It is compared, added and sliced as a list is, and cannot be changed;
-    ``list(items)`` is an ordinary list.
+    ``DataFrame.from_arrow``; all of them take :meth:`to_columns`. It is compared, added and sliced
+    as a list is, and cannot be changed; ``list(items)`` is an ordinary list.
 
     Args:
         items: Models of one class.
