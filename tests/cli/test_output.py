@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -195,22 +195,31 @@ def test_what_cannot_be_undone_needs_a_yes(sandbox: Sandbox) -> None:
     assert len(sandbox.executions("disconnect")) == 1
 
 
+@contextmanager
+def on_a_terminal(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Start the command with a terminal for its input; yield it, and where to type."""
+    leader, follower = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "fcasync", *arguments],
+            stdin=follower,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        ) as process:
+            yield process, leader
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
 @pytest.mark.parametrize(("answer", "sent"), [(b"n\n", 0), (b"\n", 0), (b"y\n", 1)])
 def test_a_terminal_is_asked(sandbox: Sandbox, answer: bytes, sent: int) -> None:
     """The default is no."""
     account = str(listed(sandbox)[0]["id"])
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fcasync", "accounts", "disconnect", account, *connection(sandbox)],
-        stdin=follower,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    )
-    os.write(leader, answer)
-    _, stderr = process.communicate(timeout=30)
-    os.close(leader)
-    os.close(follower)
+    with on_a_terminal("accounts", "disconnect", account, *connection(sandbox)) as (process, typed):
+        os.write(typed, answer)
+        _, stderr = process.communicate(timeout=30)
     assert b"This cannot be undone. [y/N]" in stderr
     assert len(sandbox.executions("disconnect")) == sent
     assert process.returncode == 1 - sent
@@ -356,25 +365,15 @@ def test_many_retries_are_a_few_lines(capsys: pytest.CaptureFixture[str]) -> Non
 def test_ctrl_c_ends_a_question(sandbox: Sandbox) -> None:
     """The prompt before what cannot be undone is left at once, and nothing was done."""
     account = str(listed(sandbox)[0]["id"])
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fcasync", "accounts", "disconnect", account, *connection(sandbox)],
-        stdin=follower,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stderr is not None
-    assert b"[y/N]" in os.read(process.stderr.fileno(), 4096)
-    for _ in range(100):
-        # A signal that comes just before the read begins is noticed only after it.
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.2)
-            break
-    process.communicate(timeout=30)
-    os.close(leader)
-    os.close(follower)
+    with on_a_terminal("accounts", "disconnect", account, *connection(sandbox)) as (process, _):
+        assert process.stderr is not None
+        assert b"[y/N]" in os.read(process.stderr.fileno(), 4096)
+        for _ in range(100):
+            # A signal that comes just before the read begins is noticed only after it.
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+                break
     assert process.returncode in (130, -signal.SIGINT)  # the last one may come at the very end
     assert sandbox.executions("disconnect") == {}
 

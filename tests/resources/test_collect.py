@@ -8,7 +8,7 @@ import pytest
 import fcasync
 from fcasync import DeadlineExceededError, InvalidArgumentError, NotFoundError, Session
 from fcasync.sandbox import Sandbox
-from fcasync.testing import FakeClock
+from fcasync.testing import FakeClock, ScriptedTransport, answer, make_account
 
 ALL = ["balances", "ownership", "transactions"]
 
@@ -172,3 +172,16 @@ async def test_bad_arguments_are_refused_before_any_request(
     with pytest.raises(InvalidArgumentError):
         await client.sessions.collect("fcsess_1", **arguments)
     assert len(sandbox.ledger) == 0
+
+
+async def test_the_first_refresh_ends_within_the_time_for_the_banks() -> None:
+    """Stripe's own silence does not make the wait longer than a poll's would be."""
+    account = fcasync.to_dict(
+        make_account(id="fca_1", permissions=["balances"], balance_refresh=None)
+    )
+    page = {"object": "list", "data": [account], "has_more": False, "url": "/"}
+    transport = ScriptedTransport([answer(page), answer(account)])
+    client = fcasync.Client("sk_test_1", transport=transport, clock=FakeClock())
+    await client.sessions.collect("fcsess_1", subscribe=(), features=["balance"], timeout=10)
+    assert [request.operation.name for request in transport.requests] == ["list", "refresh"]
+    assert transport.requests[1].options.deadline == 10
