@@ -90,6 +90,40 @@ async def test_tenants(
     assert executed == [2] * 12  # by the first job of the page, and by the named one
 
 
+def written(name: str, folder: Path) -> None:
+    """Write the file *name*, which is a block of the page about tenants, and its input."""
+    code = next(
+        code
+        for _, _, code in BLOCK.findall((GUIDE / "tenants.md").read_text())
+        if code.startswith(f"# {name}\n")
+    )
+    (folder / name).write_text(code)
+    (folder / "tenants.txt").write_text("acct_1\nacct_2\nacct_3\n")
+
+
+def test_the_celery_group(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its shards refresh every account of every tenant once."""
+    pytest.importorskip("celery", reason="needs Celery: pip install '.[dev-full]'")
+    written("jobs.py", tmp_path)
+    (tmp_path / "start.py").write_text(
+        "import jobs\n"
+        "jobs.app.conf.task_always_eager = True\n"
+        f"print(len(jobs.nightly('{datetime.now(UTC):%Y-%m-%d}').get()))\n"
+    )
+    assert shell("python start.py", tmp_path) == "4\n"
+    for tenant in ("acct_1", "acct_2", "acct_3"):
+        assert list(sandbox.connected(tenant).executions("refresh").values()) == [1] * 4
+
+
+def test_the_cluster(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two workers refresh every account of every tenant once."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install '.[dev-full]'")
+    written("cluster_job.py", tmp_path)
+    assert "12 of 12 accounts" in shell("python cluster_job.py", tmp_path)
+    for tenant in ("acct_1", "acct_2", "acct_3"):
+        assert list(sandbox.connected(tenant).executions("refresh").values()) == [1] * 4
+
+
 BESPOKE = {"tenants", "mirror"}
 """Pages whose tests look at more than that every block works."""
 
