@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from queue import SimpleQueue
-from threading import Event
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fcasync.errors import APIConnectionError
@@ -37,7 +36,9 @@ class Job(Generic[T]):
         self._inbox: Inbox = SimpleQueue() if inbox is None else inbox
         self.task: asyncio.Task[T] | None = None
         """None before the start and after the end."""
-        self._ended = Event()
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        """Empty until the end. An Event has a lock of its own, which the thread may hold when a
+        signal handler interrupts its wait, and then waits for the loop."""
         self._results: list[T] = []
         """The value, until it is taken; empty if there is an error."""
         self._error: BaseException | None = None
@@ -62,7 +63,7 @@ class Job(Generic[T]):
     def interrupt(self) -> None:
         """Cancel the coroutine: its thread was interrupted, and waits for the end alone."""
         if self.task is None:
-            self._ended.set()  # it was never started, or is over
+            self._ended.put(None)  # it was never started, or is over
         else:
             # Behind its first step: a coroutine that is cancelled before that runs no line at
             # all, not even those that leave a block in good order.
@@ -90,19 +91,19 @@ class Job(Generic[T]):
         if self._error is None:
             self._results.append(task.result())
         self.task = None
-        self._ended.set()
+        self._ended.put(None)
         self._inbox.put(_wake)
 
     # The thread's side.
 
     def serve(self, post: Post) -> None:
         """Wait for the end, and do what the loop asks for meanwhile."""
-        while not self._ended.is_set():
+        while self._ended.empty():
             self._inbox.get()(post)
 
     def wait(self) -> None:
         """Wait for the end and do nothing else."""
-        self._ended.wait()
+        self._ended.get()
 
     def result(self) -> T:
         """Return the value, or raise what the coroutine raised."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,7 +29,7 @@ class Loop:
         self.inside: Inside = Inside(aclose)
         """The loop thread's side."""
         self._loop = asyncio.new_event_loop()
-        self._lock = threading.RLock()
+        self._lock = threading.Condition()
         """Held while something is posted, so that nothing is posted behind the end. A signal
         handler may post while its own thread does."""
         self.is_over: bool = False
@@ -96,7 +97,9 @@ class Loop:
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Have the loop call *callback*; False if it never will."""
-        with self._lock:
+        # The loop itself never waits for the lock: a signal handler that waits for the loop may
+        # have interrupted a thread that holds it.
+        with nullcontext() if self.is_mine() else self._lock:
             if not self.is_over:
                 self._loop.call_soon_threadsafe(callback)
                 return True
@@ -118,8 +121,19 @@ class Loop:
                 self._is_exit = is_exit
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join(timeout)
+        """Wait until the thread has ended.
+
+        In a signal handler that has interrupted a post, it ends when that is over: do not wait.
+        """
+        if not self._is_posting_here():
+            self._thread.join(timeout)
+
+    def _is_posting_here(self) -> bool:
+        try:
+            self._lock.notify(0)  # refused to all but the thread that holds the lock
+        except RuntimeError:
+            return False
+        return True
 
     def rest(self, until: threading.Event) -> None:
         """Return when the loop rests between two callbacks, which it does *until* that is set."""
@@ -134,7 +148,7 @@ class Loop:
 
     def disown(self) -> None:
         """Let go of a loop whose thread is the parent's."""
-        self._lock = threading.RLock()  # another thread may have held it
+        self._lock = threading.Condition()  # another thread may have held it
         self.is_over = self.was_inherited = True
 
     def _main(self) -> None:

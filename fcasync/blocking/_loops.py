@@ -8,11 +8,15 @@ import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from fcasync._facts.locks import SHARED
+from fcasync._facts.locks import lock_across_forks
 from fcasync.blocking._loop import Loop, live, refuse_in_a_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_STARTING = lock_across_forks()
+"""Around starts and ends. Loops never take it: a signal handler that waits for one may have
+interrupted a thread that holds it."""
 
 EXIT_TIMEOUT = 5.0
 """Seconds that the interpreter's exit waits for connections to be closed in good order."""
@@ -43,7 +47,7 @@ class Loops:
         loop = self._loop
         if loop is not None and not loop.is_over:
             return loop
-        with SHARED:
+        with _STARTING:
             if self._loop is None or self._loop.is_over:
                 self._loop = loop = Loop(self._aclose)
                 self._finalizer = weakref.finalize(self, _abandon, loop, self._owner)
@@ -56,14 +60,15 @@ class Loops:
 
     def close(self) -> None:
         """End the loop, and with an error what threads wait for; the next call starts another."""
-        with SHARED:
+        with _STARTING:
             loop, finalizer = self._loop, self._finalizer
             if loop is None or finalizer is None or loop.is_over:
                 return
             refuse_in_a_loop()
             loop.stop()
             finalizer.detach()
-            self._loop = None
+            if self._loop is loop:  # a signal handler may have started another
+                self._loop = None
         loop.join()
 
     def __reduce__(self) -> NoReturn:

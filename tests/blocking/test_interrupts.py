@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -112,6 +112,62 @@ def test_a_handler_may_close_the_client() -> None:
                 client.accounts.retrieve("fca_1")
         finally:
             signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def interrupted_post(client: blocking.Client, act: Callable[[], object]) -> Iterator[None]:
+    """Let a signal handler *act* when the client's next call is half handed over to its loop."""
+    loop = client._loops.current()._loop
+    post = loop.call_soon_threadsafe
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        del vars(loop)["call_soon_threadsafe"]
+        handle = post(*args, **kwargs)
+        signal.raise_signal(signal.SIGUSR1)
+        return handle
+
+    vars(loop)["call_soon_threadsafe"] = interrupted
+    before = signal.signal(signal.SIGUSR1, lambda *_: act())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_may_close_the_client_while_a_call_begins() -> None:
+    """The thread holds what hands a call over, so its handler does not wait for the loop's end."""
+    with (
+        serving_elsewhere(stall) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        thread = client._loops.current()._thread
+        with (
+            interrupted_post(client, client.close),
+            pytest.raises(fcasync.APIConnectionError, match="client was closed"),
+        ):
+            client.accounts.retrieve("fca_1")
+        thread.join()
+
+
+def test_a_handler_may_wait_for_the_loop_while_a_call_begins() -> None:
+    """The loop does not wait for its thread, even if a forgotten walk is collected on the loop."""
+    with (
+        serving_elsewhere(ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        loop = client._loops.current()
+        seen: list[str] = []
+
+        async def walk() -> AsyncGenerator[str]:
+            yield "page"
+
+        async def collected() -> str:
+            loop.discard(walk())
+            return "collected"
+
+        with interrupted_post(client, lambda: seen.append(loop.run(collected))):
+            assert client.accounts.retrieve("fca_1").id == "fca_1"
+        assert seen == ["collected"]
 
 
 def test_a_handler_may_make_a_call() -> None:
