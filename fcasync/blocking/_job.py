@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fcasync.errors import APIConnectionError
@@ -16,6 +17,11 @@ Post: TypeAlias = Callable[[Callable[[], object]], bool]
 Errand: TypeAlias = Callable[[Post], object]
 """What the loop has done by the thread that waits."""
 Inbox: TypeAlias = SimpleQueue[Errand]
+
+LOOK = 1.0
+"""Seconds after which a thread that waits looks for signals. One that arrives in the instant before
+a thread falls asleep does not wake it, and on Windows Ctrl-C wakes no thread that waits for a lock.
+"""
 
 _job: "ContextVar[Job[Any]]" = ContextVar("fcasync.blocking.job")
 
@@ -99,11 +105,11 @@ class Job(Generic[T]):
     def serve(self, post: Post) -> None:
         """Wait for the end, and do what the loop asks for meanwhile."""
         while self._ended.empty():
-            self._inbox.get()(post)
+            _taken(self._inbox)(post)
 
     def wait(self) -> None:
         """Wait for the end and do nothing else."""
-        self._ended.get()
+        _taken(self._ended)
 
     def result(self) -> T:
         """Return the value, or raise what the coroutine raised."""
@@ -122,6 +128,13 @@ class Job(Generic[T]):
 
 async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
+
+
+def _taken(queue: SimpleQueue[T]) -> T:
+    """Wait for an item of *queue*, and let a signal handler run at least once per `LOOK`."""
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=LOOK)
 
 
 def closed(sentence: str, idempotency_key: str | None = None) -> APIConnectionError:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from fcasync.blocking._inside import Inside
-from fcasync.blocking._job import Inbox, Job, closed
+from fcasync.blocking._job import LOOK, Inbox, Job, closed
 from fcasync.errors import FCError
 
 P = ParamSpec("P")
@@ -125,8 +125,11 @@ class Loop:
 
         In a signal handler that has interrupted a post, it ends when that is over: do not wait.
         """
-        if not self._is_posting_here():
-            self._thread.join(timeout)
+        if self._is_posting_here():
+            return
+        while timeout is None and self._thread.is_alive():
+            self._thread.join(LOOK)
+        self._thread.join(timeout)
 
     def _is_posting_here(self) -> bool:
         try:

@@ -1,5 +1,6 @@
 """Servers on threads of their own, and a look at what is left on a client's loop."""
 
+import _thread
 import asyncio
 import signal
 import threading
@@ -23,6 +24,19 @@ def serving_elsewhere(*script: bytes | Behaviour) -> Iterator[Server]:
     finally:
         home.run(manager.__aexit__(None, None, None))
         home.close()
+
+
+def interrupting_unnoticed() -> Behaviour:
+    """Return a step that has Ctrl-C come in the instant before the main thread falls asleep.
+
+    Python learns of it, and the thread is not woken.
+    """
+
+    async def interrupt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _thread.interrupt_main()
+        await reader.read()
+
+    return interrupt
 
 
 def interrupting(number: int = signal.SIGINT) -> Behaviour:

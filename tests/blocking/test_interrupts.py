@@ -13,10 +13,16 @@ import pytest
 
 import fcasync
 from fcasync import blocking
+from fcasync.blocking import _job
 from fcasync.blocking._job import Job
 from fcasync.testing import FakeClock
 from tests._server import http, stall
-from tests.blocking._threads import interrupting, serving_elsewhere, tasks
+from tests.blocking._threads import (
+    interrupting,
+    interrupting_unnoticed,
+    serving_elsewhere,
+    tasks,
+)
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 ACCOUNT = {"id": "fca_1", "object": "financial_connections.account"}
@@ -70,6 +76,18 @@ def test_an_interrupted_call_leaves_nothing_behind(
         assert len(server.requests) == 1
         assert client.accounts.retrieve("fca_1").id == "fca_1"
         assert server.connections == 2
+
+
+def test_ctrl_c_in_the_instant_before_a_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that does not wake the thread is looked for."""
+    monkeypatch.setattr(_job, "LOOK", 0.01)
+    with (
+        serving_elsewhere(interrupting_unnoticed()) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            client.accounts.retrieve("fca_1")
+        assert tasks(client) == []
 
 
 def test_ctrl_c_ends_a_long_wait() -> None:
