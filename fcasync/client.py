@@ -238,6 +238,11 @@ def _checked_headers(
     account: str | None, context: str | None, version: str | None
 ) -> dict[str, str]:
     headers = {"stripe_account": account, "stripe_context": context, "stripe_version": version}
+    if isinstance(account, str) and not account.startswith("acct_"):
+        # Not shown: what is pasted here by mistake may be a key of another vendor.
+        raise InvalidArgumentError(
+            "stripe_account must be the id of a connected account (acct_...)"
+        )
     return {
         name: checks.header_value(value, name)
         for name, value in headers.items()

@@ -2,9 +2,9 @@
 
 ::
 
-    FCError
+    FCError                                 .may_have_executed, .idempotency_key, .attempts
     ├── InvalidArgumentError (ValueError)   refused before any I/O
-    ├── APIConnectionError                  no whole answer; .may_have_executed
+    ├── APIConnectionError                  no whole answer
     │   ├── APITimeoutError                 one attempt took longer than `timeout`
     │   └── DeadlineExceededError           the whole call took longer than `deadline`; .account
     ├── APIStatusError                      Stripe answered with an error
@@ -65,6 +65,9 @@ class FCError(Exception):
             None when no POST was sent.
         attempts: Requests sent for the call; 0 when it failed before any I/O.
         cursor: In a list walk, the ``starting_after`` or ``ending_before`` that resumes it.
+        may_have_executed: Whether Stripe may have carried out the POST all the same: no whole
+            answer to one of its attempts arrived, or it was a 5xx, or the key is in use. Repeat it
+            with :attr:`idempotency_key` to find out without doing it twice. False for a GET.
         not_retried: Why a failure that can pass was not retried, such as an empty retry quota;
             None where that does not apply. It is part of the message.
     """
@@ -72,6 +75,7 @@ class FCError(Exception):
     idempotency_key: str | None = None
     attempts: int = 0
     cursor: str | None = None
+    may_have_executed: bool = False
     not_retried: str | None = None
     retryable: bool = False
     """Whether the same request may succeed later; Stripe's answer may say otherwise."""
@@ -96,12 +100,7 @@ class InvalidArgumentError(FCError, ValueError):
 
 
 class APIConnectionError(FCError):
-    """No whole answer arrived: refused, reset, timed out or cut short.
-
-    Attributes:
-        may_have_executed: Whether Stripe may have carried out the request all the same. Repeat
-            it with :attr:`idempotency_key` to find out without doing it twice.
-    """
+    """No whole answer arrived: refused, reset, timed out or cut short."""
 
     retryable: bool = True
     is_stale: bool = False
@@ -261,7 +260,6 @@ class ProtocolError(FCError):
         status: The HTTP status, or None where there is none.
         body: The answer as text, cut at 500 characters.
         request_id: Stripe's ``req_...`` id, if the answer had one.
-        may_have_executed: Whether Stripe may have carried out the request all the same.
     """
 
     def __init__(

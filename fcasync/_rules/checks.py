@@ -8,6 +8,7 @@ import re
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -207,6 +208,15 @@ def seconds(value: object, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_FLOAT:
         return float(value)
     raise InvalidArgumentError(f"{name} must be a number of seconds above 0, not {describe(value)}")
+
+
+def age(value: object, name: str) -> float:
+    """Return *value*, a timedelta or a number, as seconds above zero."""
+    try:
+        return seconds(value.total_seconds() if isinstance(value, timedelta) else value, name)
+    except InvalidArgumentError:
+        sentence = f"{name} must be a timedelta, such as timedelta(hours=12), or seconds, above 0"
+        raise InvalidArgumentError(f"{sentence}, not {describe(value)}") from None
 
 
 def count(value: object, name: str) -> int:

@@ -44,6 +44,7 @@ class Attempts(Generic[T]):
         "count",
         "deadline",
         "ended",
+        "is_still_executing",
         "started",
     )
 
@@ -59,6 +60,8 @@ class Attempts(Generic[T]):
         """That of the latest attempt; None if it had none."""
         self.count = 0
         """Requests sent."""
+        self.is_still_executing = False
+        """Whether Stripe says that an attempt whose answer was lost is still being carried out."""
         self.started = self.ended = self._sent = clock.monotonic()
         """When the call began, and when its latest attempt ended."""
         self.deadline = self.started + request.options.deadline
@@ -129,19 +132,21 @@ class Attempts(Generic[T]):
             error: What went wrong.
             instead: The error to raise in its place, if it is another one.
         """
-        if isinstance(error, APIConnectionError | ProtocolError):
-            # A later attempt that never reached Stripe says nothing about an earlier one.
-            self._may_have_executed |= error.may_have_executed
-        elif isinstance(error, ServerError):
+        self.is_still_executing = False
+        if isinstance(error, ServerError):
             self._may_have_executed |= self._request.has_effect
         elif isinstance(error, IdempotencyError) and error.status == 409:
             # The key is in use by our own earlier attempt, whose answer was lost: its result
             # is what the caller wants, so wait for it, unless Stripe says that it is no use.
             is_advised_against = error.headers.get("Stripe-Should-Retry") == "false"
-            error.retryable |= self._may_have_executed and not is_advised_against
+            self.is_still_executing = self._may_have_executed and not is_advised_against
+            error.retryable |= self.is_still_executing
+            self._may_have_executed = self._request.has_effect  # under this key, whoever sent it
+        else:
+            self._may_have_executed |= error.may_have_executed
         failure = error if instead is None else instead
-        if isinstance(failure, APIConnectionError | ProtocolError):
-            failure.may_have_executed = self._may_have_executed
+        # A later attempt that never reached Stripe says nothing about an earlier one.
+        failure.may_have_executed = self._may_have_executed
         failure.attempts = self.count
         failure.idempotency_key = self._request.idempotency_key
         return failure

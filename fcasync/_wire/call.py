@@ -15,7 +15,7 @@ from fcasync._wire.protocol import Transport
 from fcasync._wire.reads import COUNTING
 from fcasync._wire.reporting import Reporter
 from fcasync._wire.retries import Retries
-from fcasync.errors import APIStatusError, FCError, RateLimitError
+from fcasync.errors import APIStatusError, FCError, IdempotencyError, RateLimitError
 
 T = TypeVar("T")
 
@@ -79,7 +79,13 @@ class Call(Generic[T]):
         def report(failure: FCError) -> None:
             client.reporter.retrying(self._request, self._attempts.count, retries.wait, failure)
 
-        return await retries.drive(failure, self._paced_attempt, report)
+        try:
+            return await retries.drive(failure, self._paced_attempt, report)
+        except IdempotencyError as error:
+            if not self._attempts.is_still_executing:
+                raise
+            # There is no time left to ask for the result of the attempt whose answer was lost.
+            raise self._attempts.complete(error, overdue(self._request)) from error
 
     async def _paced_attempt(self) -> T:
         """Wait for a slot under the rate limit, send, and report to the limiter how it went."""

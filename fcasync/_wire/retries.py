@@ -37,7 +37,9 @@ class Retries:
         self._quota = quota
         self._clock = clock
         self._attempts = attempts
-        self._limited = 0  # attempts that met a 429 about the rate: the policy does not bound them
+        # Attempts that the policy does not bound: those that met a 429 about the rate, and those
+        # that asked for the result of one that is being executed.
+        self._waits = self._questions = 0
         self._tokens = 1  # what a success gives back to the quota
         self._unspent = 0  # tokens of a retry that was not sent yet
         self.wait = 0.0
@@ -49,15 +51,12 @@ class Retries:
         if not isinstance(failure, FCError) or not failure.retryable or policy.attempts == 1:
             return False
         hint = retry_after(failure.headers) if isinstance(failure, APIStatusError) else None
-        is_limited = isinstance(failure, RateLimitError)
-        if isinstance(failure, RateLimitError) and not failure.is_about_one_object:
-            # Nothing has failed: like all calls it waits for its next slot, and costs no tokens.
-            self._limited += 1
-            self.wait = min(hint or 0.0, policy.retry_after_slack)
+        if self._is_wait(failure, hint):
             return self._is_in_time()
-        failures = self._attempts.count - self._limited
+        failures = self._attempts.count - self._waits - self._questions
         if failures >= policy.attempts:
             return False
+        is_limited = isinstance(failure, RateLimitError)
         draw = self._clock.draw()
         self.wait = policy.wait(failures, draw, rate_limited=is_limited, retry_after=hint)
         if not self._is_in_time():
@@ -68,6 +67,22 @@ class Retries:
             return False
         self._tokens = self._unspent = tokens
         return True
+
+    def _is_wait(self, failure: FCError, hint: float | None) -> bool:
+        """Whether nothing has failed, so that only the deadline bounds it; if so, set its wait."""
+        policy = self._policy
+        if isinstance(failure, RateLimitError) and not failure.is_about_one_object:
+            # Like all calls it waits for its next slot.
+            self._waits += 1
+            self.wait = min(hint or 0.0, policy.retry_after_slack)
+            return True
+        if self._attempts.is_still_executing:
+            # Only an answer was lost: ask for it until the request is through.
+            self._questions += 1
+            draw = self._clock.draw()
+            self.wait = policy.wait(self._questions, draw, rate_limited=False, retry_after=hint)
+            return True
+        return False
 
     def _is_in_time(self) -> bool:
         return self._clock.monotonic() + self.wait < self._attempts.deadline

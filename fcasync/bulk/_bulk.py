@@ -99,7 +99,8 @@ class Bulk:
     * ``dry_run``: True sends nothing and reads nothing, and leaves the journal alone: what would be
       sent is ``skipped: dry_run``, and Accounts that cannot take the operation say why.
     * ``retry_failed``: True takes up again accounts that the journal knows as failed, as a new job
-      would: one that cannot be refreshed yet is ``deferred``.
+      would: one that cannot be refreshed yet is ``deferred``. With a journal that is new it changes
+      nothing: everything in the source is open.
     * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
 
     Every method raises InvalidArgumentError for an argument that could not work, before any I/O.
@@ -175,8 +176,8 @@ def job_settings(
     """
     is_for_many = isinstance(source, Tenants)
     job_id, since = named(options.pop("job", None), options.pop("since", None))
-    if isinstance(age := options.get("max_age"), timedelta):
-        options["max_age"] = age.total_seconds()
+    if options.get("max_age") is not None:
+        options["max_age"] = checks.age(options["max_age"], "max_age")
     shard, total_rate = options.pop("shard", None), options.get("total_rate")
     if not is_for_many and (shard is not None or total_rate is not None):
         raise InvalidArgumentError("shard and total_rate are for Tenants")
@@ -199,8 +200,8 @@ def _checked(settings: Settings) -> Settings:
     checks.seconds(settings.wait_timeout, "wait_timeout")
     if settings.max_requests is not None:
         checks.count(settings.max_requests, "max_requests")
-    if settings.max_age is not None:
-        checks.seconds(settings.max_age, "max_age")
+    if settings.retry_failed and settings.journal is None:
+        raise InvalidArgumentError("retry_failed needs journal=, the file that knows what failed")
     Limits(max_rate=settings.max_rate)
     Limits(max_rate=settings.total_rate)
     return attrs.evolve(settings, journal=_path(settings.journal))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from fcasync._facts.clock import Clock
-from fcasync.errors import APIConnectionError, DeadlineExceededError, FCError, ProtocolError
+from fcasync.errors import DeadlineExceededError, FCError
 from fcasync.models import Account
 from fcasync.resources._polling import attempted_at, poll_intervals, unsettled
 
@@ -61,8 +61,6 @@ def _still_pending(
 
 def _after_the_post(error: FCError, key: str, seen: Account) -> None:
     """Record in the error of a poll that the refresh before it was accepted."""
-    error.idempotency_key = key
-    if isinstance(error, APIConnectionError | ProtocolError):
-        error.may_have_executed = True
+    error.idempotency_key, error.may_have_executed = key, True
     if isinstance(error, DeadlineExceededError):
         error.account = seen

@@ -87,8 +87,7 @@ class BalanceChecks(Resource):
             FCError: The account could not be fetched; a bank's silence raises nothing.
         """
         currency, least = threshold(at_least)
-        age = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-        age, timeout = checks.seconds(age, "max_age"), checks.seconds(timeout, "timeout")
+        age, timeout = checks.age(max_age, "max_age"), checks.seconds(timeout, "timeout")
         account_id = checks.object_id(account, "account")
         seen = await self._call(RETRIEVE, account_id)
         problem = why_not_refresh(seen, self._engine.clock.time(), age)

@@ -309,6 +309,46 @@ async def test_a_key_in_use_by_our_own_lost_attempt_is_waited_for() -> None:
     assert (type(error), error.attempts) == (IdempotencyError, 2)
 
 
+async def test_what_is_still_being_executed_is_waited_for_until_the_deadline() -> None:
+    """No number of attempts and no quota ends it: a slow request is not a failed one."""
+    in_use = answer(IN_USE, status=409)
+    response, _, clock = await outcome(lost(), *[in_use] * 20, OK, deadline=300.0)
+    assert (response.attempts, response.value) == (22, OK)
+    assert max(clock.sleeps) <= RetryPolicy().cap  # it asks ever less often, and not too seldom
+    error, _, _ = await outcome(lost(), *[in_use] * 200, deadline=60.0)
+    assert (type(error), error.may_have_executed) == (DeadlineExceededError, True)
+    assert error.idempotency_key is not None
+    assert type(error.__cause__) is IdempotencyError
+    assert error.attempts > RetryPolicy().attempts
+
+
+async def test_failures_are_counted_without_the_questions_between_them() -> None:
+    """Asking for a result takes nothing from the attempts that real failures have."""
+    in_use = answer(IN_USE, status=409)
+    error, _, _ = await outcome(lost(), in_use, in_use, *[failure(503)] * 9, deadline=300.0)
+    assert (type(error), error.attempts) == (ServerError, 2 + RetryPolicy().attempts)
+
+
+@pytest.mark.parametrize(
+    ("script", "has_doubt"),
+    [
+        ([failure(500)], True),
+        ([answer(IN_USE, status=409)], True),
+        ([failure(400)], False),
+        ([failure(409)], False),
+        ([failure(429, Stripe_Rate_Limited_Reason="resource-specific")], False),
+        ([lost(), failure(401)], True),
+        ([lost(may_have_executed=False), failure(401)], False),
+    ],
+)
+async def test_every_error_says_whether_a_post_may_have_taken_effect(
+    script: list[Any], has_doubt: bool
+) -> None:
+    """A later refusal says nothing about an earlier attempt without an answer."""
+    error, _, _ = await outcome(*script, retry=RetryPolicy(attempts=len(script)))
+    assert error.may_have_executed is has_doubt
+
+
 async def test_an_empty_quota_makes_failures_final() -> None:
     """No token, no retry; nothing is taken, and the message says why."""
     quota = RetryQuota(13)
