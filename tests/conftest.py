@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
@@ -12,6 +13,11 @@ from hypothesis import HealthCheck, settings
 # A machine that is busy with other work is slow, which is not a fault of what is tested.
 settings.register_profile("fcasync", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fcasync")
+
+
+# A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Response(aiohttp.ClientResponse):

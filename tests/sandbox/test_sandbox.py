@@ -1,12 +1,13 @@
 """The sandbox as an object: its arguments, and how it starts and stops."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
 import pytest
 
 import fcasync
-from fcasync import RetryPolicy
+from fcasync import RetryPolicy, blocking
 from fcasync.sandbox import RateLimit, Sandbox
 from tests.sandbox.conftest import Http, port_of
 from tests.sandbox.worlds import ACCOUNTS
@@ -100,6 +101,22 @@ def test_a_threaded_sandbox_runs_once_at_a_time() -> None:
             sandbox.__enter__()
 
         assert sandbox.ledger == []
+
+
+def test_a_threaded_sandbox_ends_the_answers_that_it_holds_back() -> None:
+    """Nothing is left on its loop when the block is left, whoever waits or has given up."""
+    with Sandbox(accounts=1, threaded=True) as sandbox:
+        sandbox.add_faults({"kind": "delay", "seconds": 3600})
+        assert sandbox._host.home is not None
+        loop = sandbox._host.home._loop
+        with (
+            blocking.Client(sandbox.api_key, base_url=sandbox.url, timeout=0.05) as client,
+            pytest.raises(fcasync.APITimeoutError),
+        ):
+            once = client.with_options(retry=RetryPolicy(attempts=1))
+            once.accounts.list().page()
+        assert asyncio.all_tasks(loop)
+    assert not asyncio.all_tasks(loop)
 
 
 def test_a_sandbox_that_could_not_start_can_be_started_later() -> None:

@@ -24,10 +24,19 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(_named(work), self._loop).result()
 
     def close(self) -> None:
-        """Stop the loop and wait for the thread to end."""
+        """Cancel what is left on the loop, stop it, and wait for the thread to end."""
+        self.run(_end_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others)
 
 
 async def _named(work: Coroutine[Any, Any, T]) -> T:
