@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -49,3 +50,21 @@ class Outcome:
     """Whether an earlier run finished it, and may have handed it out already."""
     stripe_account: str | None = None
     """The connected account it belongs to; None for the job's own."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain data, for JSON and data frames.
+
+        The error is its message, ``available_at`` is ISO 8601; the account is left out, which
+        :func:`fcasync.to_dict` takes.
+        """
+        return {
+            "account_id": self.account_id,
+            "stripe_account": self.stripe_account,
+            "status": str(self.status),
+            "reason": self.reason,
+            "error": None if self.error is None else str(self.error),
+            "attempts": self.attempts,
+            "replayed": self.replayed,
+            "available_at": None if self.available_at is None else self.available_at.isoformat(),
+            "again": self.again,
+        }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from fcasync.errors import ProtocolError
+from fcasync.errors import InvalidArgumentError, ProtocolError, describe
 from fcasync.models._base import Model, field_names
 from fcasync.models._build import structure_function
 from fcasync.models._fault import first_fault
@@ -68,7 +68,15 @@ def to_dict(model: Model) -> dict[str, Any]:
 
     Instants become whole Unix seconds (RFC 3339 text in a thin event) and enums become strings;
     unknown fields are included. Fields that were null or absent are left out.
+
+    Raises:
+        InvalidArgumentError: *model* is none of fcasync's models.
     """
+    if not isinstance(model, Model):
+        raise InvalidArgumentError(
+            f"to_dict takes one model, such as an Account, not {describe(model)}; "
+            "lists have to_columns(), outcomes and reports a to_dict() of their own"
+        )
     values = {name: getattr(model, name) for name in field_names(model)}
     known = {name: _plain(value, model) for name, value in values.items() if value is not None}
     return {**known, **model.extra}

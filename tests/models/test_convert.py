@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from fcasync import models
-from fcasync.errors import ProtocolError
+from fcasync.bulk import Outcome, OutcomeStatus
+from fcasync.errors import InvalidArgumentError, ProtocolError
 from fcasync.models import (
     Account,
     AccountOwner,
@@ -84,6 +85,15 @@ def test_decoding_can_be_reversed(cls: Any) -> None:
         assert decoder(cls)(to_dict(model)) == model
 
     check()
+
+
+@pytest.mark.parametrize(
+    "wrong", [Outcome(account_id="fca_1", status=OutcomeStatus.FAILED), {"id": "fca_1"}]
+)
+def test_what_is_no_model_is_refused_with_what_has_columns(wrong: Any) -> None:
+    """Outcomes and lists have methods of their own."""
+    with pytest.raises(InvalidArgumentError, match="takes one model.*a to_dict.. of their own"):
+        to_dict(wrong)
 
 
 @pytest.mark.parametrize("name", BY_SCHEMA)

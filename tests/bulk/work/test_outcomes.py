@@ -1,15 +1,17 @@
 """Outcomes: each says what is known, and every one of them is handed out."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from fcasync.bulk import BulkRun, Outcome, read_journal
+from fcasync.bulk import BulkRun, Outcome, OutcomeStatus, read_journal
 from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.bulk._journal.sqlite import FileJournal
 from fcasync.errors import (
@@ -34,6 +36,33 @@ def test_without_waiting_a_refresh_is_accepted() -> None:
     assert {outcome.status for outcome in outcomes} == {"accepted"}
     assert (report.accepted, report.succeeded, report.failed) == (5, 0, 0)
     assert "accepted      5 of 5 accounts; their banks have not answered" in str(report)
+
+
+def test_an_outcome_is_a_row_of_plain_data() -> None:
+    """Everything but the account: for JSON, and for data frames, which would see one column."""
+    outcome = Outcome(
+        account_id="fca_1",
+        status=OutcomeStatus.DEFERRED,
+        reason="too_early",
+        error=REFUSED,
+        available_at=datetime(2026, 11, 24, 3, tzinfo=UTC),
+        stripe_account="acct_1",
+    )
+    row = outcome.to_dict()
+    assert json.loads(json.dumps(row)) == row
+    assert row == {
+        "account_id": "fca_1",
+        "stripe_account": "acct_1",
+        "status": "deferred",
+        "reason": "too_early",
+        "error": "no (400, account_closed)",
+        "attempts": 0,
+        "replayed": False,
+        "available_at": "2026-11-24T03:00:00+00:00",
+        "again": False,
+    }
+    assert row.keys() == {field.name for field in attrs.fields(Outcome)} - {"account"}
+    assert type(row["status"]) is str
 
 
 def test_an_accepted_job_can_be_waited_for_later(tmp_path: Path) -> None:
