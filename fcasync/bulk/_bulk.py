@@ -96,8 +96,9 @@ class Bulk:
     * ``resume``: False refuses a journal that exists.
     * ``max_requests``: most requests of the operation that this run sends. What is not sent stays
       open for the next run; None for any number.
-    * ``dry_run``: True sends nothing and reads nothing, and leaves the journal alone: what would be
-      sent is ``skipped: dry_run``, and Accounts that cannot take the operation say why.
+    * ``dry_run``: True sends nothing, and leaves the journal alone: what would be sent is
+      ``skipped: dry_run``, and Accounts that cannot take the operation say why. One read checks the
+      key; a source of ids is not fetched, so that with ``max_age`` it says the most.
     * ``retry_failed``: True takes up again accounts that the journal knows as failed, as a new job
       would: one that cannot be refreshed yet is ``deferred``. With a journal that is new it changes
       nothing: everything in the source is open.

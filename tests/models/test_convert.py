@@ -92,7 +92,7 @@ def test_decoding_can_be_reversed(cls: Any) -> None:
 )
 def test_what_is_no_model_is_refused_with_what_has_columns(wrong: Any) -> None:
     """Outcomes and lists have methods of their own."""
-    with pytest.raises(InvalidArgumentError, match="takes one model.*a to_dict.. of their own"):
+    with pytest.raises(InvalidArgumentError, match="takes one model"):
         to_dict(wrong)
 
 
