@@ -59,10 +59,12 @@ def _body_rows(body: Schema) -> list[str]:
     rows = []
     for kind, content in body.get("content", {}).items():
         where = "form" if "form" in kind else "JSON"
-        for schema in content["schema"].get("anyOf", [content["schema"]]):
+        options = content["schema"].get("anyOf", [content["schema"]])
+        for schema in options:
             # The faults come as a list of objects.
             option = schema.get("items", schema)
-            required = option.get("required", ())
+            # What one of several forms requires can be left out with the form.
+            required = option.get("required", ()) if len(options) == 1 else ()
             rows += [
                 _row(name, where, {"required": name in required, "schema": schema})
                 for name, schema in option.get("properties", {}).items()
@@ -95,7 +97,7 @@ def type_text(schema: Schema) -> str:
     if "anyOf" in schema:
         return " or ".join(type_text(option) for option in schema["anyOf"])
     if "enum" in schema:
-        return " | ".join(str(value) for value in schema["enum"])
+        return " | ".join(str(value) or "empty" for value in schema["enum"])
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":
@@ -109,8 +111,10 @@ def _range(schema: Schema) -> str:
     least: Any = schema.get("minimum", schema.get("minLength"))
     most: Any = schema.get("maximum", schema.get("maxLength"))
     unit = " characters" if schema.get("type") == "string" else ""
+    if "exclusiveMinimum" in schema:
+        return f" above {schema['exclusiveMinimum']}"
     if least is None and most is None:
-        return f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else ""
+        return ""
     if most is None or most >= LARGEST:
         return f", {least} or more{unit}"
     return f", {least or 0} to {most}{unit}"

@@ -196,6 +196,11 @@ async def test_the_list_of_operations_has_them_all(http: Http) -> None:
         ({"type": "integer", "minimum": 0, "maximum": 10**15}, "integer, 0 or more"),
         ({"type": "string", "minLength": 1, "maxLength": 9}, "string, 1 to 9 characters"),
         ({"type": "number", "exclusiveMinimum": 0}, "number above 0"),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 10**15}, "number above 0"),
+        (
+            {"anyOf": [{"type": "integer", "minimum": 1}, {"enum": [""]}]},
+            "integer, 1 or more or empty",
+        ),
         ({"type": "array", "items": {"enum": ["a", "b"]}}, "list of a | b"),
         (
             {"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/account"}]},

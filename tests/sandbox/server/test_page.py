@@ -159,16 +159,16 @@ def test_older_requests_are_a_press_away(browser: Any, served: Sandbox) -> None:
     for number in range(40):
         send(served, "GET", ACCOUNTS, ("limit", str(number + 1)))
     open_page(browser, served)
-    until(browser, lambda: text(browser, "#requests") == "26\u201340 of 40")
+    until(browser, lambda: text(browser, "#requests") == "40\u201326 of 40")
     press(browser, "#earlier")
-    until(browser, lambda: text(browser, "#requests") == "11\u201325 of 40")
+    until(browser, lambda: text(browser, "#requests") == "25\u201311 of 40")
     send(served, "GET", ACCOUNTS)
-    until(browser, lambda: text(browser, "#requests") == "11\u201325 of 41")
+    until(browser, lambda: text(browser, "#requests") == "25\u201311 of 41")
     press(browser, "#earlier")
-    until(browser, lambda: text(browser, "#requests") == "1\u201315 of 41")
+    until(browser, lambda: text(browser, "#requests") == "15\u20131 of 41")
     assert not css(browser, "#earlier").is_enabled()
     press(browser, "#pause")
-    until(browser, lambda: text(browser, "#requests") == "27\u201341 of 41")
+    until(browser, lambda: text(browser, "#requests") == "41\u201327 of 41")
     assert not css(browser, "#later").is_enabled()
 
 

@@ -9,7 +9,7 @@ const FEATURES = { balance: "balance_refresh", ownership: "ownership_refresh", t
 let skip = 0;
 
 function name(account) {
-  const parts = [account.institution_name, account.display_name, account.last4 && `•• ${account.last4}`];
+  const parts = [account.institution_name, account.display_name, account.last4 && `••\u00a0${account.last4}`];
   return parts.filter(Boolean).join(" · ");
 }
 

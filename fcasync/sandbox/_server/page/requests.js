@@ -130,7 +130,7 @@ export function requests(redraw, showAccount) {
       const { data } = newest ? await ask(`ledger?since=${since}&limit=${Math.min(PAGE, newest)}`) : { data: [] };
       table.draw(data.reverse());
       const last = data[data.length - 1]?.number;
-      byId("requests").textContent = total ? `${last.toLocaleString("en")}–${data[0].number.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
+      byId("requests").textContent = total ? `${data[0].number.toLocaleString("en")}–${last.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
       byId("ledger").closest("table").hidden = total === 0;
       byId("no-requests").hidden = total > 0;
       byId("pause").setAttribute("aria-pressed", String(anchor !== null));
