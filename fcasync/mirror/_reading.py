@@ -210,7 +210,7 @@ class Reading:
         walk: Any = sync.pages()
         async for page in walk:
             if isinstance(page, ListedPage):  # else there has been no successful refresh yet
-                await writing.add(page.under(self._tenant, account.id))
+                await writing.add(page.rows)
         return _advanced(account, state, sync.cursor, self._at)
 
     def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
