@@ -75,7 +75,7 @@ def account_row(stripe_account: str, item: Json, at: At, read_at: float) -> Row:
         transaction.get("status"),
         at(transaction.get("last_attempted_at")),
         at(refreshed_at(item)),
-        at(read_at),
+        at(int(read_at)),  # whole seconds, for they are remembered
         raw(_stripped(item, holder)),
     )
 

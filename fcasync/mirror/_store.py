@@ -180,7 +180,7 @@ def _load(dialect: Dialect, jobs: list[_Load]) -> Steps[list[State]]:
 
 
 def _claim(dialect: Dialect, jobs: list[_Claim]) -> Steps[list[State]]:
-    rows = {job.key: (*job.key, *(None,) * 6, job.claim) for job in jobs}
+    rows = {job.key: (*job.key, job.claim) for job in jobs}
     written = yield from upserts.CLAIMS.write(dialect, rows.values())
     found = {(tenant, account): State(*values) for tenant, account, *values in written}
     return [found[job.key] for job in jobs]

@@ -76,10 +76,13 @@ class Upsert:
         returns: Sequence[str] = (),
     ) -> None:
         self._table = table
-        self._names = tuple(table.columns.keys())
+        self._key = tuple(column.name for column in table.primary_key)
+        names = [column.name for column in table.columns]
+        self._names = tuple(
+            name for name in names if changes is None or name in (*self._key, *changes)
+        )
+        """The columns that are written, in the order of a row's values."""
         self._condition = condition
-        self._changes = changes
-        """The columns to replace; None stands for all but the key."""
         self._returns = returns
         """The columns of the rows written that are returned."""
 
@@ -140,13 +143,10 @@ class Upsert:
     def _for_one(self, dialect: Dialect) -> tuple[str, dict[str, str], str]:
         """Return what stands before the values of a row, the parameter of each, and the rest."""
         insert: Any = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-        names = self._names
+        names, key = self._names, self._key
         statement = insert(self._table).values(dict.fromkeys(names, None))
         new, old = statement.excluded, self._table.c
-        key = [column.name for column in self._table.primary_key]
-        changes: dict[str, Any] = {
-            name: new[name] for name in self._changes or names if name not in key
-        }
+        changes: dict[str, Any] = {name: new[name] for name in names if name not in key}
         if "revision" in changes:
             changes["revision"] = old.revision + literal_column("1")
         statement = statement.on_conflict_do_update(

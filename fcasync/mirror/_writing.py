@@ -1,8 +1,8 @@
 """The pages of one account on their way into the database, under a claim."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Final
-from uuid import uuid4
 
 from fcasync.mirror._lookups import Key
 from fcasync.mirror._packed import NO_ROWS, Packed
@@ -23,7 +23,7 @@ class Writing:
     def __init__(self, store: Store, key: Key) -> None:
         self._store = store
         self._key = key
-        self.claim = uuid4().hex
+        self.claim = secrets.token_hex(16)
         self._total = NOTHING
         """What has become of the pages so far."""
         self._held_back = NO_ROWS
