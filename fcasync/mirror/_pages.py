@@ -50,7 +50,8 @@ _OFTEN_SHARED: Final = (
     *("updated", "posted_at", "void_at"),
 )
 """Those that are likely to have the same value on the whole page."""
-_fields, _moments = itemgetter(*_OWN, "status_transitions"), itemgetter(*_MOMENTS)
+_fields = itemgetter(*_OWN, "status_transitions")
+_moments: Final = {name: itemgetter(name) for name in _MOMENTS}
 _MISFITS: Final = (KeyError, TypeError, ValueError, OverflowError)
 _decode: Final = decoder(Page[Transaction])
 
@@ -100,7 +101,7 @@ def _by_column(value: Any, at: rows.At) -> Packed | None:
         return None
     *own, moments = zip(*map(_fields, items), strict=True)
     found: _Columns = dict(zip(_OWN, own, strict=True))
-    found.update(zip(_MOMENTS, zip(*map(_moments, moments), strict=True), strict=True))
+    found.update((name, tuple(map(get, moments))) for name, get in _moments.items())
     if None in found["updated"]:
         times = zip(found["updated"], found["transacted_at"], strict=True)
         found["updated"] = tuple((other or 0) if own is None else own for own, other in times)
@@ -118,6 +119,7 @@ def _by_column(value: Any, at: rows.At) -> Packed | None:
 
 def _once(found: _Columns) -> _Columns:
     """Return the columns that have the same value in all rows, as that one value."""
+    # Only the first is looked at from here on: 1.0 or true beside a 1 is stored as 1.
     columns = ((name, found[name]) for name in _OFTEN_SHARED)
     return {name: all_[:1] for name, all_ in columns if all_.count(all_[0]) == len(all_)}
 
