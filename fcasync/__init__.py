@@ -19,7 +19,7 @@ each with an extra of its name, :mod:`fcasync.cluster`, :mod:`fcasync.mirror` an
 #                 otel/: names -> spans, gauges -> hook -> instrumentor
 #                 testing/: fakes, objects; conformance (of transports) -> bench -> raw server
 #                 cluster/: _driver -> _pump -> _dask -> (on workers) _lane -> _remote
-#                 mirror/: tables, rows, steps -> pages, upserts, lookups, database
+#                 mirror/: tables, rows, packed, steps -> pages, upserts, lookups, database
 #                          -> store (groups writes) -> writing -> reading (one account)
 #                          -> intake (the source) -> work -> run
 #                          nudges -> inbox (events, for the intake)

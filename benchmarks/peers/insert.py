@@ -44,7 +44,7 @@ class Peer:
 
     def _insert(self, connection: sqlite3.Connection, accounts: range) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        steps = upserts.FIRST_TRANSACTIONS.write_pages(self._dialect, self._rows(accounts))
+        steps = upserts.FIRST_TRANSACTIONS.write_packed(self._dialect, self._rows(accounts))
         try:
             statement, values = next(steps)
             while True:
@@ -54,7 +54,11 @@ class Peer:
             connection.execute("COMMIT")
 
     def _rows(self, accounts: range) -> Iterator[Any]:
-        return (self._page.under("", data.account_id(number)) for number in accounts)
+        page = self._page.rows
+        return (
+            page.with_shared(stripe_account="", account=data.account_id(number))
+            for number in accounts
+        )
 
     async def aclose(self) -> None:
         pass

@@ -15,19 +15,13 @@ import attrs
 import orjson
 
 from fcasync.mirror import _rows as rows
-from fcasync.mirror._tables import transactions
+from fcasync.mirror._packed import Packed
 from fcasync.models import Page, Transaction
 from fcasync.models._convert import decoder
 
-Values: TypeAlias = Sequence[Any]
-"""The values of all rows, one after the other; a tuple as soon as it is kept, because the garbage
-collector leaves a tuple of strings alone, and walks through a list each time."""
-
-WIDTH: Final = len(transactions.columns)
-"""Values of one row."""
+_Columns: TypeAlias = dict[str, Sequence[Any]]
 
 _OBJECT: Final = "financial_connections.transaction"
-_COLUMN: Final = {name: place for place, name in enumerate(transactions.columns.keys())}
 _NONE: Final = type(None)
 _TYPES: Final[dict[str, frozenset[type]]] = {
     "id": frozenset({str}),
@@ -38,14 +32,26 @@ _TYPES: Final[dict[str, frozenset[type]]] = {
     "description": frozenset({str, _NONE}),
     "livemode": frozenset({bool, _NONE}),
     "status": frozenset({str, _NONE}),
-    "status_transitions": frozenset({dict}),
     "transacted_at": frozenset({int, _NONE}),
     "transaction_refresh": frozenset({str, _NONE}),
     "updated": frozenset({int, _NONE}),
+    "posted_at": frozenset({int, _NONE}),
+    "void_at": frozenset({int, _NONE}),
 }
 """The fields of a transaction, and the types that the models accept."""
 _MOMENTS: Final = ("posted_at", "void_at")
-_fields, _moments = itemgetter(*_TYPES), itemgetter(*_MOMENTS)
+"""Those that are in ``status_transitions``."""
+_OWN: Final = tuple(name for name in _TYPES if name not in _MOMENTS)
+_TEXTS: Final = tuple(name for name, types in _TYPES.items() if str in types)
+_STORED: Final = tuple(name for name in rows.TRANSACTION if name in _TYPES)
+_INSTANTS: Final = ("transacted_at", "updated", *_MOMENTS)
+_OFTEN_SHARED: Final = (
+    *("object", "account", "currency", "status", "transaction_refresh"),
+    *("updated", "posted_at", "void_at"),
+)
+"""Those that are likely to have the same value on the whole page."""
+_fields = itemgetter(*_OWN, "status_transitions")
+_moments: Final = {name: itemgetter(name) for name in _MOMENTS}
 _MISFITS: Final = (KeyError, TypeError, ValueError, OverflowError)
 _decode: Final = decoder(Page[Transaction])
 
@@ -64,19 +70,8 @@ class ListedPage:
     data: Sequence[Last]
     """Only the last one: a walk asks for nothing else."""
     has_more: bool
-    values: Values
-
-    def under(self, stripe_account: str, account: str) -> Values:
-        """Return the values of the rows, now under their account."""
-        values, count = list(self.values), len(self.values) // WIDTH
-        values[0::WIDTH] = [stripe_account] * count
-        values[1::WIDTH] = [account] * count
-        return tuple(values)
-
-
-def statuses(values: Values) -> Values:
-    """Return the status of each row."""
-    return values[_COLUMN["status"] :: WIDTH]
+    rows: Packed
+    """Without the columns of the account."""
 
 
 def reader(at: rows.At) -> Callable[[Any], ListedPage]:
@@ -88,63 +83,82 @@ def reader(at: rows.At) -> Callable[[Any], ListedPage]:
 
     def read(value: Any) -> ListedPage:
         try:
-            values = _by_column(value, at)
+            packed = _by_column(value, at)
         except _MISFITS:
-            values = None
-        if values is None:
+            packed = None
+        if packed is None:
             return _by_model(value, at)
-        return ListedPage([Last(value["data"][-1]["id"])], value["has_more"], values)
+        return ListedPage([Last(value["data"][-1]["id"])], value["has_more"], packed)
 
     return read
 
 
-def _by_column(value: Any, at: rows.At) -> Values | None:
-    """Return the values of a page; None, or an error, if it is not just as expected."""
+def _by_column(value: Any, at: rows.At) -> Packed | None:
+    """Return the rows of a page; None, or an error, if it is not just as expected."""
     items = value["data"]
     is_page = type(value["has_more"]) is bool and value["object"] == "list"
     if not is_page or not isinstance(value["url"], str):
         return None
-    found = dict(zip(_TYPES, zip(*map(_fields, items), strict=True), strict=True))
-    posted, void = zip(*map(_moments, found["status_transitions"]), strict=True)
-    moments = chain(posted, void)
+    *own, moments = zip(*map(_fields, items), strict=True)
+    found: _Columns = dict(zip(_OWN, own, strict=True))
+    found.update((name, tuple(map(get, moments))) for name, get in _moments.items())
+    if None in found["updated"]:
+        times = zip(found["updated"], found["transacted_at"], strict=True)
+        found["updated"] = tuple((other or 0) if own is None else own for own, other in times)
+    found.update(_once(found))
     if not (
         all(types.issuperset(map(type, found[name])) for name, types in _TYPES.items())
-        and _TYPES["updated"].issuperset(map(type, moments))
-        and set(found["object"]) == {_OBJECT}
+        and found["object"] == (_OBJECT,)
         and len(set(found["id"])) == len(items)
-        and all(map(rows.WHOLE.__contains__, filter(None, found["amount"])))
+        and _fit(found["amount"])
         and _can_be_stored(found)
     ):
         return None
-    values: list[Any] = [None] * (len(items) * WIDTH)
-    for name in ("id", "amount", "currency", "description", "status", "transaction_refresh"):
-        values[_COLUMN[name] :: WIDTH] = found[name]
-    updated = found["updated"]
-    if None in updated:
-        times = zip(updated, found["transacted_at"], strict=True)
-        updated = tuple((other or 0) if own is None else own for own, other in times)
-    instants = {"transacted_at": found["transacted_at"], "updated": updated}
-    for name, column in {**instants, "posted_at": posted, "void_at": void}.items():
-        values[_COLUMN[name] :: WIDTH] = map(at, column)
-    values[_COLUMN["revision"] :: WIDTH] = [1] * len(items)
-    values[_COLUMN["raw"] :: WIDTH] = _texts(items, found["status_transitions"])
-    return tuple(values)
+    return _packed(len(items), found, _texts(items, moments), at)
 
 
-def _can_be_stored(found: dict[str, tuple[Any, ...]]) -> bool:
+def _once(found: _Columns) -> _Columns:
+    """Return the columns that have the same value in all rows, as that one value."""
+    # Only the first is looked at from here on: 1.0 or true beside a 1 is stored as 1.
+    columns = ((name, found[name]) for name in _OFTEN_SHARED)
+    return {name: all_[:1] for name, all_ in columns if all_.count(all_[0]) == len(all_)}
+
+
+def _fit(amounts: Sequence[int | None]) -> bool:
+    """Return whether a database can hold the amounts."""
+    known = list(filter(None, amounts)) or [0]
+    return min(known) in rows.WHOLE and max(known) in rows.WHOLE
+
+
+def _can_be_stored(found: _Columns) -> bool:
     """Return whether no text has a NUL character, which PostgreSQL cannot store."""
-    few = set().union(
-        *(found[name] for name in ("account", "currency", "status", "transaction_refresh"))
-    )
-    return "\0" not in "".join(filter(None, chain(found["id"], found["description"], few)))
+    return "\0" not in "".join(filter(None, chain(*(found[name] for name in _TEXTS))))
 
 
 def _texts(items: list[rows.Json], moments: Sequence[rows.Json]) -> Iterable[str]:
     """Return the JSON to store of each transaction, whose status transitions are *moments*."""
-    if set(map(len, items)) == {len(_TYPES)} and set(map(len, moments)) == {len(_MOMENTS)}:
+    if set(map(len, items)) == {len(_OWN) + 1} and set(map(len, moments)) == {len(_MOMENTS)}:
         return map(bytes.decode, map(orjson.dumps, items))
     # What must not be stored can only be in a field that fcasync does not know.
     return map(rows.raw, items)
+
+
+def _packed(count: int, found: _Columns, texts: Iterable[str], at: rows.At) -> Packed:
+    """Return *count* rows, without the columns of the account."""
+    shared: dict[str, Any] = {"revision": 1}
+    others: dict[str, Iterable[Any]] = {}
+    for name in _STORED:
+        column = found[name]
+        stored: Iterable[Any] = map(at, column) if name in _INSTANTS else column
+        if len(column) < count:
+            (shared[name],) = stored
+        else:
+            others[name] = stored
+    others["raw"] = texts
+    values: list[Any] = [None] * (count * len(others))
+    for place, stored in enumerate(others.values()):
+        values[place :: len(others)] = stored
+    return Packed(count=count, shared=shared, names=tuple(others), values=tuple(values))
 
 
 def _by_model(value: Any, at: rows.At) -> ListedPage:
@@ -155,6 +169,7 @@ def _by_model(value: Any, at: rows.At) -> ListedPage:
     """
     page = _decode(value)
     made = (rows.transaction_row(item, at) for item in value["data"])
-    found = {row[_COLUMN["id"]]: row for row in made}
-    last = [Last(each.id) for each in page.data[-1:]]
-    return ListedPage(last, page.has_more, tuple(chain.from_iterable(found.values())))
+    found = {row[0]: row for row in made}
+    values = tuple(chain.from_iterable(found.values()))
+    packed = Packed(count=len(found), names=rows.TRANSACTION, values=values)
+    return ListedPage([Last(each.id) for each in page.data[-1:]], page.has_more, packed)

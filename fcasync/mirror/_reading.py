@@ -201,7 +201,7 @@ class Reading:
             except UnknownCursorError:
                 # Stripe has forgotten that refresh: read everything again, and replace it.
                 state = await self._transactions(account, attrs.evolve(state, cursor=None), writing)
-        row = (*part.key, *state.columns, self._at(self._clock.time()), writing.claim)
+        row = (*part.key, *state.columns, self._at(int(self._clock.time())), writing.claim)
         return await writing.end(part, owners, row)
 
     async def _transactions(self, account: Account, state: State, writing: Writing) -> State:
@@ -210,7 +210,7 @@ class Reading:
         walk: Any = sync.pages()
         async for page in walk:
             if isinstance(page, ListedPage):  # else there has been no successful refresh yet
-                await writing.add(page.under(self._tenant, account.id))
+                await writing.add(page.rows)
         return _advanced(account, state, sync.cursor, self._at)
 
     def _sync(self, account: Account, cursor: str | None) -> TransactionSync:
@@ -242,8 +242,8 @@ def _advanced(account: Account, state: State, cursor: str | None, at: rows.At) -
     # An account at hand may be older than the last sync; a cursor never moves back.
     if refresh is None or (None not in (moment, state.cursor_at) and moment < state.cursor_at):
         return state
-    moved = {"cursor": cursor, "cursor_at": moment} if cursor == refresh.id else {}
-    return attrs.evolve(state, refresh=refresh.id, refresh_status=str(refresh.status), **moved)
+    moved = (cursor, moment) if cursor == refresh.id else (state.cursor, state.cursor_at)
+    return State(*moved, refresh.id, str(refresh.status), state.ownership)
 
 
 def _permits(account: Account, permission: str) -> bool:

@@ -12,11 +12,14 @@ import orjson
 from fcasync._facts.text import well_formed
 from fcasync.errors import ProtocolError
 from fcasync.mirror._steps import Row
+from fcasync.mirror._tables import transactions
 
 Json = dict[str, Any]
 At = Callable[[float | None], Any]
 """Returns a Unix time as the driver takes it."""
 
+TRANSACTION: Final = tuple(transactions.columns.keys())[2:]
+"""The columns of a transaction, without those of its account."""
 WHOLE: Final = range(-(2**63), 2**63)
 """The whole numbers that a database can hold."""
 
@@ -29,7 +32,7 @@ _HINTS: Final = (b"account_number", b"routing_number", b"iban", b"secret", b"\\u
 
 
 def transaction_row(item: Json, at: At) -> Row:
-    """Return the row of a transaction, whose account is filled in later.
+    """Return the columns :data:`TRANSACTION` of a transaction.
 
     Args:
         item: Stripe's JSON, whose types are checked.
@@ -42,8 +45,6 @@ def transaction_row(item: Json, at: At) -> Row:
     moments = item.get("status_transitions") or _NOTHING
     transacted_at, updated = item.get("transacted_at"), item.get("updated")
     return (
-        None,
-        None,
         item["id"],
         _whole(item.get("amount")),
         *(item.get(name) for name in ("currency", "description", "status")),
@@ -74,7 +75,7 @@ def account_row(stripe_account: str, item: Json, at: At, read_at: float) -> Row:
         transaction.get("status"),
         at(transaction.get("last_attempted_at")),
         at(refreshed_at(item)),
-        at(read_at),
+        at(int(read_at)),  # whole seconds, for they are remembered
         raw(_stripped(item, holder)),
     )
 

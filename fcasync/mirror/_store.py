@@ -17,11 +17,10 @@ from sqlalchemy.engine import Dialect
 
 from fcasync._wire.uninterrupted import to_its_end
 from fcasync.mirror import _lookups as lookups
-from fcasync.mirror import _pages as pages
 from fcasync.mirror import _upserts as upserts
 from fcasync.mirror._database import Database, Session
 from fcasync.mirror._lookups import Key
-from fcasync.mirror._pages import Values
+from fcasync.mirror._packed import NO_ROWS, Packed
 from fcasync.mirror._steps import Row, Steps
 
 LARGEST: Final = 64
@@ -56,7 +55,7 @@ class Part:
     account: Row | None = None
     balances: Sequence[Row] = ()
     owners: Sequence[Row] = ()
-    transactions: Values = ()
+    transactions: Packed = NO_ROWS
     state: Row | None = None
     """The row of ``sync_state``, with the last part."""
 
@@ -181,7 +180,7 @@ def _load(dialect: Dialect, jobs: list[_Load]) -> Steps[list[State]]:
 
 
 def _claim(dialect: Dialect, jobs: list[_Claim]) -> Steps[list[State]]:
-    rows = {job.key: (*job.key, *(None,) * 6, job.claim) for job in jobs}
+    rows = {job.key: (*job.key, job.claim) for job in jobs}
     written = yield from upserts.CLAIMS.write(dialect, rows.values())
     found = {(tenant, account): State(*values) for tenant, account, *values in written}
     return [found[job.key] for job in jobs]
@@ -209,21 +208,20 @@ def _write(dialect: Dialect, parts: list[Part]) -> Steps[list[Written]]:
 def _write_transactions(
     dialect: Dialect, parts: list[Part], claims: dict[Key, Row]
 ) -> Steps[dict[Key, Written]]:
-    full = [part for part in parts if part.transactions]
+    full = [part for part in parts if part.transactions.count]
     first = [part for part in full if not claims[part.key][1]]
     others = [part for part in full if claims[part.key][1]]
-    yield from upserts.FIRST_TRANSACTIONS.write_pages(
+    yield from upserts.FIRST_TRANSACTIONS.write_packed(
         dialect, [part.transactions for part in first]
     )
-    changed = yield from upserts.TRANSACTIONS.write_pages(
+    changed = yield from upserts.TRANSACTIONS.write_packed(
         dialect, [part.transactions for part in others]
     )
     return {part.key: _all_new(part.transactions) for part in first} | _counted(changed)
 
 
-def _all_new(values: Values) -> Written:
-    statuses = pages.statuses(values)
-    return Written(new=len(statuses), void=statuses.count("void"))
+def _all_new(rows: Packed) -> Written:
+    return Written(new=rows.count, void=rows.column("status").count("void"))
 
 
 def _counted(changed: Iterable[Row]) -> dict[Key, Written]:

@@ -1,14 +1,14 @@
 """Inserts that replace older rows, many rows in one statement.
 
-SQLAlchemy writes the SQL for one row; the values then go to the driver as they are, because binding
-them one by one would take more time than the database does.
+SQLAlchemy writes the SQL for one row; the values then go to the driver as they are, because its way
+of binding them one by one would take more time than the database does.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Table, and_, literal_column, or_
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from fcasync.mirror import _tables as tables
+from fcasync.mirror._packed import Packed
 from fcasync.mirror._steps import Row, Steps
 
 Condition: TypeAlias = Callable[[Any, Any], ColumnElement[bool]]
@@ -28,9 +29,9 @@ parameters that SQLite and PostgreSQL allow."""
 STATE: Final = ("cursor", "cursor_at", "refresh", "refresh_status", "ownership")
 """The columns of ``sync_state`` that a sync begins with."""
 
-_VALUES: Final = re.compile(r"(.* VALUES )(\(.*?\))( ON CONFLICT .*)", re.DOTALL)
+_VALUES: Final = re.compile(r"(.*) VALUES \((.*?)\) (ON CONFLICT .*)", re.DOTALL)
 """What stands before, in and behind the values of a row."""
-_NUMBER: Final = re.compile(r"\$(\d+)")
+_NUMBER: Final = re.compile(r"\$\d+")
 """A parameter of PostgreSQL."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REMEMBERED: Final = 65_536
@@ -75,9 +76,13 @@ class Upsert:
         returns: Sequence[str] = (),
     ) -> None:
         self._table = table
+        self._key = tuple(column.name for column in table.primary_key)
+        names = [column.name for column in table.columns]
+        self._names = tuple(
+            name for name in names if changes is None or name in (*self._key, *changes)
+        )
+        """The columns that are written, in the order of a row's values."""
         self._condition = condition
-        self._changes = changes
-        """The columns to replace; None stands for all but the key."""
         self._returns = returns
         """The columns of the rows written that are returned."""
 
@@ -86,51 +91,62 @@ class Upsert:
         found: list[Row] = yield from self._write(dialect, tuple(chain.from_iterable(rows)))
         return found
 
-    def write_pages(self, dialect: Dialect, pages: Iterable[Sequence[Any]]) -> Steps[list[Row]]:
-        """Write pages of rows whose values stand one after the other.
+    def write_packed(self, dialect: Dialect, pages: Iterable[Packed]) -> Steps[list[Row]]:
+        """Write pages of rows in the same way.
 
-        A full page is a statement of its own, just as it is; what is smaller shares statements.
+        A full page is a statement of its own; what is smaller shares statements.
         """
-        full, found = LARGEST * len(self._table.columns), list[Row]()
-        small = list[Any]()
-        for values in pages:
-            if len(values) == full:
-                found += yield self._sql(dialect, LARGEST), values
+        found, small = list[Row](), list[Any]()
+        for page in pages:
+            if page.count == LARGEST:
+                shared = [page.shared[name] for name in self._names if name in page.shared]
+                found += yield self._sql(dialect, LARGEST, page.names), (*shared, *page.values)
             else:
-                small += values
+                small += page.unpacked(self._names)
         found += yield from self._write(dialect, small)
         return found
 
     def _write(self, dialect: Dialect, values: Sequence[Any]) -> Steps[list[Row]]:
-        width, found = len(self._table.columns), list[Row]()
+        width, found = len(self._names), list[Row]()
         start = 0
         for size in sizes(len(values) // width):
             end = start + size * width
-            found += yield self._sql(dialect, size), values[start:end]
+            found += yield self._sql(dialect, size, self._names), values[start:end]
             start = end
         return found
 
     @cache  # noqa: B019 - there is one object per table, for as long as the program runs
-    def _sql(self, dialect: Dialect, size: int) -> str:
-        """Return the statement for *size* rows: that for one, with its values repeated."""
-        before, one, after = self._for_one(dialect)
-        width = len(self._table.columns)
-        rows = (
-            _NUMBER.sub(lambda found, row=row: f"${int(found[1]) + row * width}", one)  # type: ignore[misc]
-            for row in range(size)
-        )
-        return f"{before}{', '.join(rows)}{after}"
+    def _sql(self, dialect: Dialect, size: int, names: Sequence[str]) -> str:
+        """Return the statement for *size* rows.
+
+        Args:
+            dialect: Of the database.
+            size: How many rows.
+            names: The columns that differ from row to row; a value of the others is bound once,
+                before those of the rows.
+        """
+        insert, places, upsert = self._for_one(dialect)
+        numbers = count(1)
+
+        def place(name: str) -> str:
+            return _NUMBER.sub(lambda _: f"${next(numbers)}", places[name])
+
+        chosen = {name: place(name) for name in self._names if name not in names}
+        chosen |= {name: f"column{number}" for number, name in enumerate(names, 1)}
+        select = ", ".join(chosen[name] for name in self._names)
+        rows = ", ".join(f"({', '.join(map(place, names))})" for _ in range(size))
+        # Without the condition, SQLite would read ON CONFLICT as the ON of a join.
+        parts = (insert, "SELECT", select, "FROM (VALUES", rows, ") AS page WHERE true", upsert)
+        return " ".join(parts)
 
     @cache  # noqa: B019
-    def _for_one(self, dialect: Dialect) -> tuple[str, str, str]:
+    def _for_one(self, dialect: Dialect) -> tuple[str, dict[str, str], str]:
+        """Return what stands before the values of a row, the parameter of each, and the rest."""
         insert: Any = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-        names = list(self._table.columns.keys())
+        names, key = self._names, self._key
         statement = insert(self._table).values(dict.fromkeys(names, None))
         new, old = statement.excluded, self._table.c
-        key = [column.name for column in self._table.primary_key]
-        changes: dict[str, Any] = {
-            name: new[name] for name in self._changes or names if name not in key
-        }
+        changes: dict[str, Any] = {name: new[name] for name in names if name not in key}
         if "revision" in changes:
             changes["revision"] = old.revision + literal_column("1")
         statement = statement.on_conflict_do_update(
@@ -143,7 +159,7 @@ class Upsert:
             )
         found = _VALUES.fullmatch(str(statement.compile(dialect=dialect)))
         assert found is not None  # noqa: S101 - SQLAlchemy writes it so
-        return found[1], found[2], found[3]
+        return found[1], dict(zip(names, found[2].split(", "), strict=True)), found[3]
 
 
 def sizes(count: int) -> Iterator[int]:

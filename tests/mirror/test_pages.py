@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 import fcasync
 from fcasync.mirror import Mirror
 from fcasync.mirror import _pages as pages
+from fcasync.mirror._packed import Packed
+from fcasync.mirror._rows import TRANSACTION
 from fcasync.mirror._tables import metadata
-from fcasync.mirror._upserts import Instants
+from fcasync.mirror._upserts import LARGEST, TRANSACTIONS, Instants
 from fcasync.models._instant import MAX, MIN
 from fcasync.testing import InstantTransport
 from fcasync.testing import _samples as samples
@@ -48,9 +50,10 @@ def page(*items: Json, **fields: Any) -> Json:
 
 def rows(found: pages.ListedPage) -> list[Json]:
     """Return the rows of a page by the names of their columns."""
-    values = found.under("acct_1", "fca_1")
-    starts = range(0, len(values), pages.WIDTH)
-    return [dict(zip(NAMES, values[at : at + pages.WIDTH], strict=True)) for at in starts]
+    packed = found.rows.with_shared(stripe_account="acct_1", account="fca_1")
+    values = packed.unpacked(NAMES)
+    starts = range(0, len(values), len(NAMES))
+    return [dict(zip(NAMES, values[at : at + len(NAMES)], strict=True)) for at in starts]
 
 
 def without_order(found: list[Json]) -> list[Json]:
@@ -63,7 +66,7 @@ def test_both_ways_make_the_same_rows(as_text: bool, items: list[Json]) -> None:
     """What is stored does not depend on whether a page is just as expected."""
     at = Instants(as_text=as_text).of
     value = page(*items)
-    by_column = pages._by_column(value, at) if items else ()
+    by_column = pages._by_column(value, at) if items else Packed(names=TRANSACTION)
     assert by_column is not None
     quick = pages.ListedPage([], False, by_column)
     slow = pages._by_model(value, at)
@@ -161,6 +164,55 @@ def test_a_transaction_twice_on_a_page_has_one_row() -> None:
     found = pages.reader(Instants(as_text=True).of)(value)
     assert [row["amount"] for row in rows(found)] == [2]
     assert (found.data[0].id, found.has_more) == ("fctxn_1", True)
+
+
+SHARED = {
+    "currency": "eur",
+    "status": "void",
+    "posted_at": 1_700_000_000,
+    "void_at": 1_700_000_001,
+    "transaction_refresh": "fctxnref_other",
+    "updated": 1_700_000_002,
+}
+"""A value of each column that most rows of a page share, and that only one row has."""
+
+
+def full_page(odd: str | None) -> list[Json]:
+    """Return a full page, whose last row alone has another value in the column *odd*."""
+    items = [changed(id=f"fctxn_{number:03}") for number in range(LARGEST)]
+    for item in items:
+        item["status_transitions"] = {"posted_at": None, "void_at": None}
+    last = items[-1]
+    if odd is not None:
+        of = last["status_transitions"] if odd in last["status_transitions"] else last
+        of[odd] = SHARED[odd]
+    return items
+
+
+@pytest.mark.parametrize("odd", [None, *SHARED])
+async def test_what_the_rows_of_a_full_page_share_is_bound_once(url: str, odd: str | None) -> None:
+    """It is stored in every row, and a value that one row alone has in that row alone."""
+    at = Instants(as_text=url.startswith("sqlite")).of
+    found = pages.reader(at)(page(*full_page(odd)))
+    packed = found.rows.with_shared(stripe_account="", account="fca_1")
+    expected = {"stripe_account", "account", "revision", *SHARED} - {odd}
+    assert set(packed.shared) == expected
+    async with Mirror(url) as mirror, mirror._database.session() as session:
+        dialect = mirror._database.engine.dialect
+        await session.carry_out(TRANSACTIONS.write_packed(dialect, [packed]))
+        stored = await table(url, "transactions")
+        slow = pages._by_model(page(*full_page(odd)), at).rows
+        slow = slow.with_shared(stripe_account="", account="fca_2")
+        await session.carry_out(TRANSACTIONS.write_packed(dialect, [slow]))
+    others = [{**row, "account": "fca_1"} for row in (await table(url, "transactions"))[LARGEST:]]
+    assert len(stored) == LARGEST
+    assert stored == others
+
+
+def test_the_rows_of_a_page_are_shown_without_their_values() -> None:
+    """The descriptions of a customer's transactions have no place in a log."""
+    found = pages.reader(Instants(as_text=True).of)(page(*full_page("status")))
+    assert samples.transaction()["description"] not in repr(found.rows)
 
 
 async def test_half_a_surrogate_pair_stops_no_sync(url: str) -> None:
