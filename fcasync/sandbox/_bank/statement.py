@@ -20,6 +20,9 @@ from fcasync.sandbox._bank.states import Refresh, Timing
 _PER_REFRESH = 3
 _HISTORY = 90 * 86_400
 _SPACING = 3600
+"""Between those that later refreshes find: even thousands of these end before the present."""
+_SPACING_BEFORE = 4 * 86_400
+"""Between those that the first refresh finds, so that they fill months."""
 _MOST_LATE = 36
 """How many others, at most, a late transaction comes before."""
 _DESCRIPTIONS = (
@@ -99,7 +102,8 @@ class Statement:
         dice = mix(self._facts.seed, Salt.LATE, number)
         is_late = number >= self._first and dice % 6 == 0
         earlier = 1 + (dice >> 8) % _MOST_LATE if is_late else 0
-        return self._facts.created - _HISTORY + (number - earlier) * _SPACING
+        later = number - earlier - self._first
+        return self._facts.created - _HISTORY + later * (_SPACING if later > 0 else _SPACING_BEFORE)
 
     def transaction(self, number: int) -> dict[str, Any]:
         """Return transaction *number*: 0 is the first that any refresh found."""
