@@ -41,6 +41,24 @@ class ListOptions(TypedDict, total=False):
     extra_params: Mapping[str, Any] | None
 
 
+class PageOptions(TypedDict, total=False):
+    """Which part of a list of the v2 API to read, and in what steps.
+
+    Options:
+        limit: Items per page, 1 to 100.
+        max_items: The most items that a walk yields.
+        page: The page at which to start: a page's ``next_cursor``, or an error's ``cursor``.
+        prefetch: Whether a walk fetches the next page while you process the current one.
+        extra_params: Parameters that fcasync does not know, such as those of a preview version.
+    """
+
+    limit: int | None
+    max_items: int | None
+    page: str | None
+    prefetch: bool
+    extra_params: Mapping[str, Any] | None
+
+
 class PostOptions(TypedDict, total=False):
     """How to send a change.
 
