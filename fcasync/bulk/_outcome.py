@@ -1,15 +1,15 @@
 """What became of one account."""
 
 from datetime import datetime
-from enum import StrEnum
 
 import attrs
 
+from fcasync._facts.word import Word
 from fcasync.errors import FCError
 from fcasync.models import Account
 
 
-class OutcomeStatus(StrEnum):
+class OutcomeStatus(Word):
     """How an account of a bulk job ended."""
 
     ACCEPTED = "accepted"
