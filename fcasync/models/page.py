@@ -70,7 +70,8 @@ class Items(Generic[T]):
 
         Raises:
             ImportError: pyarrow is not installed.
-            InvalidArgumentError: The items are not of one class.
+            InvalidArgumentError: The items are not of one class, or a number does not fit in 64
+                bits; :meth:`to_columns` has numbers of any size.
         """
         return stream(self._columns(), requested_schema)
 
