@@ -8,7 +8,7 @@
     │   ├── APITimeoutError                 one attempt took longer than `timeout`
     │   └── DeadlineExceededError           the whole call took longer than `deadline`; .account
     ├── APIStatusError                      Stripe answered with an error
-    │   ├── InvalidRequestError             400, 402 and every other 4xx
+    │   ├── InvalidRequestError             400, 402 and every other 4xx; .available_at
     │   │   ├── NotFoundError               404
     │   │   └── UnknownCursorError          `after` names no refresh of the account
     │   ├── AuthenticationError             401
@@ -28,9 +28,10 @@ Every error compares by identity, survives pickling with all its attributes, and
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from fcasync._facts.redact import printable
+from fcasync._facts.redact import describe as describe  # noqa: PLC0414 - for the whole package
 
 __all__ = [
     "APIConnectionError",
@@ -186,7 +187,14 @@ class APIStatusError(FCError):
 
 
 class InvalidRequestError(APIStatusError):
-    """Stripe cannot act on the request as it is; sending it again will not help."""
+    """Stripe cannot act on the request as it is; sending it again will not help.
+
+    Attributes:
+        available_at: When the account can be refreshed again, if ``accounts.refresh(account)`` was
+            given an `Account` that says so; None otherwise. Stripe's answer does not say.
+    """
+
+    available_at: datetime | None = None
 
 
 class NotFoundError(InvalidRequestError):
@@ -317,11 +325,3 @@ class JournalError(FCError):
     def __init__(self, message: str, *, path: str) -> None:
         super().__init__(message)
         self.path = path
-
-
-def describe(value: object) -> str:
-    """Return *value* as it may stand in a message: quoted, cut at 80 characters, redacted."""
-    try:
-        return printable(repr(value) if isinstance(value, str) else value, 80)
-    except Exception:  # noqa: BLE001 - a huge integer has no repr, nor has a caller's broken object
-        return f"a {type(value).__name__} that cannot be shown"

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import selectors
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -12,6 +13,20 @@ T = TypeVar("T")
 
 EPOCH = 1_760_000_000.0
 """The Unix time at which virtual time begins."""
+
+
+class Stoppable:
+    """Real time for `FakeClock(paced_by=...)` until it is stopped; from then on nothing is due."""
+
+    def __init__(self) -> None:
+        self._stopped_at: float | None = None
+
+    def __call__(self) -> float:
+        return time.monotonic() if self._stopped_at is None else self._stopped_at
+
+    def stop(self) -> None:
+        """Let no more time pass."""
+        self._stopped_at = time.monotonic()
 
 
 class _NoWaiting(selectors.SelectSelector):

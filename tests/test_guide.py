@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 
 from fcasync.sandbox import Sandbox
 from tests._paths import ROOT
@@ -120,6 +122,57 @@ def test_the_cluster(sandbox: Sandbox, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="needs Dask: pip install '.[dev-full]'")
     written("cluster_job.py", tmp_path)
     assert "12 of 12 accounts" in shell("python cluster_job.py", tmp_path)
+    for tenant in ("acct_1", "acct_2", "acct_3"):
+        assert list(sandbox.connected(tenant).executions("refresh").values()) == [1] * 4
+
+
+@contextmanager
+def scheduling(folder: Path) -> Iterator[str]:
+    """Start a Dask scheduler and a worker that take nothing but TLS; yield its address."""
+    authority = trustme.CA()
+    mine = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    mine.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in mine.cert_chain_pems))
+    options = [
+        *("--tls-ca-file", "ca.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem"),
+        *("--host", "127.0.0.1", "--no-dashboard"),
+    ]
+    with ExitStack() as stack:
+
+        def start(*words: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:], *options],
+                cwd=folder,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            return process
+
+        scheduler = start("scheduler", "--port", "0", "--protocol", "tls")
+        assert scheduler.stderr is not None
+        line = next(each for each in scheduler.stderr if "tls://127.0.0.1:" in each)
+        address = line.split("Scheduler at:")[-1].strip()
+        start("worker", address, "--nthreads", "1", "--no-nanny")
+        yield address
+
+
+def test_the_remote_cluster(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The command reaches a scheduler by TLS, with the certificates that the page names."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install '.[dev-full]'")
+    written("cluster_job.py", tmp_path)
+    code = next(
+        code
+        for _, _, code in BLOCK.findall((GUIDE / "tenants.md").read_text())
+        if "--cluster=tls://" in code
+    )
+    install, *lines = code.splitlines()
+    assert install == "pip install 'fcasync[cli,cluster]'"
+    with scheduling(tmp_path) as address:
+        line = "\n".join(lines).replace("tls://scheduler.internal:8786", f"{address} --workers 1")
+        assert "12 of 12 accounts" in shell(line, tmp_path)
     for tenant in ("acct_1", "acct_2", "acct_3"):
         assert list(sandbox.connected(tenant).executions("refresh").values()) == [1] * 4
 

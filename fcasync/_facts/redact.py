@@ -99,3 +99,11 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key cannot be pickled; pass it to the other process yourself")
+
+
+def describe(value: object) -> str:
+    """Return *value* as it may stand in a message: quoted, cut at 80 characters, redacted."""
+    try:
+        return printable(repr(value) if isinstance(value, str) else value, 80)
+    except Exception:  # noqa: BLE001 - a huge integer has no repr, nor has a caller's broken object
+        return f"a {type(value).__name__} that cannot be shown"

@@ -75,6 +75,15 @@ def object_id(value: object, name: str) -> str:
     )
 
 
+def page_token(value: object) -> str:
+    """Return *value*; it must be the text that names a page of a v2 list."""
+    if type(value) is str and value:
+        return value
+    raise InvalidArgumentError(
+        f"page must be the next_cursor of a page, or the cursor of an error, not {describe(value)}"
+    )
+
+
 def idempotency_key(value: object) -> str:
     """Return *value*; it must be 1 to 255 printable ASCII characters without blanks."""
     if type(value) is str and _IDEMPOTENCY_KEY.fullmatch(value):

@@ -18,6 +18,10 @@ class ListPage(Protocol):
     def has_more(self) -> bool:
         """Whether there are more in the direction of the walk."""
 
+    @property
+    def next_cursor(self) -> str | None:
+        """What the next page is asked for by, walking forwards; None on the last one."""
+
 
 class Cursor:
     """Where a walk stands.
@@ -50,14 +54,19 @@ class Cursor:
         """
         if not page.has_more:
             return False
-        if not page.data:
-            raise self._stuck("Stripe sent an empty page that promises more")
-        position = page.data[0 if self.is_backwards else -1].id
+        position = self._place(page)
         if position in (self.position, self._mark):
             raise self._stuck("Stripe sent a page that ends where an earlier one ended")
         self.position = position
         self._remember(position)
         return True
+
+    def _place(self, page: ListPage) -> str:
+        """Return the position behind *page*."""
+        if not page.data:
+            raise self._stuck("Stripe sent an empty page that promises more")
+        position: str = page.data[0 if self.is_backwards else -1].id
+        return position
 
     def _remember(self, position: str) -> None:
         # Brent's algorithm finds a cycle of any length while it remembers a single place.
@@ -67,3 +76,20 @@ class Cursor:
 
     def _stuck(self, what: str) -> PaginationError:
         return PaginationError(f"{what} ({self._parameter}={self.position})", cursor=self.position)
+
+
+class TokenCursor(Cursor):
+    """Where a walk through a list of the v2 API stands: its pages are named by tokens, not by ids.
+
+    Such a page may be empty: what follows it does not depend on what it holds.
+    """
+
+    def __init__(self, page: object = None) -> None:
+        super().__init__()
+        self._parameter = "page"
+        self.position = self._mark = None if page is None else checks.page_token(page)
+
+    def _place(self, page: ListPage) -> str:
+        if page.next_cursor is None:
+            raise self._stuck("Stripe sent a next_page_url without a page")
+        return page.next_cursor

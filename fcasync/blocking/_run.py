@@ -104,8 +104,8 @@ class BulkRun:
     def observe(self, event: Any) -> bool:
         """Take note of a webhook event, so that its account need not be polled (``wait=True``).
 
-        It never raises, and may be called from any thread. Returns whether the run was waiting for
-        the account.
+        It never raises, and may be called from any thread. A thin event makes the account be read
+        at once. Returns whether the run was waiting for the account.
         """
         return self._is_at_work and self._look(lambda: self._async.observe(event))
 

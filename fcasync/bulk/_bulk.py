@@ -1,9 +1,10 @@
 """``client.bulk``: one operation on any number of accounts."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import attrs
 
@@ -20,49 +21,79 @@ from fcasync.bulk._work.settings import Settings
 from fcasync.bulk._work.sources import Source
 from fcasync.bulk._work.tenants import Tenants, check_shard
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.resources._arguments import RefreshFeatures, Subscriptions
+from fcasync.resources._arguments import RefreshFeatures, Subscriptions, spelled_out
 
 
 class JobOptions(TypedDict, total=False):
-    """The arguments that every bulk method takes; all may be left out."""
+    """The arguments that every bulk method takes; all may be left out.
+
+    Options:
+        journal: The file that remembers what was done, so that the same call, after whatever
+            happened, goes on where it stopped. None: a job that is killed starts again.
+        concurrency: Most requests in flight, and no more than the client's ``max_connections``: a
+            request that waited for a connection would use up its time.
+        max_rate: Most requests a second; None finds the rate limit by itself. Of `Tenants`, it
+            applies to each.
+        total_rate: Most requests a second of all `Tenants` together.
+        shard: ``(i, n)`` works only on every tenant whose CRC-32, modulo n, is i, so that n
+            processes share a list of tenants and nothing else. None: all.
+        job: A name for the job, from which its idempotency keys follow: a process that lost its
+            journal, or has none, goes on by looking at each account, instead of repeating
+            anything. Name each job anew, such as ``"nightly-2026-11-24"``.
+        since: A time before which nothing of the named job was sent: an aware datetime, or Unix
+            seconds.
+        resume: False refuses a journal that exists.
+        retry_failed: True takes up again accounts that the journal knows as failed, as a new job
+            would: one that cannot be refreshed yet is ``deferred``. With a journal that is new it
+            changes nothing: everything in the source is open.
+        max_requests: Most requests of the operation that this run sends. What is not sent stays
+            open for the next run; None for any number.
+        dry_run: True sends nothing, and leaves the journal alone: what would be sent is
+            ``skipped: dry_run``, and Accounts that cannot take the operation say why. One read
+            checks the key; a source of ids is not fetched, so that with ``max_age`` it says the
+            most.
+        progress: True draws a bar, which needs ``pip install 'fcasync[cli]'``.
+    """
 
     journal: str | PathLike[str] | None
-    """The file that makes the job resumable; None (the default): a killed job starts again."""
     concurrency: int
-    """Most requests in flight (256), and no more than the client's ``max_connections``."""
     max_rate: float | None
-    """Most requests a second; None (the default) finds the rate limit by itself. Of
-    :class:`Tenants`, it applies to each."""
     total_rate: float | None
-    """Most requests a second of all :class:`Tenants` together (None)."""
     shard: tuple[int, int] | None
-    """``(i, n)``: only every tenant whose CRC-32, modulo n, is i (None: all)."""
     job: str | None
-    """The name of the job, from which its idempotency keys follow (None: it has none)."""
     since: datetime | int | None
-    """A time before which nothing of the named job was sent: an aware datetime, or Unix seconds."""
     resume: bool
-    """False refuses a journal that exists (True)."""
     retry_failed: bool
-    """Whether to take up again accounts that the journal knows as failed (False)."""
     max_requests: int | None
-    """Most requests of the operation that this run sends; the rest stays open (None)."""
     dry_run: bool
-    """Whether to send nothing and to end what would be sent as ``skipped: dry_run`` (False)."""
     progress: bool
-    """Whether to draw a bar, which needs ``pip install 'fcasync[cli]'`` (False)."""
 
 
 class RefreshOptions(JobOptions, total=False):
-    """The arguments of a bulk refresh."""
+    """The arguments of a bulk refresh.
+
+    Options:
+        wait: Whether an outcome waits for the bank; without it Stripe's acceptance counts.
+        max_age: A timedelta, or seconds; what was refreshed successfully more recently is
+            ``skipped: fresh``. An account that is known by its id alone is fetched first.
+        wait_timeout: Seconds to wait for each bank; after them the outcome is ``pending``.
+    """
 
     wait: bool
-    """Whether an outcome waits for the bank; without it Stripe's acceptance counts (False)."""
     max_age: timedelta | float | None
-    """What was refreshed successfully more recently is skipped as ``fresh``; a timedelta, or
-    seconds. An account that is known by its id alone is fetched first (None)."""
     wait_timeout: float
-    """Seconds to wait for each bank; after them the outcome is ``pending`` (900)."""
+
+
+DEFAULTS: Final[Mapping[str, object]] = {
+    "concurrency": 256,
+    "resume": True,
+    "retry_failed": False,
+    "dry_run": False,
+    "progress": False,
+    "wait": False,
+    "wait_timeout": 900.0,
+}
+"""The defaults of these options that are not None, for signatures."""
 
 
 class Bulk:
@@ -80,30 +111,6 @@ class Bulk:
     that a server that is down for a minute gets about 140 requests; within two seconds of its
     first good answer the run is as fast as before. A tenant's outage brakes that tenant alone.
 
-    Options of every method, all of them optional:
-
-    * ``journal``: the file that remembers what was done, so that the same call, after whatever
-      happened, goes on where it stopped. None: a job that is killed starts again.
-    * ``concurrency``: most requests in flight (256), and no more than the client's
-      ``max_connections``: a request that waited for a connection would use up its time.
-    * ``max_rate``: most requests a second; None finds the rate limit by itself.
-    * ``total_rate``: most requests a second of all tenants, where ``max_rate`` is for each.
-    * ``shard``: ``(i, n)`` works only on every tenant whose CRC-32, modulo n, is i, so that n
-      processes share a list of tenants and nothing else.
-    * ``job`` and ``since``: a name, and a time before which nothing of it was sent. A process that
-      lost its journal then goes on by looking at each account, instead of repeating anything.
-      Without a journal, too; name each job anew, such as ``"nightly-2026-11-24"``.
-    * ``resume``: False refuses a journal that exists.
-    * ``max_requests``: most requests of the operation that this run sends. What is not sent stays
-      open for the next run; None for any number.
-    * ``dry_run``: True sends nothing, and leaves the journal alone: what would be sent is
-      ``skipped: dry_run``, and Accounts that cannot take the operation say why. One read checks the
-      key; a source of ids is not fetched, so that with ``max_age`` it says the most.
-    * ``retry_failed``: True takes up again accounts that the journal knows as failed, as a new job
-      would: one that cannot be refreshed yet is ``deferred``. With a journal that is new it changes
-      nothing: everything in the source is open.
-    * ``progress``: True draws a bar (needs ``pip install 'fcasync[cli]'``).
-
     Every method raises InvalidArgumentError for an argument that could not work, before any I/O.
     """
 
@@ -111,6 +118,7 @@ class Bulk:
         self._engine = engine
         self._options = options
 
+    @spelled_out(JobOptions, RefreshOptions, defaults=DEFAULTS)
     def refresh(
         self,
         source: Source | Tenants,
@@ -123,26 +131,25 @@ class Bulk:
         Args:
             source: Account ids or Accounts.
             features: What to read: ``balance``, ``ownership``, ``transactions``.
-            **options: Those of :class:`Bulk`, and ``wait``: whether an outcome waits for the bank
-                (False: Stripe's acceptance counts), ``wait_timeout``: seconds to wait for each
-                bank, after which the outcome is ``pending`` (900), and ``max_age``: a timedelta or
-                seconds; what was refreshed successfully more recently is ``skipped: fresh``. An
-                account that is known by its id alone is fetched first.
+            options: See :class:`RefreshOptions`.
         """
         return self._run(verbs.REFRESH, source, features, RefreshOptions, options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def subscribe(
         self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """Subscribe every account of *source* to *features* (``transactions``)."""
         return self._run(verbs.SUBSCRIBE, source, features, JobOptions, options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def unsubscribe(
         self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """End the subscription of every account of *source* to *features*."""
         return self._run(verbs.UNSUBSCRIBE, source, features, JobOptions, options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def disconnect(self, source: Source | Tenants, **options: Unpack[JobOptions]) -> BulkRun:
         """Disconnect every account of *source*, for good."""
         return self._run(verbs.DISCONNECT, source, None, JobOptions, options)

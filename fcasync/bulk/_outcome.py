@@ -1,16 +1,16 @@
 """What became of one account."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from fcasync._facts.word import Word
 from fcasync.errors import FCError
 from fcasync.models import Account
 
 
-class OutcomeStatus(StrEnum):
+class OutcomeStatus(Word):
     """How an account of a bulk job ended."""
 
     ACCEPTED = "accepted"

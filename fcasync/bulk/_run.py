@@ -18,7 +18,6 @@ from fcasync.bulk._work.tally import report as report_of
 from fcasync.bulk._work.work import Work, Workable
 from fcasync.errors import InvalidArgumentError
 from fcasync.hooks import Figures
-from fcasync.models import Account
 
 
 class BulkRun:
@@ -149,15 +148,13 @@ class BulkRun:
         account change nothing.
 
         Args:
-            event: A :class:`fcasync.Event`.
+            event: A :class:`fcasync.Event`, or a :class:`fcasync.ThinEvent` that says that a
+                refresh has ended: the account, which is not in it, is read at once.
 
         Returns:
             Whether the run was waiting for the account.
         """
-        account = getattr(getattr(event, "data", None), "object", None)
-        if self._work is None or not isinstance(account, Account):
-            return False
-        return self._work.see(account, getattr(event, "account", None) or "")
+        return self._work is not None and self._work.observe(event)
 
     @property
     def progress(self) -> Progress:

@@ -20,14 +20,14 @@ from typing import Any, TypedDict, Unpack
 
 from fcasync._facts.public import show_as
 from fcasync._rules import checks
-from fcasync.bulk._bulk import JobOptions, RefreshOptions, job_settings
+from fcasync.bulk._bulk import DEFAULTS, JobOptions, RefreshOptions, job_settings
 from fcasync.bulk._plan import verbs
 from fcasync.bulk._plan.verbs import Verb
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.cluster._run import ClusterRun
 from fcasync.cluster._settings import LEASE, ClusterError, place
 from fcasync.errors import InvalidArgumentError, describe
-from fcasync.resources._arguments import RefreshFeatures, Subscriptions
+from fcasync.resources._arguments import RefreshFeatures, Subscriptions, spelled_out
 
 __all__ = [
     "ClusterError",
@@ -40,23 +40,29 @@ __all__ = [
 
 
 class ClusterOptions(TypedDict, total=False):
-    """Where a job runs; all may be left out."""
+    """Where a job runs; all may be left out.
+
+    Options:
+        scheduler: Address of a Dask scheduler, such as ``tls://scheduler:8786``; None starts
+            workers on this machine, for this job.
+        workers: Workers to start (None: one for each core), or to wait for (None: whoever is
+            there).
+        security: A ``distributed.Security`` with the certificates for ``tls://``; None takes them
+            from Dask's configuration.
+        api_key: The key for workers on this machine; None: they find it in ``STRIPE_API_KEY``.
+            With a scheduler it is refused, because it would have to travel.
+        client_options: ``base_url``, ``timeout``, ``deadline`` and ``max_connections`` of each
+            worker's client.
+        lease: Seconds without this process after which a worker stops sending. Less than 60
+            together with ``timeout``.
+    """
 
     scheduler: str | None
-    """Address of a Dask scheduler, such as ``tls://scheduler:8786``; None (the default) starts
-    workers on this machine, for this job."""
     workers: int | None
-    """Workers to start (None: one for each core), or to wait for (None: whoever is there)."""
     security: Any
-    """A ``distributed.Security`` with the certificates for ``tls://`` (None)."""
     api_key: str | None
-    """The key for workers on this machine; None: they find it in ``STRIPE_API_KEY``. With a
-    scheduler it is refused, because it would have to travel."""
     client_options: Mapping[str, Any] | None
-    """``base_url``, ``timeout``, ``deadline`` and ``max_connections`` of each worker's client."""
     lease: float
-    """Seconds without this process after which a worker stops sending (20). Less than 60 together
-    with ``timeout``."""
 
 
 class ClusterJobOptions(JobOptions, ClusterOptions, total=False):
@@ -67,6 +73,10 @@ class ClusterRefreshOptions(RefreshOptions, ClusterOptions, total=False):
     """The arguments of a refresh on a cluster."""
 
 
+_DEFAULTS = {**DEFAULTS, "lease": LEASE}
+
+
+@spelled_out(ClusterOptions, JobOptions, RefreshOptions, defaults=_DEFAULTS)
 def refresh(
     tenants: Tenants,
     *,
@@ -75,13 +85,13 @@ def refresh(
 ) -> ClusterRun:
     """Refresh every account of *tenants* exactly once, on the workers of a cluster.
 
+    ``journal``, a file on this machine, is required here; ``concurrency`` applies to each worker,
+    and ``total_rate`` to all. ``dry_run`` and ``max_requests`` are for ``client.bulk`` alone.
+
     Args:
         tenants: Connected accounts; at most ``at_once`` of them on each worker.
         features: What to read: ``balance``, ``ownership``, ``transactions``.
-        **options: Those of ``client.bulk.refresh``, of which ``journal``, a file on this machine,
-            is required here; ``concurrency`` applies to each worker and ``total_rate`` to all.
-            And where the job runs: ``scheduler``, ``workers``,
-            ``security``, ``api_key``, ``client_options``, ``lease``.
+        options: See :class:`ClusterRefreshOptions`.
 
     Raises:
         InvalidArgumentError: An argument could not work.
@@ -89,6 +99,7 @@ def refresh(
     return _run(verbs.REFRESH, tenants, features, options)
 
 
+@spelled_out(ClusterOptions, JobOptions, defaults=_DEFAULTS)
 def subscribe(
     tenants: Tenants,
     *,
@@ -99,6 +110,7 @@ def subscribe(
     return _run(verbs.SUBSCRIBE, tenants, features, options)
 
 
+@spelled_out(ClusterOptions, JobOptions, defaults=_DEFAULTS)
 def unsubscribe(
     tenants: Tenants,
     *,
@@ -109,6 +121,7 @@ def unsubscribe(
     return _run(verbs.UNSUBSCRIBE, tenants, features, options)
 
 
+@spelled_out(ClusterOptions, JobOptions, defaults=_DEFAULTS)
 def disconnect(
     tenants: Tenants,
     **options: Unpack[ClusterJobOptions],

@@ -50,13 +50,26 @@ class Hub:
 
         Raises:
             ClusterError: There is no scheduler, or the workers did not start.
+            InvalidArgumentError: The scheduler needs certificates, and there are none.
         """
         try:
+            self._check_certificates()
             address = self._place.scheduler or await self._start()
             self._client = await self._connect(address)
         except BaseException:
             await self.close()
             raise
+
+    def _check_certificates(self) -> None:
+        # Dask would fail as well, behind warnings about coroutines, and without a remedy.
+        is_tls = (self._place.scheduler or "").startswith("tls://")
+        if is_tls and self._place.security is None and not _dask.Security().tls_ca_file:
+            raise InvalidArgumentError(
+                f"scheduler {self.name} needs certificates: security=distributed.Security("
+                "tls_ca_file=, tls_client_cert=, tls_client_key=), or the paths of those files in "
+                "the environment variables DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._CLIENT__CERT "
+                "and ..._CLIENT__KEY"
+            )
 
     async def _start(self) -> Any:
         key = self._place.api_key

@@ -14,6 +14,7 @@ journal holds the generations; why that is safe while the old lane may still be 
 """
 
 from contextlib import aclosing
+from typing import Any
 
 from fcasync._facts.clock import SYSTEM_CLOCK
 from fcasync.bulk._journal.commit import GroupCommit
@@ -34,7 +35,6 @@ from fcasync.cluster._fleet import Fleet
 from fcasync.cluster._members import Members
 from fcasync.cluster._pump import Terms
 from fcasync.cluster._settings import ClusterError, Place
-from fcasync.models import Account
 
 LOOK = 0.5
 """Seconds between two looks at who is in the cluster."""
@@ -85,7 +85,7 @@ class Driver:
         self._is_reachable = True  # the scheduler was not lost
         self._may_deal = False  # all workers are there, or were waited for
 
-    def see(self, account: Account, tenant: str) -> bool:
+    def observe(self, event: Any) -> bool:
         """Take no note: banks are polled by the lanes."""
         return False
 

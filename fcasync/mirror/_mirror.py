@@ -8,6 +8,7 @@ from sqlalchemy import URL
 
 from fcasync._facts.frames import forgets_frames
 from fcasync._rules import checks
+from fcasync._wire.uninterrupted import cancelled_once
 from fcasync.bulk import Tenants
 from fcasync.bulk._work.sources import Source
 from fcasync.client import Client
@@ -70,7 +71,7 @@ class Mirror:
             MirrorError: The database cannot be used, or is of another version; nothing was written.
         """
         try:
-            await prepare(self._database)
+            await cancelled_once(prepare(self._database))
         except BaseException:
             await self._database.aclose()
             raise

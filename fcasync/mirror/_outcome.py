@@ -1,15 +1,14 @@
 """What became of one account."""
 
-from enum import StrEnum
-
 import attrs
 
+from fcasync._facts.word import Word
 from fcasync.bulk import Outcome
 from fcasync.errors import FCError
 from fcasync.models import Account
 
 
-class SyncStatus(StrEnum):
+class SyncStatus(Word):
     """How an account ended."""
 
     SYNCED = "synced"

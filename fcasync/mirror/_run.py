@@ -135,7 +135,8 @@ class SyncRun:
     def observe(self, event: Any) -> bool:
         """Take note of a webhook event, so that a refreshed account need not be polled.
 
-        It never raises; late and repeated events change nothing.
+        It never raises; late and repeated events change nothing. A thin event makes the account be
+        read at once.
 
         Returns:
             Whether the run was waiting for the account.

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fcasync._facts.text import to_json, well_formed
+from fcasync.errors import InvalidArgumentError, describe
 from fcasync.models._columns import Column
+
+_INT64: Final = range(-(2**63), 2**63)
 
 
 def stream(columns: Iterable[Column], requested_schema: object) -> object:
@@ -17,6 +20,7 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
 
     Raises:
         ImportError: pyarrow is not installed.
+        InvalidArgumentError: A number does not fit in 64 bits.
     """
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
@@ -30,19 +34,32 @@ def stream(columns: Iterable[Column], requested_schema: object) -> object:
         "texts": pa.list_(pa.string()),
         "json": pa.string(),
     }
-    table = pa.table(
-        {
-            column.name: pa.array(
-                [None if value is None else plain(value) for value in column.values]
-                if (plain := _PLAIN.get(column.kind))
-                else column.values,
-                type=kinds[column.kind],
-            )
-            for column in columns
-        }
-    )
+
+    def array(column: Column) -> Any:
+        plain = _PLAIN.get(column.kind)
+        values = column.values
+        if plain is not None:
+            values = [None if value is None else plain(value) for value in values]
+        try:
+            return pa.array(values, type=kinds[column.kind])
+        except OverflowError as error:
+            raise _too_large(column) from error
+
+    table = pa.table({column.name: array(column) for column in columns})
     capsule: object = table.__arrow_c_stream__(requested_schema)
     return capsule
+
+
+def _too_large(column: Column) -> InvalidArgumentError:
+    row, value = next(
+        (row, value)
+        for row, value in enumerate(column.values)
+        if value is not None and value not in _INT64
+    )
+    return InvalidArgumentError(
+        f"{column.name} of row {row} (counted from 0) is {describe(value)}, which does not fit in "
+        "the 64 bits of a number in Arrow; use to_columns(), whose numbers have no bounds"
+    )
 
 
 def _texts(values: list[str]) -> list[str]:

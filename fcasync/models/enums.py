@@ -5,10 +5,10 @@ A field typed ``AccountStatus | str`` holds the member if fcasync knows the valu
 later. Either way it equals its string.
 """
 
-from enum import StrEnum
+from fcasync._facts.word import Word
 
 
-class AccountStatus(StrEnum):
+class AccountStatus(Word):
     """Whether Stripe still has access to a linked account."""
 
     ACTIVE = "active"
@@ -16,7 +16,7 @@ class AccountStatus(StrEnum):
     INACTIVE = "inactive"
 
 
-class AccountCategory(StrEnum):
+class AccountCategory(Word):
     """The broad kind of an account."""
 
     CASH = "cash"
@@ -25,7 +25,7 @@ class AccountCategory(StrEnum):
     OTHER = "other"
 
 
-class AccountSubcategory(StrEnum):
+class AccountSubcategory(Word):
     """The exact kind of an account."""
 
     CHECKING = "checking"
@@ -36,14 +36,14 @@ class AccountSubcategory(StrEnum):
     SAVINGS = "savings"
 
 
-class AccountHolderType(StrEnum):
+class AccountHolderType(Word):
     """Which kind of Stripe object holds an account."""
 
     ACCOUNT = "account"
     CUSTOMER = "customer"
 
 
-class Permission(StrEnum):
+class Permission(Word):
     """A kind of data that the account holder agreed to share."""
 
     BALANCES = "balances"
@@ -52,20 +52,20 @@ class Permission(StrEnum):
     TRANSACTIONS = "transactions"
 
 
-class Subscription(StrEnum):
+class Subscription(Word):
     """A kind of data that Stripe refreshes automatically every day."""
 
     TRANSACTIONS = "transactions"
 
 
-class PaymentMethodType(StrEnum):
+class PaymentMethodType(Word):
     """A payment method that can be made from an account."""
 
     LINK = "link"
     US_BANK_ACCOUNT = "us_bank_account"
 
 
-class AccountNumberStatus(StrEnum):
+class AccountNumberStatus(Word):
     """Whether an account number can be used."""
 
     DEACTIVATED = "deactivated"
@@ -74,27 +74,27 @@ class AccountNumberStatus(StrEnum):
     TRANSACTABLE = "transactable"
 
 
-class IdentifierType(StrEnum):
+class IdentifierType(Word):
     """Whether an account number is the real one or a token that the bank issued."""
 
     ACCOUNT_NUMBER = "account_number"
     TOKENIZED_ACCOUNT_NUMBER = "tokenized_account_number"
 
 
-class Network(StrEnum):
+class Network(Word):
     """A payment network that accepts an account number."""
 
     ACH = "ach"
 
 
-class BalanceType(StrEnum):
+class BalanceType(Word):
     """Which of the two parts of a balance is set."""
 
     CASH = "cash"
     CREDIT = "credit"
 
 
-class RefreshStatus(StrEnum):
+class RefreshStatus(Word):
     """The state of the latest refresh."""
 
     FAILED = "failed"
@@ -102,7 +102,7 @@ class RefreshStatus(StrEnum):
     SUCCEEDED = "succeeded"
 
 
-class RefreshFeature(StrEnum):
+class RefreshFeature(Word):
     """What a refresh can be requested."""
 
     BALANCE = "balance"
@@ -110,14 +110,14 @@ class RefreshFeature(StrEnum):
     TRANSACTIONS = "transactions"
 
 
-class StatusAction(StrEnum):
+class StatusAction(Word):
     """What the account holder must do."""
 
     NONE = "none"
     RELINK_REQUIRED = "relink_required"
 
 
-class AccountAction(StrEnum):
+class AccountAction(Word):
     """What has to be done about an account, and by whom; it is fcasync's own, not a field."""
 
     NONE = "none"
@@ -135,7 +135,7 @@ class AccountAction(StrEnum):
         return {"relink": "account_holder", "wait": "institution"}.get(self.value)
 
 
-class StatusCause(StrEnum):
+class StatusCause(Word):
     """Why an account is about to be deactivated."""
 
     ACCESS_EXPIRED = "access_expired"
@@ -143,14 +143,14 @@ class StatusCause(StrEnum):
     UNSPECIFIED = "unspecified"
 
 
-class AuthorizationStatus(StrEnum):
+class AuthorizationStatus(Word):
     """Whether an authorization still gives access to its accounts."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
 
 
-class PrefetchFeature(StrEnum):
+class PrefetchFeature(Word):
     """What Stripe refreshes as soon as an account is linked."""
 
     BALANCES = "balances"
@@ -158,7 +158,7 @@ class PrefetchFeature(StrEnum):
     TRANSACTIONS = "transactions"
 
 
-class PaymentMethodSupport(StrEnum):
+class PaymentMethodSupport(Word):
     """How many of a session's accounts must support payments."""
 
     ALL = "all"
@@ -166,14 +166,14 @@ class PaymentMethodSupport(StrEnum):
     NONE = "none"
 
 
-class ManualEntryMode(StrEnum):
+class ManualEntryMode(Word):
     """Whether a user may enter an account number instead of linking an account."""
 
     AUTOMATIC = "automatic"
     DISABLED = "disabled"
 
 
-class TransactionStatus(StrEnum):
+class TransactionStatus(Word):
     """The state of a transaction."""
 
     PENDING = "pending"

@@ -1,10 +1,11 @@
 """The names of events, as enums and as literals, which editors complete."""
 
-from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from fcasync._facts.word import Word
 
-class EventType(StrEnum):
+
+class EventType(Word):
     """The snapshot events of Financial Connections (version 2026-10-28.endive)."""
 
     ACCOUNT_NUMBERS_UPDATED = "financial_connections.account.account_numbers_updated"
@@ -33,7 +34,7 @@ class EventType(StrEnum):
     )
 
 
-class ThinEventType(StrEnum):
+class ThinEventType(Word):
     """The thin events of Financial Connections (version 2026-10-28.endive).
 
     Twelve repeat a snapshot event under the same name behind ``v1.``; the other ten say how a

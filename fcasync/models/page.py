@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Final, Generic, Literal, SupportsIndex, TypeVar, overload
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
@@ -69,7 +70,8 @@ class Items(Generic[T]):
 
         Raises:
             ImportError: pyarrow is not installed.
-            InvalidArgumentError: The items are not of one class.
+            InvalidArgumentError: The items are not of one class, or a number does not fit in 64
+                bits; :meth:`to_columns` has numbers of any size.
         """
         return stream(self._columns(), requested_schema)
 
@@ -106,6 +108,25 @@ class Page(Model, Items[T]):
 
     def _repr_html_(self) -> str:
         return _table(repr(self)[1:-1], self.data)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
+class PageV2(Page[T]):
+    """One page of a list of the v2 API, which names its pages by tokens."""
+
+    next_page_url: str | None = None
+    """The path and the query of the next page; None on the last one."""
+
+    previous_page_url: str | None = None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The ``page`` of the next page, or None on the last page."""
+        try:
+            pages = parse_qs(urlsplit(self.next_page_url or "").query).get("page")
+        except ValueError:  # not a URL, such as "https://["
+            return None
+        return pages[0] if pages else None
 
 
 class ItemList(Items[T]):

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any, Generic, NoReturn, TypeVar
 
 from fcasync._rules import checks
-from fcasync._rules.cursor import Cursor
+from fcasync._rules.cursor import Cursor, TokenCursor
 from fcasync.errors import FCError, InvalidArgumentError, describe
 from fcasync.models.page import ItemList, Page
 
@@ -29,7 +29,8 @@ class Paginator(Generic[T]):
     While you process one page, the next one is fetched, never more than one page ahead;
     ``prefetch=False`` turns that off. Leaving a loop early cancels the request in flight. Every
     error in the middle of a walk has a ``cursor``: pass it as ``starting_after`` (or
-    ``ending_before``) to continue without missing or repeating an item.
+    ``ending_before``; ``page`` in a list of the v2 API) to continue without missing or repeating an
+    item.
     """
 
     def __init__(
@@ -40,16 +41,20 @@ class Paginator(Generic[T]):
         max_items: int | None = None,
         starting_after: str | None = None,
         ending_before: str | None = None,
+        page: str | None = None,
         prefetch: bool = True,
         of: type[T] | None = None,
+        has_tokens: bool = False,
     ) -> None:
         self._fetch = fetch
         self._limit = checks.page_size(limit)
         self._max_items = _max_items(max_items)
-        self._start = {"starting_after": starting_after, "ending_before": ending_before}
+        ids = {"starting_after": starting_after, "ending_before": ending_before}
+        self._start = {"page": page} if has_tokens else ids
+        self._cursor: type[Cursor] = TokenCursor if has_tokens else Cursor
         self._prefetch = prefetch
         self._of = of
-        Cursor(**self._start)  # an invalid cursor is refused here, not in the middle of a loop
+        self._cursor(**self._start)  # an invalid one is refused here, not in the middle of a loop
 
     def __repr__(self) -> str:
         start = ", ".join(f"{name}={value}" for name, value in self._start.items() if value)
@@ -60,7 +65,7 @@ class Paginator(Generic[T]):
         raise AttributeError(f"a Paginator has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
-        cursor = Cursor(**self._start)
+        cursor = self._cursor(**self._start)
         few = min(LARGEST_PAGE, self._max_items) if self._max_items else None
         return self._fetch({**cursor.params, "limit": self._limit or few}).__await__()
 
@@ -98,12 +103,12 @@ class Paginator(Generic[T]):
 
     @property
     def _is_backwards(self) -> bool:
-        return self._start["ending_before"] is not None
+        return self._start.get("ending_before") is not None
 
     async def _pages(self, max_items: int | None) -> AsyncGenerator[Page[T]]:
         if max_items == 0:
             return
-        cursor, seen = Cursor(**self._start), 0
+        cursor, seen = self._cursor(**self._start), 0
         ahead: asyncio.Task[Page[T]] | None = None
         try:
             while True:

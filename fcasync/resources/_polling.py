@@ -1,6 +1,7 @@
 """Waits for a refresh: Stripe accepts it immediately and completes it later."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from fcasync.models import Account, RefreshStatus
 
@@ -38,6 +39,17 @@ def attempted_at(account: Account, feature: str) -> float:
     if refresh is None or refresh.last_attempted_at is None:
         return 0.0
     return refresh.last_attempted_at.timestamp()
+
+
+def opens_at(account: Account, features: Iterable[str], now: datetime) -> datetime | None:
+    """Return when all of *features* can be refreshed again; None if they can *now*.
+
+    None also stands for an account that does not say so.
+    """
+    refreshes = [account.refresh_of(feature) for feature in features]
+    opens = [each.next_refresh_available_at for each in refreshes if each is not None]
+    last = max((when for when in opens if when is not None), default=now)
+    return last if last > now else None
 
 
 def poll_intervals() -> Iterator[float]:

@@ -10,7 +10,12 @@ from fcasync._rules.request import Operation, Options, Request, Response, build
 from fcasync._wire.engine import Engine
 from fcasync.models import Page
 from fcasync.models._columns import item_type
-from fcasync.resources._arguments import ListOptions, PostOptions, check_names
+from fcasync.resources._arguments import (
+    ListOptions,
+    PageOptions,
+    PostOptions,
+    check_names,
+)
 from fcasync.resources._paginator import Paginator
 
 P = ParamSpec("P")
@@ -84,12 +89,15 @@ class Resource:
         operation: Operation[Page[T]],
         object_id: object,
         params: Mapping[str, Any],
-        options: ListOptions,
+        options: ListOptions | PageOptions,
+        *,
+        has_tokens: bool = False,
     ) -> Paginator[T]:
-        check_names(options, ListOptions, operation.name)
+        check_names(options, PageOptions if has_tokens else ListOptions, operation.name)
         paging: dict[str, Any] = {**options}
         extra = paging.pop("extra_params", None)
-        own = dict.fromkeys(("limit", "starting_after", "ending_before"))
+        cursors = ("page",) if has_tokens else ("starting_after", "ending_before")
+        own = dict.fromkeys(("limit", *cursors))
         params = with_extra({**own, **params, "expand": paging.pop("expand", None)}, extra)
         # An invalid id or filter is refused here, not in the middle of a loop.
         build(operation, self._options, object_id=object_id, params=params)
@@ -97,7 +105,8 @@ class Resource:
         def fetch(page_params: Mapping[str, Any]) -> Coroutine[Any, Any, Page[T]]:
             return self._call(operation, object_id, {**params, **page_params})
 
-        paginator = Paginator(fetch, **paging, of=item_type(operation.decode))
+        of = item_type(operation.decode)
+        paginator = Paginator(fetch, **paging, of=of, has_tokens=has_tokens)
         # A raw list is one response; as_raw_page() gives it its true type.
         return cast(Paginator[T], _first_page(paginator)) if self._is_raw else paginator
 

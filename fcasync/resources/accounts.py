@@ -1,7 +1,7 @@
 """``client.accounts``: https://docs.stripe.com/api/financial_connections/accounts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypedDict, Unpack
 
 from fcasync._facts.random_keys import new_key
@@ -28,6 +28,7 @@ from fcasync.resources._arguments import (
 )
 from fcasync.resources._balance_check import BalanceCheck, judge, threshold, why_not_refresh
 from fcasync.resources._paginator import Paginator
+from fcasync.resources._polling import opens_at
 from fcasync.resources._resource import Resource, as_raw, as_raw_page
 from fcasync.resources._waiting import refreshed
 
@@ -58,6 +59,18 @@ class AccountHolderFilter(TypedDict, total=False):
 
 class BalanceChecks(Resource):
     """Decisions about a debit."""
+
+    async def _refresh(
+        self, account: str | Account, params: dict[str, Any], options: PostOptions
+    ) -> Account:
+        try:
+            return await self._post(REFRESH, account, params, options)
+        except InvalidRequestError as error:
+            # Stripe documents no code for a refresh that comes too early.
+            if isinstance(account, Account) and error.code is None:
+                now = datetime.fromtimestamp(self._engine.clock.time(), UTC)
+                error.available_at = opens_at(account, params["features"], now)
+            raise
 
     async def balance(
         self,
@@ -194,9 +207,9 @@ class Accounts(BalanceChecks):
 
         Raises:
             InvalidRequestError: The account is not active, lacks the permission, or was refreshed
-                too recently (``balance_refresh.next_refresh_available_at``).
+                too recently; ``error.available_at`` is when, if *account* is an `Account`.
         """
-        return await self._post(REFRESH, account, _features(features), options)
+        return await self._refresh(account, _features(features), options)
 
     @spelled_out(PostOptions)
     async def subscribe(
@@ -264,8 +277,8 @@ class Accounts(BalanceChecks):
         key = options.pop("idempotency_key", None)
         key = new_key() if key is None else key
         return await refreshed(
-            lambda left: self._within(left)._post(
-                REFRESH, account, params, {**options, "idempotency_key": key}
+            lambda left: self._within(left)._refresh(
+                account, params, {**options, "idempotency_key": key}
             ),
             lambda left: self._within(left).retrieve(account, expand=options.get("expand")),
             clock=self._engine.clock,

@@ -1,17 +1,25 @@
 """Handling the events that an endpoint has missed."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
 
 from fcasync.errors import EventInProgress, InvalidArgumentError, describe
+from fcasync.models.event_type import ThinEventType
+from fcasync.models.thin_event import AnyEvent
 
 if TYPE_CHECKING:
     from fcasync.resources.events import Events
 
+
+EVERY: Final = "*"
+"""Stands for all types of events, also for those that this version does not know."""
+THIN: Final = frozenset(map(str, ThinEventType))
+Payload: TypeAlias = Literal["snapshot", "thin"]
+"""What an event destination sends (https://docs.stripe.com/api/v2/core/event-destinations)."""
 
 DAY: Final = 86_400.0
 KEEP: Final = 30 * DAY + 3600
@@ -43,19 +51,56 @@ class CatchUp:
         return self.handled + self.repeated + self.in_progress
 
 
+@attrs.frozen
+class Wanted:
+    """The types of events to read, in each of Stripe's two lists; no type stands for all types."""
+
+    snapshot: Sequence[str] | None
+    """None: that list is not read."""
+    thin: Sequence[str] | None
+
+
+def choose(types: Iterable[str], event_payload: Payload | None) -> Wanted:
+    """Return what to read for functions of *types*, as :meth:`EventRouter.catch_up` says.
+
+    Raises:
+        InvalidArgumentError: There is nothing to read, or *event_payload* does not exist.
+    """
+    if event_payload not in (None, "snapshot", "thin"):
+        raise InvalidArgumentError(
+            f"event_payload must be 'snapshot', 'thin' or None, not {describe(event_payload)}"
+        )
+    kinds = dict.fromkeys(types)
+    every = EVERY in kinds
+    thin = [kind for kind in kinds if kind in THIN]
+    snapshot = [kind for kind in kinds if kind not in THIN and kind != EVERY]
+    wants_thin = bool(thin) or (every and event_payload == "thin")
+    wants_snapshot = bool(snapshot) or every
+    wanted = Wanted(
+        None if event_payload == "thin" or not wants_snapshot else [] if every else snapshot,
+        None if event_payload == "snapshot" or not wants_thin else [] if every else thin,
+    )
+    if wanted.snapshot is None and wanted.thin is None:
+        kind = f"{event_payload} events" if event_payload else "any event"
+        raise InvalidArgumentError(
+            f"catch_up has nothing to read: no function is registered for {kind}"
+        )
+    return wanted
+
+
 async def catch_up(
     dispatch: Callable[[Any], Awaitable[bool]],
     client: HasEvents,
     since: datetime,
-    types: Sequence[str] | None,
+    wanted: Wanted,
 ) -> CatchUp:
-    """Dispatch the events of *types* from *since* on, oldest first; None for all types.
+    """Dispatch the events that are *wanted* from *since* on, oldest first.
 
     Raises:
         InvalidArgumentError: *client* or *since* is of another kind, or that is too long ago.
     """
     # Here, because it imports aiohttp, which a process that only takes webhooks does not need.
-    from fcasync.resources.events import MOST_TYPES, Events  # noqa: PLC0415
+    from fcasync.resources.events import Events  # noqa: PLC0415
 
     events = getattr(client, "events", None)
     if not isinstance(events, Events):
@@ -71,10 +116,8 @@ async def catch_up(
             f"since is {age / DAY:.0f} days ago, and Stripe keeps events for 30: list the accounts "
             "instead, and read what you need"
         )
-    if types is not None and len(types) > MOST_TYPES:
-        types = None  # more than Stripe filters by; the router drops what it has no function for
     counts = {"handled": 0, "repeated": 0, "in_progress": 0}
-    async with aclosing(events._since(since, types)) as missed:
+    async with aclosing(_missed(events, since, wanted)) as missed:
         async for event in missed:
             try:
                 counts["handled" if await dispatch(event) else "repeated"] += 1
@@ -87,3 +130,21 @@ async def catch_up(
                 )
                 raise
     return CatchUp(**counts)
+
+
+def _missed(events: "Events", since: datetime, wanted: Wanted) -> AsyncGenerator[AnyEvent]:
+    from fcasync.resources import _missed as missed  # noqa: PLC0415 - as above
+
+    walks: list[AsyncGenerator[Any]] = []
+    if wanted.snapshot is not None:
+        walks.append(missed.snapshots(events, since, _filter(wanted.snapshot)))
+    if wanted.thin is not None:
+        walks.append(missed.thin(events, since, _filter(wanted.thin)))
+    return missed.merged(*walks)
+
+
+def _filter(types: Sequence[str]) -> Sequence[str] | None:
+    from fcasync.resources.events import MOST_TYPES  # noqa: PLC0415 - as above
+
+    # Of more than Stripe filters by all are read; the router drops what it has no function for.
+    return types if 0 < len(types) <= MOST_TYPES else None

@@ -16,7 +16,15 @@ from fcasync.models.event import Event
 from fcasync.models.event_type import EventName, EventType, ThinEventName, ThinEventType
 from fcasync.models.thin_event import AnyEvent, ThinEvent
 from fcasync.webhooks._asgi import WebhookApp
-from fcasync.webhooks._catch_up import CatchUp, HasEvents, catch_up
+from fcasync.webhooks._catch_up import (
+    EVERY,
+    THIN,
+    CatchUp,
+    HasEvents,
+    Payload,
+    catch_up,
+    choose,
+)
 from fcasync.webhooks._endpoint import Endpoint
 from fcasync.webhooks._seen import SeenStore
 
@@ -28,11 +36,7 @@ H = TypeVar("H", bound=Handler)
 OfSnapshots = TypeVar("OfSnapshots", bound=Callable[[Event[Any]], Awaitable[None] | None])
 OfThin = TypeVar("OfThin", bound=Callable[[ThinEvent], Awaitable[None] | None])
 
-EVERY: Final = "*"
-"""Stands for all types of events, also for those that this version does not know."""
-
-_THIN: Final = frozenset(map(str, ThinEventType))
-_KNOWN: Final = frozenset({*map(str, EventType), *_THIN, EVERY})
+_KNOWN: Final = frozenset({*map(str, EventType), *THIN, EVERY})
 
 
 def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
@@ -108,18 +112,7 @@ class EventRouter:
         if self.seen is None:
             await _run(handlers, event)
             return True
-        claim = named_task(self.seen.claim(event.id), "fcasync.webhooks.claim")
-        try:
-            await until_done([claim])
-            if not claim.result():
-                return False
-            await _run(handlers, event)
-        except BaseException as error:
-            if _is_taken(claim):
-                await _give_back(self.seen, event.id, error)
-            raise
-        await to_its_end(self.seen.confirm(event.id))
-        return True
+        return await _once(self.seen, handlers, event)
 
     def asgi(
         self,
@@ -161,14 +154,20 @@ class EventRouter:
 
         return aiohttp_handler(Endpoint(self.dispatch, secret, tolerance, clock))
 
-    async def catch_up(self, client: HasEvents, *, since: datetime) -> CatchUp:
+    async def catch_up(
+        self, client: HasEvents, *, since: datetime, event_payload: Payload | None = None
+    ) -> CatchUp:
         """Handle what has happened since *since* and was not handled yet, oldest first.
 
         For the hours in which the endpoint was down: Stripe delivers again for three days, and
-        lists events for 30. It reads ``client.events`` of the types that functions are registered
-        for. What the seen-store knows is not handled again, so that this may run at any time, in
-        several processes, and beside the endpoint itself, which gets what happens meanwhile. Thin
-        events are not in that list.
+        lists events for 30. It reads the types that functions are registered for, snapshot events
+        from ``client.events.list`` and thin events from ``client.events.list_thin``. What the
+        seen-store knows is not handled again, so that this may run at any time, in several
+        processes, and beside the endpoint itself, which gets what happens meanwhile.
+
+        Stripe has two events of most of what happens, and lists both, whichever the endpoint gets.
+        So functions of ``on("*")`` are given snapshot events alone, unless a function is registered
+        for a thin event or *event_payload* says otherwise.
 
         For a connected account pass ``client.with_options(stripe_account="acct_...")``; the events
         then name it, as those of a webhook do.
@@ -176,12 +175,15 @@ class EventRouter:
         Args:
             client: Whose events to read.
             since: An aware datetime, at most 30 days ago.
+            event_payload: What the endpoint gets, as its event destination has it at Stripe:
+                ``"snapshot"`` or ``"thin"`` events; None for those that functions are registered
+                for.
 
         Returns:
             How many were handled, had been handled before, and are being handled elsewhere.
 
         Raises:
-            InvalidArgumentError: There is no seen-store or no function for snapshot events, or
+            InvalidArgumentError: There is no seen-store or no function for such events, or
                 *since* has no time zone or is more than 30 days ago.
             FCError: The events could not be read.
             Exception: What a function raised; it ends the walk, and the same call resumes it.
@@ -190,12 +192,24 @@ class EventRouter:
             raise InvalidArgumentError(
                 "catch_up needs a seen-store, to know what was handled: EventRouter(seen=...)"
             )
-        kinds = dict.fromkeys(kind for kind, _ in self._handlers if kind not in _THIN)
-        if not kinds:
-            raise InvalidArgumentError(
-                "catch_up reads snapshot events, and no function is registered for them"
-            )
-        return await catch_up(self.dispatch, client, since, None if EVERY in kinds else [*kinds])
+        wanted = choose((kind for kind, _ in self._handlers), event_payload)
+        return await catch_up(self.dispatch, client, since, wanted)
+
+
+async def _once(seen: SeenStore, handlers: list[Handler], event: AnyEvent | Event[Any]) -> bool:
+    """Run *handlers* unless *seen* knows the event; return whether they ran."""
+    claim = named_task(seen.claim(event.id), "fcasync.webhooks.claim")
+    try:
+        await until_done([claim])
+        if not claim.result():
+            return False
+        await _run(handlers, event)
+    except BaseException as error:
+        if _is_taken(claim):
+            await _give_back(seen, event.id, error)
+        raise
+    await to_its_end(seen.confirm(event.id))
+    return True
 
 
 def _is_taken(claim: "asyncio.Future[bool]") -> bool:

@@ -86,7 +86,8 @@ class Source:
         types += [
             ast.unparse(each.target)
             for each in self._tree.body
-            if isinstance(each, ast.AnnAssign) and ast.unparse(each.annotation) == "TypeAlias"
+            if isinstance(each, ast.AnnAssign)
+            and ast.unparse(each.annotation).startswith(("TypeAlias", "Final[Mapping["))
         ]
         yield f"from {self.module} import {', '.join(types)}" if types else ""
 

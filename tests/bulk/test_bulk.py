@@ -19,6 +19,8 @@ from fcasync.client import Client
 from fcasync.errors import AuthenticationError, InvalidArgumentError
 from fcasync.models import Account
 from fcasync.sandbox import Sandbox
+from fcasync.testing import FakeClock
+from tests._virtual import Stoppable
 
 KEY = "sk_test_" + "bulk" * 6
 
@@ -370,3 +372,23 @@ async def test_awaiting_a_run_is_the_whole_of_it() -> None:
         assert set(sandbox.executions("refresh").values()) == {1}
         with pytest.raises(InvalidArgumentError, match="entered once"):
             await run
+
+
+async def test_thin_events_wake_a_run_that_polls_nothing() -> None:
+    """While the clock stands still no poll is due: the events alone end the waits."""
+    time = Stoppable()
+    async with (
+        Sandbox(accounts=5, varied=False, settle_seconds=3600.0) as sandbox,
+        Client(sandbox.api_key, base_url=sandbox.url, clock=FakeClock(paced_by=time)) as client,
+        asyncio.timeout(30),
+    ):
+        run = client.bulk.refresh(client.accounts.list(), features=["balance"], wait=True)
+        async with run:
+            while run.progress.settling < 5:
+                await asyncio.sleep(0.01)
+            time.stop()
+            sandbox.advance(3601)
+            news = [run.observe(event) async for event in client.events.list_thin()]
+            outcomes = [outcome async for outcome in run]
+    assert news == [True] * 10
+    assert [outcome.status for outcome in outcomes] == ["succeeded"] * 5

@@ -66,6 +66,16 @@ def test_an_unknown_argument_is_a_mistake() -> None:
         cluster.subscribe(TENANTS, features=["transactions"], journal="j", wait=True)  # type: ignore[call-arg]
 
 
+async def test_a_scheduler_by_tls_needs_certificates(tmp_path: Path) -> None:
+    """The sentence says where they can come from; Dask's own would come behind warnings."""
+    run = cluster.refresh(
+        TENANTS, features=["balance"], journal=tmp_path / "j", scheduler="tls://127.0.0.1:1"
+    )
+    with pytest.raises(InvalidArgumentError, match=r"needs certificates: .*TLS__CA_FILE"):
+        await run.__aenter__()
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_scheduler_out_of_reach_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 import attrs
 import pytest
 
-from fcasync import AuthenticationError, EventInProgress, RetryPolicy
+from fcasync import AuthenticationError, Client, EventInProgress, RetryPolicy
 from fcasync.bulk import Tenants
 from fcasync.mirror import Inbox, Mirror
 from fcasync.models import Event
+from fcasync.sandbox import Sandbox
 from fcasync.testing import FakeClock, answer, make_account, make_event, make_thin_event
 from fcasync.webhooks import EventRouter
 from tests._bank import START, Bank
+from tests._virtual import Stoppable
 from tests.mirror._look import listed, table, transactions
 from tests.mirror.test_mirror import refreshed_bank
 
@@ -318,3 +320,24 @@ async def test_a_source_is_closed_when_a_sync_ends_early(url: str) -> None:
             with pytest.raises(AuthenticationError):
                 await mirror.sync(bank.client(), source)
     assert closed == [True, True]
+
+
+async def test_thin_events_wake_a_sync_that_waits_for_banks(url: str) -> None:
+    """As snapshot events do: the account is read at once, though no poll is due."""
+    time = Stoppable()
+    async with (
+        Sandbox(accounts=3, varied=False, settle_seconds=3600.0) as sandbox,
+        Client(sandbox.api_key, base_url=sandbox.url, clock=FakeClock(paced_by=time)) as client,
+        Mirror(url) as mirror,
+        asyncio.timeout(30),
+    ):
+        run = mirror.sync(client, client.accounts.list(), refresh=["balance"])
+        async with run:
+            while run.progress.settling < 3:
+                await asyncio.sleep(0.01)
+            time.stop()
+            sandbox.advance(3601)
+            news = [await mirror.observe(event) async for event in client.events.list_thin()]
+            report = await run.finish()
+        assert news == [True] * 6
+        assert (report.synced, report.failed) == (3, 0)

@@ -1,6 +1,7 @@
 """What a sync stores, what it says, and what it costs."""
 
 import asyncio
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -478,6 +479,36 @@ async def test_leaving_is_completed_however_often_it_is_cancelled(
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("pause", [0, 2])
+@pytest.mark.parametrize("turns", [0, 1, 2, 4, 8, 16, 32])
+async def test_entering_is_undone_however_often_it_is_cancelled(
+    url: str, turns: int, pause: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged, no connection or task of the database is left, and it can be entered."""
+    before = asyncio.all_tasks()
+    mirror = Mirror(url)
+    task = asyncio.create_task(mirror.__aenter__())
+    for _ in range(turns):
+        await asyncio.sleep(0.0005)
+    while not task.done():
+        task.cancel()
+        for _ in range(1 + pause):
+            await asyncio.sleep(0)
+    if not task.cancelled():  # it was faster
+        assert task.result() is mirror
+        await mirror.__aexit__()
+    assert asyncio.all_tasks() == before
+    gc.collect()
+    await asyncio.sleep(0)
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+    async with Mirror(url) as again:
+        assert await again.inbox.put(make_event(account_event(), make_account(id="fca_1")))
+
+
+def account_event() -> str:
+    return "financial_connections.account.refreshed_balance"
 
 
 async def test_opening_a_mirror_ends_no_lock_of_another_in_the_process(tmp_path: Path) -> None:

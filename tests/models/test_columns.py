@@ -14,7 +14,7 @@ from fcasync import Account, InvalidArgumentError, ItemList, Page, Session, Tran
 from fcasync.models import AccountOwner, Authorization, Balance, Event, ThinEvent
 from fcasync.models._convert import decoder
 from fcasync.sandbox import Sandbox
-from fcasync.testing import make_event
+from fcasync.testing import make_account, make_event
 from tests.models.samples import account_page
 from tests.models.strategies import json_of
 
@@ -238,3 +238,24 @@ def test_lists_in_arrow_are_json() -> None:
     table = pa.table(page)
     assert table.schema.field("permissions").type == pa.list_(pa.string())
     assert table.schema.field("account_numbers").type == pa.string()
+
+
+@pytest.mark.parametrize("amount", [2**63, -(2**63) - 1, 10**30])
+def test_an_amount_that_arrow_cannot_hold_is_named(amount: int) -> None:
+    """The message says which column of which row, and what takes it as it is."""
+    pa = pytest.importorskip("pyarrow", reason="needs the extra arrow")
+    balance = {"as_of": 1, "current": {"usd": amount}, "type": "cash"}
+    items = ItemList([make_account(), make_account(id="fca_2", balance=balance)])
+    words = rf"balance\.current\.amount of row 1 .* is {amount}, .* to_columns\(\)"
+    with pytest.raises(InvalidArgumentError, match=words):
+        pa.table(items)
+    assert items.to_columns()["balance.current.amount"][1] == amount
+
+
+@pytest.mark.parametrize("amount", [2**63 - 1, -(2**63)])
+def test_the_largest_amounts_that_arrow_holds_are_exact(amount: int) -> None:
+    """Both ends of 64 bits."""
+    pa = pytest.importorskip("pyarrow", reason="needs the extra arrow")
+    balance = {"as_of": 1, "current": {"usd": amount}, "type": "cash"}
+    table = pa.table(ItemList([make_account(balance=balance)]))
+    assert table["balance.current.amount"].to_pylist() == [amount]

@@ -4,10 +4,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 import fcasync
-from fcasync.resources._arguments import ListOptions, PostOptions
+from fcasync.bulk._bulk import JobOptions, RefreshOptions
+from fcasync.bulk._work.settings import Settings
+from fcasync.resources._arguments import ListOptions, PageOptions, PostOptions, spelled_out
 from fcasync.resources._paginator import Paginator
 from fcasync.testing import ScriptedTransport
 from tests import _calls as calls
@@ -66,6 +69,10 @@ async def test_a_change_refuses_a_misspelt_argument(
         (fcasync.Client("sk_test_1").accounts.with_raw_response.list_owners, ListOptions),
         (fcasync.Client("sk_test_1").accounts.refresh, PostOptions),
         (fcasync.Client("sk_test_1").sessions.create, PostOptions),
+        (fcasync.Client("sk_test_1").events.list_thin, PageOptions),
+        (fcasync.Client("sk_test_1").bulk.refresh, RefreshOptions),
+        (fcasync.Client("sk_test_1").bulk.disconnect, JobOptions),
+        (fcasync.blocking.Client("sk_test_1").bulk.refresh, RefreshOptions),
     ],
     ids=lambda each: each.__name__,
 )
@@ -75,7 +82,31 @@ def test_help_shows_each_shared_argument(method: Any, options: type) -> None:
     assert all(each.kind is not each.VAR_KEYWORD for each in parameters.values())
     for name in options.__annotations__:
         assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
-        assert f"\n    {name}: " in method.__doc__
+        assert method.__doc__.count(f"\n    {name}: ") == 1
+    assert "options: See" not in method.__doc__
+
+
+@pytest.mark.parametrize("text", [None, "", "One line."])
+def test_a_method_without_a_section_of_arguments_is_described_too(text: str | None) -> None:
+    """It gets a section of its own; one without documentation gets none."""
+
+    def method(*, own: int = 1, **options: Any) -> None: ...
+
+    method.__doc__ = text
+    spelled_out(PostOptions)(method)
+    assert [*inspect.signature(method).parameters] == ["own", *PostOptions.__annotations__]
+    assert ("Options:\n    expand: " in (method.__doc__ or "")) == bool(text)
+
+
+def test_the_shown_defaults_of_a_job_are_those_of_its_settings() -> None:
+    """The settings are what happens without the argument."""
+    shown = inspect.signature(fcasync.Client("sk_test_1").bulk.refresh).parameters
+    fields = {field.name: field.default for field in attrs.fields(Settings)}
+    compared = RefreshOptions.__annotations__.keys() & fields.keys() - {"shard"}
+    assert len(compared) == 12
+    assert {name: shown[name].default for name in compared} == {
+        name: fields[name] for name in compared
+    }
 
 
 def test_the_shown_defaults_are_those_of_the_paginator() -> None:

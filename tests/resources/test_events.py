@@ -303,3 +303,66 @@ async def test_a_misfit_in_a_list_is_named_with_its_path() -> None:
     async with Client(KEY, transport=transport, clock=FakeClock()) as client:
         with pytest.raises(fcasync.ProtocolError, match=r"\$\.data\[1\]\.data\.object\.created"):
             await client.events.list()
+
+
+async def test_thin_events_are_listed(client: Client, sandbox: Sandbox) -> None:
+    """Typed, with Stripe's filters; pages are walked and resumed by their tokens."""
+    ids = [sandbox.world.store.seed.account_ids.encode(index) for index in range(5)]
+    for each in ids:
+        sandbox.scenario(each, "deactivated")
+    kind = "v1.financial_connections.account.deactivated"
+    page = await client.events.list_thin(types=[kind], limit=2)
+    assert [type(event) for event in page] == [ThinEvent, ThinEvent]
+    assert page.has_more
+    rest = client.events.list_thin(types=[kind], limit=2, page=page.next_cursor)
+    whole = [*page, *await rest.collect()]
+    assert [event.related_object and event.related_object.id for event in whole] == ids[::-1]
+    assert await client.events.list_thin().collect(max_items=3) == whole[:3]
+
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert not await client.events.list_thin(created={"gte": later})
+    assert len(await client.events.list_thin(created={"gte": 0, "lt": later})) == 5
+    assert list(await client.events.list_thin(object_id=ids[1])) == [whole[3]]
+    raw = await client.events.with_raw_response.list_thin(limit=1)
+    assert raw.value.data == whole[:1]
+
+    sandbox.add_faults({"kind": "status", "status": 403, "operation": "list_thin_events"})
+    walk = client.events.list_thin(page=page.next_cursor)
+    with pytest.raises(fcasync.PermissionDeniedError) as caught:
+        await walk.collect()
+    assert caught.value.cursor == page.next_cursor
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"types": []}, "types"),
+        ({"types": ["a"] * 21}, "at most 20"),
+        ({"created": datetime.now(UTC)}, "created must be a range"),
+        ({"created": {"gte": datetime(2026, 1, 1)}}, r"created\[gte\] must be an aware datetime"),
+        ({"created": {"lt": 10**20}}, r"created\[lt\] must be"),
+        ({"object_id": "a b"}, "object_id must be an id"),
+        ({"page": ""}, "page must be"),
+    ],
+)
+def test_a_list_of_thin_events_refuses_bad_arguments(arguments: dict[str, Any], words: str) -> None:
+    """At once, before anything is sent."""
+    client = Client(KEY, transport=ScriptedTransport([]))
+    with pytest.raises(InvalidArgumentError, match=words):
+        client.events.list_thin(**arguments)
+
+
+def test_a_list_of_thin_events_has_no_ids_as_cursors() -> None:
+    """Pages of the v2 API are named by tokens."""
+    client: Any = Client(KEY, transport=ScriptedTransport([]))
+    with pytest.raises(TypeError, match="starting_after"):
+        client.events.list_thin(starting_after="evt_1")
+
+
+@pytest.mark.parametrize("url", ["https://[", "/v2/core/events", "/v2/core/events?limit=3"])
+async def test_a_next_page_without_a_name_ends_the_walk(url: str) -> None:
+    """The URL itself is never followed, so that no answer can send the key elsewhere."""
+    body: dict[str, Any] = {"data": [], "next_page_url": url, "previous_page_url": None}
+    async with Client(KEY, transport=ScriptedTransport([answer(body)])) as client:
+        with pytest.raises(fcasync.PaginationError, match="without a page"):
+            await client.events.list_thin().collect()

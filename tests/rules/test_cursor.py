@@ -3,8 +3,8 @@
 import attrs
 import pytest
 
-from fcasync._rules.cursor import Cursor
-from fcasync.errors import PaginationError
+from fcasync._rules.cursor import Cursor, TokenCursor
+from fcasync.errors import InvalidArgumentError, PaginationError
 
 
 @attrs.frozen
@@ -16,6 +16,7 @@ class Item:
 class Page:
     data: list[Item]
     has_more: bool = True
+    next_cursor: str | None = None
 
 
 def page(*ids: str) -> Page:
@@ -41,3 +42,29 @@ def test_a_cycle_of_any_length_ends(length: int) -> None:
     with pytest.raises(PaginationError):
         for number in range(1, 4 * length + 8):
             cursor.advance(page(f"fca_{number % length}"))
+
+
+def test_pages_with_tokens_are_walked_by_them() -> None:
+    """Whatever is on the page, even nothing; the position is where an error resumes."""
+    cursor = TokenCursor()
+    assert cursor.params == {}
+    assert cursor.advance(Page([], next_cursor="two"))
+    assert cursor.params == {"page": "two"}
+    assert not cursor.advance(Page([Item("evt_1")], has_more=False))
+
+
+@pytest.mark.parametrize("token", [None, "start", "two"])
+def test_a_token_that_leads_nowhere_new_ends_the_walk(token: str | None) -> None:
+    """A page that names itself, one before it, or none at all."""
+    cursor = TokenCursor("start")
+    if token == "two":
+        assert cursor.advance(Page([], next_cursor="two"))
+    with pytest.raises(PaginationError, match="page="):
+        cursor.advance(Page([], next_cursor=token))
+
+
+@pytest.mark.parametrize("page", ["", 2, b"two"])
+def test_a_page_is_named_by_text(page: object) -> None:
+    """Anything else is refused before a request."""
+    with pytest.raises(InvalidArgumentError, match="next_cursor"):
+        TokenCursor(page)

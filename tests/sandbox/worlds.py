@@ -17,6 +17,7 @@ from fcasync.sandbox._bank.states import Timing
 
 ACCOUNTS = "/v1/financial_connections/accounts"
 EVENTS = "/v1/events"
+THIN_EVENTS = "/v2/core/events"
 SESSIONS = "/v1/financial_connections/sessions"
 TRANSACTIONS = "/v1/financial_connections/transactions"
 START = 1_800_000_000.0

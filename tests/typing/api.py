@@ -453,6 +453,14 @@ async def events(client: Client, thin: ThinEvent) -> None:
     assert_type(event.data.object, Account | Authorization | dict[str, Any])
     related = await client.events.fetch_related(thin, expand=["ownership"])
     assert_type(related, Account | Authorization | Session | Transaction | dict[str, Any])
+    brief = client.events.list_thin(
+        types=["v1.financial_connections.account.created", ThinEventType.ACCOUNT_DEACTIVATED],
+        created={"gte": datetime(2026, 11, 1, tzinfo=UTC), "lt": 1_800_000_000},
+        object_id="fca_1",
+        page=None,
+    )
+    assert_type(brief, Paginator[ThinEvent])
+    assert_type((await brief).next_cursor, str | None)
     raw = await client.events.with_raw_response.retrieve("evt_1")
     assert_type(raw.request_id, str | None)
 
@@ -467,6 +475,7 @@ async def endpoints(client: Client) -> None:
     assert_type(report.handled + report.repeated + report.in_progress, int)
     view = client.with_options(stripe_account="acct_1")
     assert_type((await router.catch_up(view, since=datetime.now(UTC))).total, int)
+    await router.catch_up(client, since=datetime.now(UTC), event_payload="thin")
 
 
 def print_event(event: HookEvent, /) -> None:

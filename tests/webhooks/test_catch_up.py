@@ -307,15 +307,6 @@ async def test_all_that_stripe_keeps_may_be_asked_for(client: Client) -> None:
     assert (await events.catch_up(client, since=since)).total == 0
 
 
-async def test_thin_events_alone_cannot_be_caught_up() -> None:
-    """They are not in the list that is read; a walk that finds nothing would hide that."""
-    events = EventRouter(SeenEvents())
-    events.on("v1.financial_connections.account.created")(print)
-    client = Client("sk_test_1", transport=InstantTransport(_no_request))
-    with pytest.raises(InvalidArgumentError, match="snapshot events"):
-        await events.catch_up(client, since=datetime.now(UTC))
-
-
 async def test_an_answer_that_fails_ends_it(sandbox: Sandbox, client: Client) -> None:
     """With the error of the call; the next call goes on."""
     since = now(sandbox) - HOUR

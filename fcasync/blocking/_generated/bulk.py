@@ -5,15 +5,16 @@ from typing import Unpack
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._run import BulkRun, begun
 from fcasync.bulk import _bulk as _async
-from fcasync.bulk._bulk import JobOptions, RefreshOptions
+from fcasync.bulk._bulk import DEFAULTS, JobOptions, RefreshOptions
 from fcasync.bulk._work.sources import Source
 from fcasync.bulk._work.tenants import Tenants
-from fcasync.resources._arguments import RefreshFeatures, Subscriptions
+from fcasync.resources._arguments import RefreshFeatures, Subscriptions, spelled_out
 
 
 class Bulk(Facade[_async.Bulk]):
     """Jobs over any number of accounts that may be killed at any moment and resumed."""
 
+    @spelled_out(JobOptions, RefreshOptions, defaults=DEFAULTS)
     def refresh(
         self,
         source: Source | Tenants,
@@ -24,18 +25,21 @@ class Bulk(Facade[_async.Bulk]):
         """Refresh every account of *source* exactly once."""
         return begun(self._loops, self._async.refresh, source, features=features, **options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def subscribe(
         self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """Subscribe every account of *source* to *features* (``transactions``)."""
         return begun(self._loops, self._async.subscribe, source, features=features, **options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def unsubscribe(
         self, source: Source | Tenants, *, features: Subscriptions, **options: Unpack[JobOptions]
     ) -> BulkRun:
         """End the subscription of every account of *source* to *features*."""
         return begun(self._loops, self._async.unsubscribe, source, features=features, **options)
 
+    @spelled_out(JobOptions, defaults=DEFAULTS)
     def disconnect(self, source: Source | Tenants, **options: Unpack[JobOptions]) -> BulkRun:
         """Disconnect every account of *source*, for good."""
         return begun(self._loops, self._async.disconnect, source, **options)

@@ -8,14 +8,17 @@ from fcasync._rules.request import Response
 from fcasync.blocking._facade import Facade
 from fcasync.blocking._lists import Paginator
 from fcasync.models import (
+    Account,
     EventName,
     EventType,
     Page,
     SnapshotEvent,
     ThinEvent,
+    ThinEventName,
+    ThinEventType,
 )
 from fcasync.resources import events as _async
-from fcasync.resources._arguments import ListOptions, spelled_out
+from fcasync.resources._arguments import ListOptions, PageOptions, spelled_out
 from fcasync.resources.events import Related
 from fcasync.resources.transactions import InstantRange
 
@@ -32,12 +35,27 @@ class Events(Facade[_async.Events]):
         delivery_success: bool | None = None,
         **options: Unpack[ListOptions],
     ) -> Paginator[SnapshotEvent]:
-        """List events of the last 30 days, newest first; thin events are not among them."""
+        """List snapshot events of the last 30 days, newest first; :meth:`list_thin` has others."""
         return Paginator(
             self._loops,
             self._async.list(
                 types=types, created=created, delivery_success=delivery_success, **options
             ),
+        )
+
+    @spelled_out(PageOptions)
+    def list_thin(
+        self,
+        *,
+        types: Sequence[ThinEventName | ThinEventType | str] | None = None,
+        created: InstantRange | None = None,
+        object_id: str | Account | None = None,
+        **options: Unpack[PageOptions],
+    ) -> Paginator[ThinEvent]:
+        """List thin events of the last 30 days (``GET /v2/core/events``)."""
+        return Paginator(
+            self._loops,
+            self._async.list_thin(types=types, created=created, object_id=object_id, **options),
         )
 
     def retrieve(
@@ -78,13 +96,27 @@ class EventsWithRawResponse(Facade[_async.EventsWithRawResponse]):
         delivery_success: bool | None = None,
         **options: Unpack[ListOptions],
     ) -> Response[Page[SnapshotEvent]]:
-        """List events of the last 30 days, newest first; thin events are not among them."""
+        """List snapshot events of the last 30 days, newest first; :meth:`list_thin` has others."""
         return self._run(
             self._async.list,
             types=types,
             created=created,
             delivery_success=delivery_success,
             **options,
+        )
+
+    @spelled_out(PageOptions)
+    def list_thin(
+        self,
+        *,
+        types: Sequence[ThinEventName | ThinEventType | str] | None = None,
+        created: InstantRange | None = None,
+        object_id: str | Account | None = None,
+        **options: Unpack[PageOptions],
+    ) -> Response[Page[ThinEvent]]:
+        """List thin events of the last 30 days (``GET /v2/core/events``)."""
+        return self._run(
+            self._async.list_thin, types=types, created=created, object_id=object_id, **options
         )
 
     def retrieve(

@@ -7,7 +7,7 @@ import attrs
 
 from fcasync.bulk._outcome import OutcomeStatus
 from fcasync.models import Account, RefreshFeature
-from fcasync.resources._polling import attempted_at, pending
+from fcasync.resources._polling import attempted_at, opens_at, pending
 
 PERMISSIONS = {"balance": "balances", "ownership": "ownership", "transactions": "transactions"}
 """The permission that each feature needs."""
@@ -119,15 +119,8 @@ def _permitted(features: Sequence[str], account: Account) -> bool:
 
 
 def _too_early(features: Sequence[str], account: Account, now: float) -> Verdict | None:
-    opens = [when for name in features if (when := _opens_at(account, name))]
-    if not opens or max(opens) <= datetime.fromtimestamp(now, UTC):
-        return None
-    return Verdict.too_early(max(opens))
-
-
-def _opens_at(account: Account, feature: str) -> datetime | None:
-    refresh = account.refresh_of(feature)
-    return None if refresh is None else refresh.next_refresh_available_at
+    opens = opens_at(account, features, datetime.fromtimestamp(now, UTC))
+    return None if opens is None else Verdict.too_early(opens)
 
 
 def _refresh_status(account: Account, feature: str) -> str | None:

@@ -51,6 +51,7 @@ class Settler:
         self._step = step
         self._waiters = Waiters(network.clock.draw)
         self._news = asyncio.Event()  # somebody waits
+        self._nap: asyncio.Task[None] | None = None  # between two polls
         self._pages = 0  # pages that the latest walk took, or would have taken at least
 
     def __len__(self) -> int:
@@ -75,8 +76,21 @@ class Settler:
         """Stop waiting for anybody."""
         self._waiters.clear()
 
-    def see(self, account: Account) -> bool:
-        """Take note of an account as it is now; return whether a task was waiting for it."""
+    def observe(self, account: Account | str) -> bool:
+        """Take note of an account as it is now; return whether a task was waiting for it.
+
+        Of an id, all that is known is that the account has changed: it is polled at once.
+        """
+        if isinstance(account, Account):
+            return self._see(account)
+        if self._waiters.get(account) is None:
+            return False
+        self._waiters.hasten(account)
+        if self._nap is not None:
+            self._nap.cancel()
+        return True
+
+    def _see(self, account: Account) -> bool:
         waiter = self._waiters.get(account.id)
         if waiter is None:
             return False
@@ -98,8 +112,19 @@ class Settler:
             await self._poll(await self._waiters.due(now))
             # Those whose wait has ended meanwhile are polled once more, in the next round.
             await self._give_up(now)
-            wait = self._waiters.next_poll - clock.monotonic()
-            await clock.sleep(min(max(wait, 0.5), FIRST_POLL))
+            if not self._waiters.has_haste:
+                wait = self._waiters.next_poll - clock.monotonic()
+                await self._sleep(min(max(wait, 0.5), FIRST_POLL))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep so long, or until an account is to be polled at once."""
+        clock = self._network.clock
+        self._nap = asyncio.create_task(clock.sleep(seconds), name="fcasync.bulk.nap")
+        try:
+            await asyncio.wait([self._nap])
+        finally:
+            self._nap.cancel()
+            self._nap = None
 
     async def _give_up(self, now: float) -> None:
         turns = Turns()
@@ -141,7 +166,7 @@ class Settler:
                 if waiter is not None and waiter.began < asked_at:
                     left -= waiter.poll_at <= began
                     self._waiters.postpone(waiter, clock.monotonic())
-                    self.see(account)
+                    self._see(account)
             self._pages = number
             if left <= 0 or not page.has_more or not page.data:
                 return
@@ -159,7 +184,7 @@ class Settler:
             except FCError as error:
                 self._take_note(error)
             else:
-                self.see(account)
+                self._see(account)
             self._waiters.postpone(waiter, clock.monotonic())
 
     def _take_note(self, error: FCError) -> None:

@@ -20,6 +20,8 @@ class Waiter:
     gives_up_at: float
     poll_at: float
     interval: float = FIRST_POLL
+    is_hastened: bool = False
+    """Whether it is polled ahead of its time, which stays in the heap."""
 
 
 class Waiters:
@@ -29,6 +31,7 @@ class Waiters:
         self._draw = draw
         self._by_id: dict[str, Waiter] = {}
         self._polls: list[tuple[float, str]] = []  # a heap of when and who, one of each waiter
+        self._hastened: dict[str, None] = {}  # who is to be polled at once, in order
         self._ends: deque[tuple[float, str]] = deque()  # the same for giving up, in order
 
     def __len__(self) -> int:
@@ -62,13 +65,24 @@ class Waiters:
         """When the next of them is due; 0.0 if nobody is."""
         return self._polls[0][0] if self._polls else 0.0
 
+    def hasten(self, account_id: str) -> None:
+        """Let whoever waits for this account be due at once."""
+        self._hastened[account_id] = None
+
+    @property
+    def has_haste(self) -> bool:
+        """Whether somebody is due at once."""
+        return bool(self._hastened)
+
     async def due(self, now: float) -> list[Waiter]:
         """Take out those whose poll is due; :meth:`put_back` lets them be due again."""
-        found, turns = [], Turns()
+        found, turns = await self._in_haste(now), Turns()
         while self._polls and self._polls[0][0] <= now:
             at, account_id = heapq.heappop(self._polls)
             waiter = self._by_id.get(account_id)
-            if waiter is not None and waiter.poll_at > at:
+            if waiter is not None and waiter.is_hastened:
+                waiter.is_hastened = False  # its time has come, too: it is found, and taken out
+            elif waiter is not None and waiter.poll_at > at:
                 # It was seen on a page in the meantime.
                 heapq.heappush(self._polls, (waiter.poll_at, account_id))
             elif waiter is not None:
@@ -80,8 +94,21 @@ class Waiters:
         """Let *polled* be due again, each at its time."""
         turns = Turns()
         for waiter in polled:
-            heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))
+            if waiter.is_hastened:
+                waiter.is_hastened = False
+            else:
+                heapq.heappush(self._polls, (waiter.poll_at, waiter.task.account_id))
             await turns.step()
+
+    async def _in_haste(self, now: float) -> list[Waiter]:
+        found, turns = [], Turns()
+        hastened, self._hastened = self._hastened, {}
+        for account_id in hastened:
+            if (waiter := self._by_id.get(account_id)) is not None:
+                waiter.is_hastened, waiter.poll_at = True, min(waiter.poll_at, now)
+                found.append(waiter)
+            await turns.step()
+        return found
 
     def next_ended(self, now: float) -> Waiter | None:
         """Take out somebody whose wait has ended by *now*; None if there is nobody."""

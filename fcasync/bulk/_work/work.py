@@ -28,6 +28,7 @@ from fcasync.bulk._work.crew import Crew
 from fcasync.bulk._work.dispatcher import Dispatcher, Spent
 from fcasync.bulk._work.lanes import Lanes
 from fcasync.bulk._work.network import Network
+from fcasync.bulk._work.news import news_in
 from fcasync.bulk._work.outbox import Outbox
 from fcasync.bulk._work.schedule import Schedule
 from fcasync.bulk._work.settings import Settings
@@ -35,7 +36,6 @@ from fcasync.bulk._work.start import Opened
 from fcasync.bulk._work.tally import Tally
 from fcasync.bulk._work.tenants import Tenants
 from fcasync.bulk._work.turns import Turns
-from fcasync.models import Account
 
 
 class Pace(Protocol):
@@ -56,7 +56,7 @@ class Workable(Protocol):
     def end(self, _: object) -> None: ...
     def close(self, *, acknowledge: bool) -> None: ...
     async def next_outcome(self) -> Outcome | None: ...
-    def see(self, account: Account, tenant: str) -> bool: ...
+    def observe(self, event: Any) -> bool: ...
 
 
 class Work:
@@ -151,11 +151,14 @@ class Work:
         """Return the next outcome, or None when there are no more."""
         return await self._outbox.take()
 
-    def see(self, account: Account, tenant: str) -> bool:
-        """Take note of an account as it is now; return whether a task was waiting for it."""
+    def observe(self, event: Any) -> bool:
+        """Take note of a webhook event; return whether a task was waiting for its account."""
+        if (news := news_in(event, self._job.features)) is None:
+            return False
+        tenant, account = news
         lanes = self.schedule.lanes
         lane = lanes.get("") or lanes.get(tenant)
-        return lane is not None and lane.settler.see(account)
+        return lane is not None and lane.settler.observe(account)
 
     def _step(self, task: Task, event: Event) -> None:
         command = self._decide(task, event)

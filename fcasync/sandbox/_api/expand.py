@@ -35,6 +35,8 @@ TREE: dict[str, dict[str, str]] = {
         "manual_entry": "leaf",
     },
     "status_details": {"active": "leaf"},
+    "thin_event": {},
+    "thin_events": {},
     "transaction": {"status_transitions": "leaf"},
     "transactions": {"data": "transaction"},
 }

@@ -5,6 +5,7 @@ Everything arrives as text (form encoding has no types), so a check both judges 
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
@@ -13,6 +14,10 @@ from fcasync.sandbox._api import error_bodies
 from fcasync.sandbox._bank.schema import Schema
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _LONGEST = 5000
 _OF_KIND = {"account": ("account",), "customer": ("customer", "customer_account")}
 
@@ -116,6 +121,25 @@ class Integer:
 
     def _bound(self, message: str, name: str) -> error_bodies.ApiError:
         return error_bodies.invalid(message, name, "parameter_invalid_integer")
+
+
+@attrs.frozen
+class Timestamp:
+    """An instant as the v2 API writes it: RFC 3339 text."""
+
+    def schemas(self, name: str) -> dict[str, Schema]:
+        """Return the schema."""
+        return {name: {"type": "string", "format": "date-time"}}
+
+    def read(self, value: Any, name: str) -> float:
+        """Return its Unix time."""
+        text = Text().read(value, name)
+        if _TIMESTAMP.fullmatch(text):
+            try:
+                return datetime.fromisoformat(text.upper()).timestamp()
+            except (ValueError, OverflowError):
+                pass
+        raise error_bodies.invalid(f"Invalid timestamp: {text[:50]}", name)
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from fcasync.sandbox._bank.schema import (
     TEXT,
     TIME,
     Schema,
+    list_of,
     obj,
     one_of,
     or_null,
@@ -22,6 +23,7 @@ from fcasync.sandbox._bank.store import Store
 
 API_VERSION = "2026-10-28.endive"
 EVENTS_URL = "/v1/events"
+THIN_EVENTS_URL = "/v2/core/events"
 _PREFIX = "financial_connections."
 _REFRESHED = "refreshed_"
 TYPES = tuple(
@@ -105,9 +107,14 @@ def thin(store: Store, event: Happened) -> list[dict[str, Any]]:
     return [_thin(store, event, name, number) for number, name in enumerate(kinds)]
 
 
+def thin_at(event: Happened) -> float:
+    """Return the instant of a thin event, which is in milliseconds."""
+    return int(event.emit.at * 1000) / 1000
+
+
 def _thin(store: Store, event: Happened, kind: str, number: int) -> dict[str, Any]:
     account_id = store.facts(event.emit.account).id
-    instant = datetime.fromtimestamp(int(event.emit.at * 1000) / 1000, UTC)
+    instant = datetime.fromtimestamp(thin_at(event), UTC)
     return {
         "id": store.seed.thin_event_ids.encode(part(event.number, number)),
         "object": "v2.core.event",
@@ -142,4 +149,21 @@ SCHEMAS = {
         type=one_of(*TYPES),
     ),
     "events": page_of("event"),
+}
+THIN_SCHEMAS = {
+    "thin_event": obj(
+        id=TEXT,
+        object=one_of("v2.core.event"),
+        type=TEXT,
+        created={"type": "string", "format": "date-time"},
+        context=or_null(TEXT),
+        livemode=FLAG,
+        reason={"type": "null"},
+        related_object=obj(id=TEXT, type=TEXT, url=TEXT),
+    ),
+    "thin_events": obj(
+        data=list_of(ref("thin_event")),
+        next_page_url=or_null(TEXT),
+        previous_page_url={"type": "null"},
+    ),
 }

@@ -13,6 +13,7 @@ from fcasync.sandbox._server.template import File, fill
 _GROUPS = {
     "/v1/financial_connections/": "Financial Connections",
     "/v1/events": "Events",
+    "/v2/core/events": "Thin events",
     "/_sandbox/": "Control of the sandbox",
 }
 _NAMED = "Faults, limits and the list of requests call it"
@@ -46,7 +47,7 @@ def _operation(method: str, path: str, described: Schema) -> str:
     parameters += _body_rows(described.get("requestBody", {}))
     summary = _inline(described.get("summary", ""))
     name = escape(described["operationId"])
-    note = f'<p class="quiet">{_NAMED} <code>{name}</code>.</p>' if "v1" in path else ""
+    note = f'<p class="quiet">{_NAMED} <code>{name}</code>.</p>' if path.startswith("/v") else ""
     return (
         f'<details class="operation"><summary><strong class="method">{method}</strong> '
         f'<code>{_breakable(path)}</code> <span class="quiet">{summary}</span></summary>'

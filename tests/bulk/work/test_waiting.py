@@ -1,19 +1,20 @@
 """Waiting for the banks: nothing ends a wait but the bank's answer to our own refresh."""
 
 import asyncio
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from fcasync.bulk import Outcome
+from fcasync.bulk import Outcome, Tenants
 from fcasync.bulk._plan.events import Event, TimedOut
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work import reader, waiters
 from fcasync.bulk._work.settler import Settler
 from fcasync.bulk._work.turns import SLICE
 from fcasync.errors import FCError
-from fcasync.models import Account, BalanceRefresh, EventData
+from fcasync.models import Account, BalanceRefresh, EventData, RelatedObject, ThinEvent
 from fcasync.models import Event as Webhook
 from tests._virtual import run as virtually
 from tests.bulk.work._fake import FakeNetwork, fast, ids, work_off
@@ -222,3 +223,152 @@ def test_no_more_accounts_wait_than_there_is_room_for(monkeypatch: pytest.Monkey
     assert [outcome.status for outcome in outcomes] == ["succeeded"] * 2000
     # What had been read when the last place was taken is still sent.
     assert most < 1000
+
+
+THIN = "v1.financial_connections.account."
+SOON = 2.5
+"""Seconds of virtual time: no poll of an account that has waited for minutes comes by chance."""
+
+
+def thin(account_id: str, kind: str = "refreshed_balance", **changes: Any) -> ThinEvent:
+    url = f"/v1/financial_connections/accounts/{account_id}"
+    related = RelatedObject(id=account_id, type="financial_connections.account", url=url)
+    return ThinEvent(**{"id": "evt_1", "type": THIN + kind, "related_object": related, **changes})
+
+
+def wake(network: FakeNetwork, *events: ThinEvent) -> tuple[list[bool], float, int, list[Outcome]]:
+    """Let banks answer at 300 s, observe *events* then; return news, seconds, GETs and outcomes."""
+
+    async def main() -> tuple[list[bool], float, int, list[Outcome]]:
+        loop = asyncio.get_running_loop()
+        async with network.run(wait=True) as run:
+            await asyncio.sleep(300.0)
+            network.settle_seconds = 0.0
+            gets, began = network.gets + network.lists, loop.time()
+            news = [run.observe(event) for event in events]
+            outcomes = [await anext(run) for _ in network.ids]
+            return news, loop.time() - began, network.gets + network.lists - gets, outcomes
+
+    return virtually(main())
+
+
+@pytest.mark.parametrize(
+    "kind", ["refreshed_balance", "balance_refresh_succeeded", "balance_refresh_failed"]
+)
+def test_a_thin_event_about_a_refresh_makes_its_account_be_read_at_once(kind: str) -> None:
+    """It does not hold the account: one GET instead of the next poll, half a minute later."""
+    network = FakeNetwork(ids(1), pace=fast(), settle_seconds=500.0)
+    news, seconds, reads, outcomes = wake(network, thin(network.ids[0], kind))
+    assert (news, reads) == ([True], 1)
+    assert seconds < SOON
+    assert outcomes[0].status == "succeeded"
+
+
+def test_two_thin_events_about_one_refresh_cost_one_read() -> None:
+    """Stripe sends `refreshed_balance` and `balance_refresh_succeeded` of each."""
+    network = FakeNetwork(ids(5), pace=fast(), settle_seconds=500.0)
+    kinds = ("refreshed_balance", "balance_refresh_succeeded")
+    events = [thin(name, kind) for name in network.ids for kind in kinds]
+    news, seconds, reads, outcomes = wake(network, *events)
+    assert (news, reads) == ([True] * 10, 5)
+    assert seconds < SOON
+    assert [outcome.status for outcome in outcomes] == ["succeeded"] * 5
+
+
+def test_many_thin_events_at_once_are_answered_by_pages() -> None:
+    """As for polls: a page shows a hundred accounts."""
+    network = FakeNetwork(ids(1000), pace=fast(), settle_seconds=500.0)
+    _, seconds, reads, _ = wake(network, *map(thin, network.ids))
+    assert reads <= 20
+    assert seconds < SOON
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        thin("fca_000000", "created"),
+        thin("fca_000000", "refreshed_ownership"),
+        thin("fca_000000", type=None),
+        thin("fca_000000", related_object=None),
+        thin("fca_000000", related_object=RelatedObject(id="fca_000000", type="customer")),
+        thin("fca_other"),
+    ],
+    ids=lambda event: str(event.type),
+)
+def test_other_thin_events_cost_nothing(event: ThinEvent) -> None:
+    """What does not end a refresh of the job's features, at an account it waits for."""
+    network = FakeNetwork(ids(1), pace=fast(), settle_seconds=500.0)
+
+    async def main() -> None:
+        async with network.run(wait=True) as run:
+            await asyncio.sleep(300.0)
+            gets = network.gets
+            assert not run.observe(event)
+            await asyncio.sleep(1.0)
+            assert network.gets == gets
+
+    virtually(main())
+
+
+def test_a_thin_event_that_comes_before_its_account_shows_it_leaves_the_polls_as_they_are() -> None:
+    """One read more; the account settles by a later poll, and once."""
+    network = FakeNetwork(ids(3), pace=fast(), settle_seconds=400.0)
+
+    async def main() -> list[Outcome]:
+        async with network.run(wait=True) as run:
+            for _ in range(20):
+                await asyncio.sleep(15.0)
+                for name in network.ids:
+                    assert run.observe(thin(name))
+            outcomes = [outcome async for outcome in run]
+            assert asyncio.get_running_loop().time() < 400.0 + 60.0
+            assert not run.observe(thin(network.ids[0]))
+            return outcomes
+
+    assert [outcome.status for outcome in virtually(main())] == ["succeeded"] * 3
+
+
+def test_thin_events_while_accounts_are_polled_lose_nobody() -> None:
+    """Whatever the order of polls, events and answers, each account has one outcome."""
+
+    async def main() -> list[Outcome]:
+        network = FakeNetwork(ids(60), pace=fast(), settle_seconds=8.0, latency=0.3)
+        async with network.run(wait=True) as run:
+
+            async def echo() -> None:
+                for number in itertools.count():
+                    run.observe(thin(network.ids[number * 7 % 60]))
+                    await asyncio.sleep(0.03)
+
+            echoing = asyncio.create_task(echo())
+            try:
+                return [outcome async for outcome in run]
+            finally:
+                echoing.cancel()
+
+    outcomes = virtually(main())
+    assert sorted(outcome.account_id for outcome in outcomes) == ids(60)
+    assert {outcome.status for outcome in outcomes} == {"succeeded"}
+
+
+def test_a_thin_event_of_a_tenant_wakes_the_account_of_that_tenant() -> None:
+    """`event.context` says whose it is."""
+    tenants = {
+        name: FakeNetwork(ids(1), pace=fast(), settle_seconds=500.0)
+        for name in ("acct_1", "acct_2")
+    }
+    network = FakeNetwork([], pace=fast(), tenants=tenants)
+
+    async def main() -> None:
+        source = Tenants({name: each.ids for name, each in tenants.items()})
+        async with network.run(source, wait=True) as run:
+            await asyncio.sleep(300.0)
+            before = [each.gets for each in tenants.values()]
+            assert run.observe(thin("fca_000000", context="acct_2"))
+            assert not run.observe(thin("fca_000000", context="acct_3"))
+            await asyncio.sleep(0.5)
+            assert [
+                each.gets - gets for each, gets in zip(tenants.values(), before, strict=True)
+            ] == [0, 1]
+
+    virtually(main())

@@ -102,6 +102,28 @@ def test_the_sync_client_follows_a_thin_event(threaded: Sandbox) -> None:
         assert notification.fetch_related_object().id == account
 
 
+def test_the_sync_client_lists_thin_events(threaded: Sandbox) -> None:
+    """It follows next_page_url alone, so that the filters have to be in it."""
+    sdk = stripe.StripeClient(
+        threaded.api_key, base_addresses={"api": threaded.url}, http_client=stripe.RequestsClient()
+    )
+    ids = [threaded.world.store.seed.account_ids.encode(index) for index in range(7)]
+    for each in ids:
+        threaded.scenario(each, "deactivated")
+    threaded.scenario(threaded.world.store.seed.account_ids.encode(9), "stale_balance")
+    events = sdk.v2.core.events
+    kind = "v1.financial_connections.account.deactivated"
+    created = {"gte": "2020-01-01T00:00:00Z", "lt": "2100-01-01T00:00:00.5+01:00"}
+    page = events.list({"types": [kind], "created": created, "limit": 3})
+    listed = [each.related_object.id for each in page.auto_paging_iter()]
+    assert listed == ids[::-1]
+    assert len(events.list({"object_id": ids[3]}).data) == 1
+    assert events.list({"created": {"gt": "2100-01-01T00:00:00Z"}}).data == []
+    assert events.retrieve(page.data[0].id).type == kind
+    with pytest.raises(stripe.InvalidRequestError):
+        events.retrieve("evt_test_1")
+
+
 def test_the_sync_client_pages_in_both_directions(threaded: Sandbox) -> None:
     """Automatic paging sees each account once, forwards and backwards."""
     fc = client(threaded)

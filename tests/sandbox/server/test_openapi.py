@@ -9,6 +9,7 @@ import attrs
 import orjson
 import pytest
 
+from fcasync.models import ThinEventType
 from fcasync.sandbox._api.faults import Fault
 from fcasync.sandbox._api.link import link
 from fcasync.sandbox._api.messages import Request
@@ -21,7 +22,16 @@ from fcasync.sandbox._bank.states import Timing
 from fcasync.sandbox._server.openapi import document
 from tests._paths import DATA
 from tests.sandbox.conftest import Http
-from tests.sandbox.worlds import ACCOUNTS, EVENTS, SESSIONS, START, TRANSACTIONS, Driver, driver
+from tests.sandbox.worlds import (
+    ACCOUNTS,
+    EVENTS,
+    SESSIONS,
+    START,
+    THIN_EVENTS,
+    TRANSACTIONS,
+    Driver,
+    driver,
+)
 
 jsonschema = pytest.importorskip("jsonschema", reason="a development dependency")
 
@@ -33,11 +43,13 @@ PAGES = {
     "list": "financial_connections.account",
     "list_owners": "financial_connections.account_owner",
     "list_events": "event",
+    "list_thin_events": "v2.core.event",
     "list_transactions": "financial_connections.transaction",
 }
 OBJECTS = {
     "create_session": "financial_connections.session",
     "retrieve_event": "event",
+    "retrieve_thin_event": "v2.core.event",
     "retrieve_session": "financial_connections.session",
     "retrieve_transaction": "financial_connections.transaction",
 }
@@ -65,6 +77,33 @@ EVENT: dict[str, Any] = {
         "type": {"enum": list(json.loads(FACTS.read_text())["events"])},
     },
 }
+# Those of https://docs.stripe.com/api/v2/core/events, as the official SDK 16.1.0 reads them.
+THIN: dict[str, Any] = {
+    "required": ["context", "created", "id", "livemode", "object", "reason", "type"],
+    "properties": {
+        "context": {"type": ["string", "null"]},
+        "created": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"},
+        "id": {"type": "string", "pattern": "^evt_"},
+        "livemode": {"type": "boolean"},
+        "object": {"const": "v2.core.event"},
+        "reason": {"type": ["object", "null"]},
+        "related_object": {
+            "required": ["id", "type", "url"],
+            "properties": {key: {"type": "string"} for key in ("id", "type", "url")},
+            "additionalProperties": False,
+        },
+        "type": {"enum": list(map(str, ThinEventType))},
+    },
+}
+V2_PAGE = {
+    "properties": {
+        "data": {"type": "array", "items": {"$ref": "#/$defs/v2.core.event"}},
+        "next_page_url": {"type": ["string", "null"]},
+        "previous_page_url": {"type": ["string", "null"]},
+    },
+    "required": ["data", "next_page_url", "previous_page_url"],
+    "additionalProperties": False,
+}
 HOLDER = "account_holder[type]=customer&account_holder[customer]=cus_1"
 FEATURES = ("balance", "ownership", "transactions")
 EXPANDED = "&".join(
@@ -85,13 +124,14 @@ def own(operation: str, status: int) -> Any:
 @cache
 def stripes(operation: str, status: int) -> Any:
     """Return a validator of what Stripe promises, and of nothing beside it."""
-    defs = {**json.loads(STRIPES.read_text())["$defs"], "event": EVENT}
+    defs = {**json.loads(STRIPES.read_text())["$defs"], "event": EVENT, "v2.core.event": THIN}
     for definition in defs.values():
         if "properties" in definition:
             definition.setdefault("additionalProperties", False)
     name = OBJECTS.get(operation, "financial_connections.account")
     if status == 200 and operation in PAGES:
-        return validator({**page_of(PAGES[operation]), "$defs": defs})
+        page = V2_PAGE if operation == "list_thin_events" else page_of(PAGES[operation])
+        return validator({**page, "$defs": defs})
     return validator({"$ref": f"#/$defs/{name if status == 200 else 'error'}", "$defs": defs})
 
 
@@ -154,6 +194,8 @@ def accounts_in_every_state(failure_rate: float) -> Witness:
         api.send("GET", api.url(index), "expand[]=ownership")
     events = api.send("GET", EVENTS, "limit=100")[1]["data"]
     api.send("GET", f"{EVENTS}/{events[0]['id']}")
+    thin = api.send("GET", THIN_EVENTS, "limit=100")[1]["data"]
+    api.send("GET", f"{THIN_EVENTS}/{thin[0]['id']}")
     return api
 
 
@@ -253,7 +295,7 @@ async def test_the_document_is_served_and_names_every_operation(http: Http) -> N
     served = {
         operation["operationId"]: (method.upper(), path)
         for path, methods in served_document["paths"].items()
-        if path.startswith("/v1/")
+        if path.startswith(("/v1/", "/v2/"))
         for method, operation in methods.items()
     }
 

@@ -6,13 +6,25 @@ is kept under the idempotency key like any other.
 
 from urllib.parse import unquote
 
-from fcasync.sandbox._api.operations import accounts, events, sessions, transactions
+from fcasync.sandbox._api.operations import (
+    accounts,
+    events,
+    sessions,
+    thin_events,
+    transactions,
+)
 from fcasync.sandbox._api.operations.operation import OPERATIONS, Done, Input, Operation
 from fcasync.sandbox._bank.events import Emit
 
 __all__ = ["OPERATIONS", "SCHEMAS", "Done", "Emit", "Input", "Operation", "route"]
 
-SCHEMAS = {**accounts.SCHEMAS, **events.SCHEMAS, **sessions.SCHEMAS, **transactions.SCHEMAS}
+SCHEMAS = {
+    **accounts.SCHEMAS,
+    **events.SCHEMAS,
+    **thin_events.SCHEMAS,
+    **sessions.SCHEMAS,
+    **transactions.SCHEMAS,
+}
 """The JSON Schemas of everything that operations answer with, as components of OpenAPI."""
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from fcasync.sandbox._api import error_bodies
-from fcasync.sandbox._api.params import Check, Either, Integer, Object
+from fcasync.sandbox._api.params import Check, Either, Integer, Object, Timestamp
 
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
     "gt": operator.gt,
     "gte": operator.ge,
     "lt": operator.lt,
@@ -15,10 +15,12 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 INSTANTS: Check = Either(Object({name: Integer() for name in _COMPARE}), Integer())
 """A parameter that is a second, or a range of them."""
+TIMESTAMPS: Check = Object({name: Timestamp() for name in _COMPARE})
+"""The same in the v2 API, which has only the range."""
 
 
-def within(at: int, wanted: Any) -> bool:
-    """Return whether second *at* is in the checked value of such a parameter; None has all."""
+def within(at: float, wanted: Any) -> bool:
+    """Return whether instant *at* is in the checked value of such a parameter; None has all."""
     if wanted is None or isinstance(wanted, int):
         return wanted is None or at == wanted
     return all(_COMPARE[name](at, bound) for name, bound in wanted.items())
