@@ -21,6 +21,8 @@ THIN: Final = frozenset(map(str, ThinEventType))
 Payload: TypeAlias = Literal["snapshot", "thin"]
 """What an event destination sends (https://docs.stripe.com/api/v2/core/event-destinations)."""
 
+MOST_FAILURES: Final = 100
+"""From so many on it is no event that is at fault, but what the functions work with."""
 DAY: Final = 86_400.0
 KEEP: Final = 30 * DAY + 3600
 """Seconds for which Stripe keeps events, and an hour for those who ask for just that much."""
@@ -98,6 +100,7 @@ async def catch_up(
 
     Raises:
         InvalidArgumentError: *client* or *since* is of another kind, or that is too long ago.
+        ExceptionGroup: What functions raised.
     """
     # Here, because it imports aiohttp, which a process that only takes webhooks does not need.
     from fcasync.resources.events import Events  # noqa: PLC0415
@@ -116,19 +119,25 @@ async def catch_up(
             f"since is {age / DAY:.0f} days ago, and Stripe keeps events for 30: list the accounts "
             "instead, and read what you need"
         )
-    counts = {"handled": 0, "repeated": 0, "in_progress": 0}
+    counts, failures = {"handled": 0, "repeated": 0, "in_progress": 0}, list[Exception]()
     async with aclosing(_missed(events, since, wanted)) as missed:
         async for event in missed:
             try:
                 counts["handled" if await dispatch(event) else "repeated"] += 1
             except EventInProgress:
                 counts["in_progress"] += 1
-            except Exception as error:
-                error.add_note(
-                    f"while catching up: event {event.id} of {event.created}, after "
-                    f"{counts['handled']} that were handled; the same call goes on with it"
-                )
-                raise
+            except Exception as error:  # noqa: BLE001 - raised with the others, at the end
+                error.add_note(f"while catching up: event {event.id} of {event.created}")
+                failures.append(error)
+            if len(failures) == MOST_FAILURES:
+                break
+    if failures:
+        stopped = ", and the rest was left" if len(failures) == MOST_FAILURES else ""
+        raise ExceptionGroup(
+            f"{len(failures)} events failed, {counts['handled']} were handled{stopped}; the same "
+            "call goes on with those that were not",
+            failures,
+        )
     return CatchUp(**counts)
 
 

@@ -186,7 +186,8 @@ class EventRouter:
             InvalidArgumentError: There is no seen-store or no function for such events, or
                 *since* has no time zone or is more than 30 days ago.
             FCError: The events could not be read.
-            Exception: What a function raised; it ends the walk, and the same call resumes it.
+            ExceptionGroup: What functions raised, up to 100 errors. One of them keeps no other
+                event from being handled, and the same call tries again those that failed.
         """
         if self.seen is None:
             raise InvalidArgumentError(

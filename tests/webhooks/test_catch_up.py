@@ -164,10 +164,10 @@ async def test_events_that_happen_meanwhile_disturb_nothing(
     assert len(got) > before
 
 
-async def test_a_function_that_fails_ends_it_and_the_next_call_goes_on(
+async def test_an_event_that_fails_keeps_no_other_from_being_handled(
     sandbox: Sandbox, client: Client
 ) -> None:
-    """The error says at which event; what was handled is not handled again."""
+    """The error says which; the next call tries it again, and handles nothing twice."""
     since = now(sandbox) - HOUR
     ids = disconnect(sandbox, *range(10))
     events, got = EventRouter(SeenEvents()), list[str]()
@@ -179,13 +179,32 @@ async def test_a_function_that_fails_ends_it_and_the_next_call_goes_on(
             raise failures.pop()
         got.append(event.data.object.id)
 
-    with pytest.raises(RuntimeError, match="away") as caught:
+    with pytest.raises(ExceptionGroup, match="1 events failed, 9 were handled; the") as caught:
         await events.catch_up(client, since=since)
-    (note,) = caught.value.__notes__
-    assert "after 4 that were handled" in note
-    assert got == ids[:4]
-    assert await events.catch_up(client, since=since) == CatchUp(handled=6, repeated=4)
-    assert got == ids
+    (error,) = caught.value.exceptions
+    assert str(error) == "the database was away"
+    assert error.__notes__[0].startswith("while catching up: event evt_")
+    assert got == ids[:4] + ids[5:]
+    assert await events.catch_up(client, since=since) == CatchUp(handled=1, repeated=9)
+    assert got == [*ids[:4], *ids[5:], ids[4]]
+
+
+async def test_functions_that_only_fail_are_not_called_for_every_event(
+    sandbox: Sandbox, client: Client
+) -> None:
+    """After a hundred failures it stops: a database that is away is away for all."""
+    since = now(sandbox) - HOUR
+    disconnect(sandbox, *range(120))
+    events, called = EventRouter(SeenEvents()), list[str]()
+
+    @events.on("*")
+    async def fail(event: Event[Account]) -> None:
+        called.append(event.id)
+        raise RuntimeError("the database is away")
+
+    with pytest.raises(ExceptionGroup, match="100 events failed, 0 were handled, and the rest"):
+        await events.catch_up(client, since=since)
+    assert len(called) == len(set(called)) == 100
 
 
 async def test_an_event_that_is_being_handled_is_left_to_the_other(

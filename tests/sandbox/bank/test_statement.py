@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fcasync.sandbox._bank.seed import Seed
 from fcasync.sandbox._bank.statement import Statement, number_at
-from fcasync.sandbox._bank.states import Refresh, Timing
+from fcasync.sandbox._bank.states import DAY, Refresh, Timing
 
 FAILING = Timing(failure_rate=0.4)
 SEEDS = st.integers(0, 2**32)
@@ -112,3 +112,14 @@ def test_a_refresh_that_was_never_begun_has_no_transaction() -> None:
     """Before any success there is nothing to list."""
     world = Seed(0, 25)
     assert len(Statement(world, world.facts(1), Refresh(1), Timing())) == 0
+
+
+def test_what_the_first_refresh_finds_fills_months() -> None:
+    """Spending by month can be tried on it; what later refreshes find follows closely."""
+    for index in (0, 2, 4):
+        first = [
+            row["transacted_at"] for row in rows(after(1, index=index, timing=Timing())).values()
+        ]
+        assert max(first) - min(first) > 40 * DAY
+        all_ = [row["transacted_at"] for row in rows(after(400, index=index)).values()]
+        assert max(all_) - max(first) < 60 * DAY
