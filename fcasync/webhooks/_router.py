@@ -43,6 +43,15 @@ def _names(handlers: Iterable[tuple[str, Handler]]) -> str:
     return f"[{', '.join(sorted({kind for kind, _ in handlers}))}]"
 
 
+def _is_store(_: object, __: object, seen: Any) -> None:
+    methods = [getattr(seen, name, None) for name in ("claim", "confirm", "release")]
+    if seen is not None and not all(map(callable, methods)):
+        raise InvalidArgumentError(
+            "seen must be a store such as SeenEvents() or SqliteSeenEvents(path), "
+            f"not {describe(seen)}"
+        )
+
+
 @attrs.define(eq=False)
 class EventRouter:
     """Passes each event to the functions that are registered for its type.
@@ -52,7 +61,7 @@ class EventRouter:
             again.
     """
 
-    seen: SeenStore | None = None
+    seen: SeenStore | None = attrs.field(default=None, validator=_is_store)
     # The type and the function of each registration, in order.
     _handlers: list[tuple[str, Handler]] = attrs.field(factory=list, init=False, repr=_names)
 

@@ -27,7 +27,7 @@ MAX_SIGNATURES: Final = 16
 """The most accepted ``v1`` signatures; Stripe sends one per secret in rotation."""
 
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
-_SECRET: Final = re.compile(r"[\x21-\x7e]+")
+_SECRET: Final = re.compile(r"(?!(?:sk|pk|rk)_)[\x21-\x7e]+")
 
 Payload: TypeAlias = bytes | bytearray | memoryview | str
 
@@ -118,8 +118,8 @@ def check_secrets(secret: object) -> list[str]:
         isinstance(each, str) and _SECRET.fullmatch(each) for each in secrets
     ):
         raise InvalidArgumentError(
-            "webhook secret is missing, empty, or holds characters that are invalid in a secret; "
-            "expected whsec_..."
+            "webhook secret is missing, empty, an API key, or holds characters that are invalid in "
+            "a secret; expected whsec_..."
         )
     return cast(list[str], secrets)
 

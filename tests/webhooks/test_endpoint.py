@@ -223,7 +223,17 @@ async def test_a_caller_who_leaves_early_disturbs_nobody(
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-@pytest.mark.parametrize("secret", ["", [], "whsec with blanks", ["whsec_1", ""], None])
+@pytest.mark.parametrize("seen", ["seen.sqlite", 5, object()])
+def test_a_store_that_is_none_is_refused_when_the_router_is_made(seen: Any) -> None:
+    """Not with the first webhook."""
+    with pytest.raises(InvalidArgumentError, match=r"seen must be a store such as .*, not"):
+        EventRouter(seen=seen)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", [], "whsec with blanks", ["whsec_1", ""], None, "sk_test_4eC39HqLyjWDarjtT1zdp7dc"],
+)
 def test_a_bad_secret_is_refused_when_the_endpoint_is_made(secret: Any) -> None:
     """Not with the first webhook; and the message does not hold it."""
     for make in (EventRouter().asgi, EventRouter().aiohttp_handler):
