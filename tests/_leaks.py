@@ -1,6 +1,5 @@
 """Where a secret could leak from an error: everything that a log, a reporter or a queue shows."""
 
-import io
 import pickle
 import traceback
 from collections.abc import Iterator
@@ -25,15 +24,12 @@ def chain(error: BaseException) -> list[BaseException]:
 
 def rendered(error: BaseException) -> str:
     """Return every form in which *error* could reach a log, an error reporter or a queue."""
-    console = pytest.importorskip("rich.console", reason="needs rich")
-    rich_traceback = pytest.importorskip("rich.traceback").Traceback
-    page = io.StringIO()
-    shown = rich_traceback.from_exception(
+    rich_traceback = pytest.importorskip("rich.traceback", reason="needs rich").Traceback
+    trace = rich_traceback.extract(
         type(error), error, error.__traceback__, show_locals=True, locals_max_length=1000
     )
-    console.Console(file=page, width=1000).print(shown)
     with_locals = traceback.TracebackException.from_exception(error, capture_locals=True)
-    parts = [page.getvalue(), *with_locals.format(), *traceback.format_exception(error)]
+    parts = [*_page(trace), *with_locals.format(), *traceback.format_exception(error)]
     for link in chain(error):
         notes = getattr(link, "__notes__", [])
         parts += map(repr, (link, str(link), link.args, notes, *_values(vars(link))))
@@ -42,6 +38,17 @@ def rendered(error: BaseException) -> str:
         if isinstance(link, fcasync.FCError):
             parts.append(repr(pickle.dumps(link)))
     return "\n".join(parts)
+
+
+def _page(trace: Any) -> Iterator[str]:
+    """Return what rich prints of a traceback, without the lines of code, which take it long."""
+    for stack in trace.stacks:
+        yield stack.exc_value
+        yield from getattr(stack, "notes", ())
+        for frame in stack.frames:
+            yield from (f"{name} = {value}" for name, value in (frame.locals or {}).items())
+        for inner in getattr(stack, "exceptions", ()):
+            yield from _page(inner)
 
 
 def _values(state: dict[str, Any]) -> Iterator[object]:
