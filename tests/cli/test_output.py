@@ -77,7 +77,7 @@ def test_a_csv_without_an_id_in_a_line_names_the_line(sandbox: Sandbox, tmp_path
     base = ("refresh", "--features", "balance", *connection(sandbox), "--from", str(file))
     result = fcasync(*base)
     assert f"{file}:4: there is no id in column 2 of this line" in result.stderr
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_a_csv_that_was_cut_short_is_not_the_whole_job(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_csv_that_was_cut_short_is_not_the_whole_job(sandbox: Sandbox, tmp_pat
     assert one_sentence(result).endswith(
         f"{file}:3: the quoted cell that begins in this line has no end"
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_a_list_of_accounts_in_one_json_value_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_list_of_accounts_in_one_json_value_is_refused(sandbox: Sandbox, tmp_p
     file.write_text(fcasync("accounts", "list", "--output", "json", *connection(sandbox)).stdout)
     result = fcasync("refresh", "--features", "balance", *connection(sandbox), "--from", str(file))
     assert f"{file}:1: a JSON list; print one object a line instead" in one_sentence(result)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))
