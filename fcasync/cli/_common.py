@@ -1,6 +1,7 @@
 """The parts that all commands share: how they run, fail and end."""
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -43,7 +44,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
         try:
             code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
-            raise Failure(str(error), exit_code(error)) from error
+            raise Failure(in_options(str(error)), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Failure("interrupted", INTERRUPTED) from None
         except BrokenPipeError:
@@ -62,6 +63,23 @@ def exit_code(error: FCError) -> int:
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return AUTHENTICATION
     return SOME_FAILED
+
+
+def in_options(sentence: str) -> str:
+    """Return *sentence* about an argument of a Python function in the words of the command line.
+
+    If it begins with the name of an argument, such as ``since=0 lies`` or ``timeout must``, it
+    begins with the option and its value instead.
+    """
+    context = click.get_current_context(silent=True)
+    found = re.match(r"([a-z_]+)(=\S+)?(?= )", sentence)
+    if context is None or found is None:
+        return sentence
+    for param in context.command.params:
+        if isinstance(param, click.Option) and param.name == found[1]:
+            value = f" {context.params.get(found[1])}" if found[2] else ""
+            return f"{max(param.opts, key=len)}{value}{sentence[found.end() :]}"
+    return sentence
 
 
 def features_option(

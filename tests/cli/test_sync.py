@@ -69,7 +69,7 @@ def listed(sandbox: Sandbox) -> list[dict[str, str]]:
     ("arguments", "code", "words"),
     [
         (("--all", "--to", "mysql://jo:hunter2@db/x"), 2, "a mirror cannot be in a database"),
-        (("--all", "--to", "bank.db"), 2, "url must be a database URL"),
+        (("--all", "--to", "bank.db"), 2, " must be a database URL"),
         (("--all", "--to", "sqlite:////nowhere/bank.db"), 1, "No such file or directory"),
     ],
 )
