@@ -15,6 +15,7 @@ from fcasync.errors import (
     AuthenticationError,
     FCError,
     InvalidArgumentError,
+    JournalError,
     PermissionDeniedError,
 )
 
@@ -58,7 +59,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
 
 def exit_code(error: FCError) -> int:
     """Return the exit code of a command that ends with *error*."""
-    if isinstance(error, InvalidArgumentError):
+    if isinstance(error, InvalidArgumentError | JournalError):
         return USAGE
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return AUTHENTICATION
@@ -128,15 +129,13 @@ def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def confirm(what: str, *, is_sure: bool) -> None:
-    """Ask on a terminal whether to do *what*; elsewhere somebody must have said so before.
+def confirm(what: str) -> None:
+    """Ask on a terminal whether to do *what*; elsewhere it must have been said in the command.
 
     Raises:
         UsageError: There is no terminal to ask on.
         Failure: The answer was no.
     """
-    if is_sure:
-        return
     if not sys.stdin.isatty():
         raise click.UsageError(f"this would {what}, which cannot be undone; pass --yes to do it")
     # The loop waits while a person thinks, so it cannot handle Ctrl-C.
