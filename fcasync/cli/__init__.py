@@ -9,7 +9,7 @@ except ModuleNotFoundError as _error:
     ) from _error
 
 from fcasync._version import __version__
-from fcasync.cli._command import Group, examples
+from fcasync.cli._command import Program, examples
 from fcasync.cli._connection import outer_options
 from fcasync.cli.accounts import accounts
 from fcasync.cli.guide import guide
@@ -23,7 +23,7 @@ from fcasync.cli.transactions import transactions
 
 
 @click.group(
-    cls=Group,
+    cls=Program,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "accounts list --sandbox",
@@ -39,8 +39,8 @@ def cli() -> None:
     The API key comes from --api-key or STRIPE_API_KEY; --sandbox needs none. The options of the
     connection may stand before or after the command.
 
-    Results go to stdout, everything else to stderr. Exit codes: 0 success, 1 something failed, 2
-    usage, 3 authentication, 130 interrupted.
+    Results go to stdout, everything else to stderr. Exit codes: 0 success, 1 something failed, 2 a
+    mistake in the command or in a file that it names, 3 authentication, 130 interrupted.
 
     Completion: eval "$(_FCASYNC_COMPLETE=bash_source fcasync)" (or zsh_source, fish_source).
     """

@@ -7,9 +7,10 @@ from typing import Any
 import attrs
 import click
 
-from fcasync.bulk import Outcome, Report
-from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure
+from fcasync.bulk import Outcome, Report, Tenants
+from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, USAGE, Failure
 from fcasync.cli._connection import Connection
+from fcasync.cli._openings import Openings
 from fcasync.cli._outcomes import print_outcomes
 from fcasync.cli._output import as_json
 from fcasync.cli._place import Place
@@ -17,6 +18,7 @@ from fcasync.cli._progress import shown
 from fcasync.cli._source import Source
 from fcasync.cli._stopping import Stopping, same_command
 from fcasync.cli._table import Column
+from fcasync.errors import JournalError
 
 OUTCOME_FIELDS = (
     "account_id",
@@ -42,30 +44,91 @@ async def run_job(
     verb: str, connection: Connection, place: Place, output: str, options: dict[str, Any]
 ) -> int:
     """Run the job called *verb* with the *options* of the command; return the exit code."""
-    named = {field.name: options.pop(field.name) for field in attrs.fields(Source)}
-    source = Source(**named)
+    source = source_of(options)
     source.check()
-    is_kept = source.journal is not None or options["job"] is not None
     place.check(source)
-    stopping = Stopping()
+    if "features" in options:
+        options["features"] = source.features(options["features"])
+    _check_name(options)
+    is_kept = source.journal is not None or options["job"] is not None
+    stopping, openings = Stopping(), Openings()
+
+    def row(outcome: Outcome) -> dict[str, Any]:
+        openings.add(outcome.available_at)
+        return outcome_row(outcome)
+
     async with place.open(verb, connection, source) as (accounts, make):
+        _check_tenants(accounts, options)
         job = make(accounts, journal=source.journal, retry_failed=source.failed_only, **options)
         stopping.job = job
         try:
             async with job as run, shown(run, verb, is_quiet=connection.quiet):
-                await print_outcomes(run, output, OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row)
+                await print_outcomes(run, output, OUTCOME_COLUMNS, OUTCOME_FIELDS, row)
         except asyncio.CancelledError as stop:
             raise Failure(
                 _how_to_resume(job.report, source, is_kept=is_kept), INTERRUPTED
             ) from stop
+        except JournalError as error:
+            # A journal that fails half-way, such as on a full disk, is not a mistake of the user's.
+            raise Failure(str(error), SOME_FAILED if job.report.requests else USAGE) from error
     report = job.report
     if stopping.was_asked and report.finished_at is None:
         raise Failure(_how_to_resume(report, source, is_kept=is_kept), INTERRUPTED)
-    if report.found_finished:
+    return _print_report(
+        report, verb, openings, is_quiet=connection.quiet, is_data=output != "table"
+    )
+
+
+def _print_report(
+    report: Report, verb: str, openings: Openings, *, is_quiet: bool, is_data: bool
+) -> int:
+    """Print how the job called *verb* has ended, and return the exit code.
+
+    Args:
+        report: What the job has done.
+        verb: Its name.
+        openings: When its deferred accounts are possible.
+        is_quiet: Whether nothing is printed of a job in which all went well.
+        is_data: Whether standard output belongs to the outcomes.
+    """
+    code = SOME_FAILED if report.failed or report.unfinished else OK
+    # A dry run is asked for its report.
+    if is_quiet and code == OK and not report.dry_run:
+        return code
+    if report.found_finished and not is_quiet:
         click.echo(_nothing_to_do(report, verb), err=True)
     # The results own stdout; where there are none to print, the summary is the result.
-    click.echo(str(report), err=output != "table")
-    return SOME_FAILED if report.failed or report.unfinished else OK
+    click.echo(openings.added_to(report), err=is_data)
+    return code
+
+
+def source_of(options: dict[str, Any]) -> Source:
+    """Take what names the accounts out of the *options* of a command."""
+    return Source(**{field.name: options.pop(field.name) for field in attrs.fields(Source)})
+
+
+def _check_name(options: dict[str, Any]) -> None:
+    job, since = options["job"], options["since"]
+    if job is not None and since is None:
+        raise click.UsageError(
+            f"--job {job} needs --since INSTANT, the time before which nothing of this job was "
+            "sent: without it a name that is used again within a day would do nothing"
+        )
+    if since is not None and job is None:
+        raise click.UsageError(f"--since {since.isoformat()} belongs to --job NAME")
+
+
+def _check_tenants(accounts: object, options: dict[str, Any]) -> None:
+    if isinstance(accounts, Tenants):
+        return
+    if options["shard"] is not None:
+        number, count = options["shard"]
+        raise click.UsageError(f"--shard {number}/{count} needs --tenants FILE")
+    if options["total_rate"] is not None:
+        raise click.UsageError(
+            f"--total-rate {options['total_rate']:g} needs --tenants FILE; --max-rate is for "
+            "the accounts of one key"
+        )
 
 
 def _nothing_to_do(report: Report, verb: str) -> str:

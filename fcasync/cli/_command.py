@@ -1,14 +1,29 @@
 """How commands read their words, and how their help is laid out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from fcasync._facts.redact import without_secrets
 from fcasync.cli._connection import DEFAULT_SANDBOX_ACCOUNTS
 
 _BARE: Final = {"--sandbox": f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}", "--cluster": "--cluster="}
 """Options that need no argument, and what they then mean."""
+
+_ALSO: Final = {
+    "cat": ("retrieve", "show"),
+    "delete": ("disconnect",),
+    "get": ("retrieve", "show"),
+    "ls": ("list",),
+    "new": ("create",),
+    "remove": ("disconnect",),
+    "rm": ("disconnect",),
+    "show": ("retrieve",),
+}
+"""What other programs call a command, and what it may be called here."""
 
 _SHARED: Final = (
     "--api-key --base-url --stripe-account --sandbox --timeout --deadline --verbose --quiet"
@@ -20,8 +35,12 @@ class Command(click.Command):
     """A command whose help has groups of options, with examples at its end."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give a bare option its default."""
-        return super().parse_args(ctx, with_defaults(args))
+        """Give a bare option its default, and refuse a key in the place of an id."""
+        rest = super().parse_args(ctx, with_defaults(args))
+        for param in self.params:
+            if isinstance(param, click.Argument):
+                refuse_keys(ctx.params.get(param.name or ""))
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options first, and those of all commands last."""
@@ -37,10 +56,56 @@ class Group(click.Group):
         """Give a bare option its default."""
         return super().parse_args(ctx, with_defaults(args))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the command that other programs call by the name at hand."""
+        better = next((name for name in _ALSO.get(args[0], ()) if name in self.commands), None)
+        if better is not None and args[0] not in self.commands:
+            raise click.UsageError(f"no such command {args[0]!r}; did you mean {better!r}?", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by group, then the commands."""
         write_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
+
+
+class Program(Group):
+    """The program itself. No message of it, or of its commands, has a key in it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the words before the first command."""
+        with _keys_hidden():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the rest, and run the command."""
+        with _keys_hidden():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _keys_hidden() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = without_secrets(error.message)  # type: ignore[misc] # here only
+        raise
+
+
+def refuse_keys(value: object) -> None:
+    """Check that no word of *value* is a key, which would be sent and written down as an id.
+
+    Raises:
+        UsageError: One is.
+    """
+    for word in value if isinstance(value, tuple) else (value,):
+        if isinstance(word, str) and without_secrets(word) != word:
+            raise click.UsageError(
+                f"{without_secrets(word)} looks like a secret, where an id or a file is expected; "
+                "a key goes into STRIPE_API_KEY or --api-key"
+            )
 
 
 def examples(*lines: str) -> str:

@@ -1,6 +1,7 @@
 """The parts that all commands share: how they run, fail and end."""
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -14,6 +15,7 @@ from fcasync.errors import (
     AuthenticationError,
     FCError,
     InvalidArgumentError,
+    JournalError,
     PermissionDeniedError,
 )
 
@@ -43,7 +45,7 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
         try:
             code = asyncio.run(_named(command(*args, **kwargs)))
         except FCError as error:
-            raise Failure(str(error), exit_code(error)) from error
+            raise Failure(in_options(str(error)), exit_code(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise Failure("interrupted", INTERRUPTED) from None
         except BrokenPipeError:
@@ -57,11 +59,28 @@ def runs_async(command: Callable[P, Coroutine[Any, Any, int | None]]) -> Callabl
 
 def exit_code(error: FCError) -> int:
     """Return the exit code of a command that ends with *error*."""
-    if isinstance(error, InvalidArgumentError):
+    if isinstance(error, InvalidArgumentError | JournalError):
         return USAGE
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return AUTHENTICATION
     return SOME_FAILED
+
+
+def in_options(sentence: str) -> str:
+    """Return *sentence* about an argument of a Python function in the words of the command line.
+
+    If it begins with the name of an argument, such as ``since=0 lies`` or ``timeout must``, it
+    begins with the option and its value instead.
+    """
+    context = click.get_current_context(silent=True)
+    found = re.match(r"([a-z_]+)(=\S+)?(?= )", sentence)
+    if context is None or found is None:
+        return sentence
+    for param in context.command.params:
+        if isinstance(param, click.Option) and param.name == found[1]:
+            value = f" {context.params.get(found[1])}" if found[2] else ""
+            return f"{max(param.opts, key=len)}{value}{sentence[found.end() :]}"
+    return sentence
 
 
 def features_option(
@@ -110,15 +129,13 @@ def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def confirm(what: str, *, is_sure: bool) -> None:
-    """Ask on a terminal whether to do *what*; elsewhere somebody must have said so before.
+def confirm(what: str) -> None:
+    """Ask on a terminal whether to do *what*; elsewhere it must have been said in the command.
 
     Raises:
         UsageError: There is no terminal to ask on.
         Failure: The answer was no.
     """
-    if is_sure:
-        return
     if not sys.stdin.isatty():
         raise click.UsageError(f"this would {what}, which cannot be undone; pass --yes to do it")
     # The loop waits while a person thinks, so it cannot handle Ctrl-C.

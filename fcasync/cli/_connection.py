@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import click
 
+from fcasync._rules.checks import is_live
 from fcasync.cli._common import USAGE, Failure
 from fcasync.cli._retries import RetryNotices
-from fcasync.cli._values import POSITIVE
+from fcasync.cli._values import POSITIVE, Whole, connected
 from fcasync.client import Client
 from fcasync.sandbox import Sandbox
 
@@ -46,11 +48,7 @@ class Connection:
             level = _LEVELS[min(self.verbose, len(_LEVELS) - 1)]
             logging.getLogger("fcasync").setLevel(level)
         if self.sandbox is None:
-            if self.api_key is None and not os.environ.get("STRIPE_API_KEY"):
-                raise Failure(
-                    "no API key; pass --api-key, set STRIPE_API_KEY, or use --sandbox", USAGE
-                )
-            async with self._client(self.api_key, self.base_url) as client:
+            async with self._outside() as client:
                 yield client
             return
         async with (
@@ -58,6 +56,24 @@ class Connection:
             self._client(sandbox.api_key, sandbox.url) as client,
         ):
             yield client
+
+    def whom(self) -> str:
+        """Return what stands for these in a question: the key, its mode and the host."""
+        if self.sandbox is not None:
+            return "a sandbox"
+        options = self._outside()._options
+        mode = "live" if is_live(options.api_key) else "test"
+        key = f"{options.api_key} ({mode} mode, {urlsplit(options.base_url).netloc})"
+        return f"{self.stripe_account}, by the key {key}" if self.stripe_account else key
+
+    def _outside(self) -> Client:
+        """Return a client for Stripe."""
+        if not (os.environ.get("STRIPE_API_KEY") if self.api_key is None else self.api_key):
+            what = "no API key" if self.api_key is None else "--api-key is empty"
+            raise Failure(
+                f"{what}; pass --api-key KEY, set STRIPE_API_KEY, or use --sandbox", USAGE
+            )
+        return self._client(self.api_key, self.base_url)
 
     def _client(self, api_key: str | None, base_url: str | None) -> Client:
         times = {"timeout": self.timeout, "deadline": self.deadline}
@@ -81,28 +97,44 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def with_connection(**options: Any) -> Any:
         own = {name: options.pop(name) for name in _NAMES}
-        outer = click.get_current_context().find_root().obj or {}
-        return command(connection=_merged(outer, own), **options)
+        chosen = {**(click.get_current_context().obj or {}), **_chosen(own)}
+        return command(connection=_checked(Connection(**chosen)), **options)
 
     return with_connection
 
 
 def outer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the same options to the program itself, for whatever command follows."""
+    """Add the same options to the program or a group, for whatever command follows."""
 
     @_shared_options
     @wraps(command)
     def with_options(**options: Any) -> Any:
-        click.get_current_context().obj = {name: options.pop(name) for name in _NAMES}
+        own = {name: options.pop(name) for name in _NAMES}
+        context = click.get_current_context()
+        context.obj = {**(context.obj or {}), **_chosen(own)}
         return command(**options)
 
     return with_options
 
 
-def _merged(outer: dict[str, Any], own: dict[str, Any]) -> Connection:
-    """Return the options of the program, overridden by those of the command."""
-    chosen = {name: value for name, value in own.items() if value != _UNSET.get(name)}
-    connection = Connection(**{**outer, **chosen})
+def quiet_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--quiet`` alone, as ``is_quiet``, to a command that sends nothing."""
+
+    @_QUIET
+    @wraps(command)
+    def with_quiet(*, quiet: bool, **options: Any) -> Any:
+        outer = click.get_current_context().obj or {}
+        return command(is_quiet=quiet or outer.get("quiet", False), **options)
+
+    return with_quiet
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of *options* that were given."""
+    return {name: value for name, value in options.items() if value != _UNSET.get(name)}
+
+
+def _checked(connection: Connection) -> Connection:
     if connection.sandbox is not None and (connection.api_key or connection.base_url):
         raise click.UsageError("--sandbox has its own key and URL; drop --api-key and --base-url")
     return connection
@@ -117,6 +149,12 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 _UNSET: Final = {"verbose": 0, "quiet": False}
 """What click says of an option that was not given; None for the others."""
 
+_QUIET: Final = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Leave out progress and remarks, and the report of a job in which all went well.",
+)
 _NAMES: Final = tuple(field.name for field in attrs.fields(Connection))
 _OPTIONS: Final = (
     click.option(
@@ -127,10 +165,15 @@ _OPTIONS: Final = (
         metavar="URL",
         help="Base URL of the API (default: $STRIPE_API_BASE or Stripe).",
     ),
-    click.option("--stripe-account", metavar="ACCT", help="Connected account to act for."),
+    click.option(
+        "--stripe-account",
+        callback=connected,
+        metavar="ACCT",
+        help="Connected account to act for.",
+    ),
     click.option(
         "--sandbox",
-        type=click.IntRange(min=0),
+        type=Whole(min=0),
         metavar="[=N]",
         help=f"Use a temporary sandbox with N accounts (default: {DEFAULT_SANDBOX_ACCOUNTS}).",
     ),
@@ -149,5 +192,5 @@ _OPTIONS: Final = (
     click.option(
         "-v", "--verbose", count=True, help="Log what happens to stderr; -vv logs every request."
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Leave out progress and remarks."),
+    _QUIET,
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fcasync.cli._values import POSITIVE, duration, instant, shard
+from fcasync.cli._values import POSITIVE, Whole, duration, instant, shard
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -19,7 +19,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "file",
             type=click.Path(),
             metavar="FILE",
-            help="File of ids, accounts as JSON lines, or JSON lines with an id (- for stdin).",
+            help="File of ids, JSON lines (accounts, or anything with an id), or a CSV with a "
+            "column id or account_id (- for stdin).",
         ),
         click.option(
             "--all", "everything", is_flag=True, help="All accounts that the key can see."
@@ -51,7 +52,7 @@ def concurrency_option(default: int, what: str) -> Decorator:
     """Add ``--concurrency``, the most of *what* at a time."""
     return click.option(
         "--concurrency",
-        type=click.IntRange(min=1),
+        type=Whole(min=1),
         default=default,
         show_default=True,
         metavar="N",
@@ -68,7 +69,10 @@ def bulk_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _BULK = (
     click.option(
-        "--failed-only", is_flag=True, help="Retry only the accounts that failed in --journal."
+        "--failed-only",
+        is_flag=True,
+        help="Take up what failed or is unfinished in --journal, and nothing else; no accounts and "
+        "no features need to be named.",
     ),
     click.option(
         "--journal",
@@ -103,7 +107,7 @@ _BULK = (
     ),
     click.option(
         "--max-requests",
-        type=click.IntRange(min=1),
+        type=Whole(min=1),
         metavar="N",
         help="Most requests that this run sends; the rest stays open.",
     ),

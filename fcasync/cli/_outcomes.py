@@ -22,7 +22,7 @@ async def print_outcomes(
     row: Callable[[T], dict[str, Any]],
 ) -> None:
     """Print each outcome of *run* in a machine format; of a table, only the first failures."""
-    out = _Failures() if output == "table" else writer(output, columns, fields)
+    out = Failures() if output == "table" else writer(output, columns, fields)
     async for outcome in run:
         out.write(row(outcome))
         # Asking for the next outcome acknowledges this one: it must be out by then.
@@ -30,7 +30,7 @@ async def print_outcomes(
     out.close()
 
 
-class _Failures:
+class Failures:
     """The first failed outcomes, printed on stderr before the summary instead of all outcomes."""
 
     def __init__(self) -> None:
@@ -38,14 +38,16 @@ class _Failures:
         self._count = 0
 
     def write(self, row: dict[str, Any]) -> None:
+        """Take note of *row* if it has failed."""
         if row["status"] != "failed":
             return
         self._count += 1
         if self._count <= SHOWN:
-            name = row["account_id"] or row["stripe_account"]
+            name = " ".join(filter(None, (row["stripe_account"], row["account_id"])))
             self._sentences.append(f"{name}: {row['error'] or row['reason']}")
 
     def close(self) -> None:
+        """Print the sentences."""
         if more := self._count - len(self._sentences):
             self._sentences.append(f"{more} more failed; --output jsonl shows each account")
         for sentence in self._sentences:

@@ -22,6 +22,7 @@ FORMATS = ("table", "json", "jsonl", "csv")
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--output``."""
     return click.option(
+        "-o",
         "--output",
         type=click.Choice(FORMATS),
         default="table",

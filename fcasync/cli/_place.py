@@ -13,7 +13,6 @@ from fcasync.bulk import BulkRun
 from fcasync.cli._common import USAGE, Failure
 from fcasync.cli._connection import Connection
 from fcasync.cli._source import Source
-from fcasync.cli._tenants import read_tenants
 
 
 @attrs.frozen
@@ -42,7 +41,7 @@ class Place:
                 yield await source.accounts(client), getattr(client.bulk, verb)
             return
         refresh = partial(_cluster().refresh, workers=self.workers)
-        tenants = await read_tenants(source.tenants)
+        tenants = await source.named()
         if self.cluster:
             if connection.api_key is not None or connection.sandbox is not None:
                 raise click.UsageError(

@@ -92,12 +92,26 @@ def print_card(rows: Sequence[tuple[str, str]]) -> None:
     """Print one object: the name of each field, and its value beside it."""
     console = Console(highlight=False)
     width = max((len(name) for name, _ in rows), default=0)
+    room = max(console.width - width - len(GAP), 1) if console.is_terminal else None
     for name, value in rows:
-        first, *more = value.split("\n") or [""]
+        first, *more = [line for text in value.split("\n") for line in _wrapped(text, room)]
         console.print(f"{name:<{width}}", style="bold", markup=False, soft_wrap=True, end=GAP)
         click.echo(_printable(first))
         for line in more:
             click.echo(f"{'':<{width}}{GAP}{_printable(line)}")
+
+
+def _wrapped(text: str, room: int | None) -> list[str]:
+    """Return *text* in lines of *room* cells, broken between words; None is room for all."""
+    if room is None or cell_len(text) <= room:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and cell_len(f"{lines[-1]} {word}") > room:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
 
 
 def _printable(text: str) -> str:

@@ -6,10 +6,25 @@ from typing import Final
 
 import click
 
+from fcasync._facts.money import places
+from fcasync.bulk import Tenants
 from fcasync.errors import InvalidArgumentError
 from fcasync.models import Money
 
-POSITIVE: Final = click.FloatRange(min=0, min_open=True)
+
+class Whole(click.IntRange):
+    """The type of an option that is a whole number, by which name a message calls it."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """The type of an option that is a number."""
+
+    name = "number"
+
+
+POSITIVE: Final = Number(min=0, min_open=True)
 """The type of an option that is a number above 0."""
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -61,10 +76,22 @@ def money(ctx: click.Context, param: click.Parameter, value: str | None) -> Mone
     """Read an amount with its currency: ``50.00usd``, ``500 JPY``."""
     if value is None:
         return None
-    found = re.fullmatch(r"([\d.]+) ?([A-Za-z]{3})", value)
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+) ?([A-Za-z]{3})", value)
     if found is None:
         raise click.BadParameter(f"{value!r} is not an amount such as 50.00usd")
     try:
         return Money.of(found[1], found[2])
     except InvalidArgumentError as error:
-        raise click.BadParameter(str(error)) from error
+        digits = places(found[2].lower())
+        raise click.BadParameter(
+            f"{value!r} is not an amount in {found[2].upper()} with at most {digits} decimal places"
+        ) from error
+
+
+def connected(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read the id of a connected account."""
+    try:
+        Tenants([] if value is None else [value])
+    except InvalidArgumentError as error:
+        raise click.BadParameter(f"{value!r} is not a connected account (acct_...)") from error
+    return value

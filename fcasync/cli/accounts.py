@@ -16,14 +16,15 @@ from fcasync.cli._common import (
     runs_async,
     yes_option,
 )
-from fcasync.cli._connection import Connection, connection_options
+from fcasync.cli._connection import Connection, connection_options, outer_options
 from fcasync.cli._output import ACCOUNT_COLUMNS, OWNER_COLUMNS, output_option, show, writer
-from fcasync.cli._values import POSITIVE, duration, money
+from fcasync.cli._values import POSITIVE, Whole, duration, money
 from fcasync.models import Account, AccountOwner, Money
 from fcasync.resources._paginator import Paginator
 
 
 @click.group(cls=Group)
+@outer_options
 def accounts() -> None:
     """Linked bank accounts."""
 
@@ -45,7 +46,7 @@ def accounts() -> None:
 )
 @click.option("--session", metavar="FCSESS", help="Only accounts linked in this session.")
 @click.option(
-    "--max-items", "--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N accounts."
+    "--max-items", "--limit", type=Whole(min=1), metavar="N", help="Stop after N accounts."
 )
 @click.option(
     "--reverse", is_flag=True, help="Oldest first (reads the whole list before printing)."
@@ -98,10 +99,8 @@ async def disconnect(connection: Connection, account_id: str, yes: bool, output:
 
     Only its holder can link it again. Asks first on a terminal; elsewhere it needs --yes.
     """
-    confirm(
-        f"end the access to {account_id} for good",
-        is_sure=yes or connection.sandbox is not None,
-    )
+    if not yes and connection.sandbox is None:
+        confirm(f"end the access to {account_id} of {connection.whom()} for good")
     async with connection.open() as client:
         show(await client.accounts.disconnect(account_id), output)
 
@@ -140,9 +139,10 @@ async def balance(
     wait_timeout: float,
     output: str,
 ) -> int:
-    """Say whether there is enough money, refreshing the balance only if it is too old.
+    """Say whether there is enough money.
 
-    Exits with 0 if there is, and with 1 if there is not or if it cannot be said.
+    The balance is refreshed only if it is too old. Exits with 0 if there is enough, and with 1 if
+    there is not or if it cannot be said.
     """
     async with connection.open() as client:
         check = await client.accounts.balance(
@@ -188,14 +188,20 @@ async def owners(connection: Connection, account_id: str, output: str) -> None:
 @runs_async
 async def refresh(
     connection: Connection, account_id: str, features: list[str], wait: bool, output: str
-) -> None:
+) -> int:
     """Refresh an account's data from its bank.
 
-    Prints the account afterwards; without --wait, the refresh is still pending.
+    Prints the account afterwards; without --wait, the refresh is still pending. Exits with 1 if the
+    bank has failed.
     """
     async with connection.open() as client:
         call = client.accounts.refresh_and_wait if wait else client.accounts.refresh
-        show(await call(account_id, features=features), output)
+        account = await call(account_id, features=features)
+    show(account, output)
+    failed = [word for word in features if _has_failed(account, word)]
+    if failed:
+        raise Failure(f"{account_id}: the bank has failed to refresh: {', '.join(failed)}")
+    return OK
 
 
 @accounts.command(
@@ -209,7 +215,7 @@ async def refresh(
 async def subscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """Make Stripe refresh an account automatically from now on."""
+    """Make Stripe refresh an account every day."""
     async with connection.open() as client:
         show(await client.accounts.subscribe(account_id, features=features), output)
 
@@ -225,9 +231,14 @@ async def subscribe(
 async def unsubscribe(
     connection: Connection, account_id: str, features: list[str], output: str
 ) -> None:
-    """Stop Stripe from refreshing an account automatically."""
+    """End the daily refreshes of an account."""
     async with connection.open() as client:
         show(await client.accounts.unsubscribe(account_id, features=features), output)
+
+
+def _has_failed(account: Account, feature: str) -> bool:
+    latest = account.refresh_of(feature)
+    return latest is not None and latest.status == "failed"
 
 
 async def _oldest_first(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from fcasync.cli._bulk import run_job
+from fcasync.cli._bulk import run_job, source_of
 from fcasync.cli._command import Command, examples
 from fcasync.cli._common import confirm, features_option, runs_async, yes_option
 from fcasync.cli._connection import Connection, connection_options
@@ -21,12 +21,12 @@ from fcasync.cli._place import HERE
     ),
 )
 @bulk_options
-@features_option("transactions")
+@features_option("transactions", required=False)
 @output_option
 @connection_options
 @runs_async
 async def subscribe(connection: Connection, output: str, **options: Any) -> int:
-    """Make Stripe refresh any number of accounts every day, from now on."""
+    """Make Stripe refresh any number of accounts every day."""
     return await run_job("subscribe", connection, HERE, output, options)
 
 
@@ -34,7 +34,7 @@ async def subscribe(connection: Connection, output: str, **options: Any) -> int:
     cls=Command, epilog=examples("unsubscribe --from ids.txt --features transactions --dry-run")
 )
 @bulk_options
-@features_option("transactions")
+@features_option("transactions", required=False)
 @output_option
 @connection_options
 @runs_async
@@ -60,6 +60,8 @@ async def disconnect(connection: Connection, output: str, yes: bool, **options: 
 
     Only their holders can link them again. Asks first on a terminal; elsewhere it needs --yes.
     """
-    is_harmless = connection.sandbox is not None or options["dry_run"]
-    confirm("end the access to these accounts for good", is_sure=yes or is_harmless)
+    if not (yes or connection.sandbox is not None or options["dry_run"]):
+        source = source_of(dict(options))
+        source.check()
+        confirm(f"end the access to {await source.whom()} of {connection.whom()} for good")
     return await run_job("disconnect", connection, HERE, output, options)

@@ -1,27 +1,32 @@
 """``fcasync journal``: what a bulk job has done, without running it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import click
 
-from fcasync.bulk import Outcome, read_journal
+from fcasync.bulk import OutcomeStatus, read_journal
 from fcasync.bulk._journal.header import MANY, Header, Standing
 from fcasync.bulk._journal.merge import merge as merge_journals
 from fcasync.bulk._journal.rows import read_unfinished
 from fcasync.bulk._journal.sqlite import read_job
 from fcasync.cli._bulk import OUTCOME_COLUMNS, OUTCOME_FIELDS, outcome_row
-from fcasync.cli._common import Failure
-from fcasync.cli._outcomes import SHOWN
+from fcasync.cli._command import Group
+from fcasync.cli._common import USAGE, Failure
+from fcasync.cli._connection import quiet_option
+from fcasync.cli._journal_file import check_journal
+from fcasync.cli._openings import Openings
+from fcasync.cli._outcomes import Failures
 from fcasync.cli._output import output_option, writer
 from fcasync.errors import FCError
 
 
-@click.group()
+@click.group(cls=Group)
 def journal() -> None:
     """Journals of bulk jobs."""
 
@@ -29,19 +34,19 @@ def journal() -> None:
 @journal.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @output_option
-def show(files: tuple[str, ...], output: str) -> None:
-    """Show what the job of a journal has done, or of the journals of all its shards.
+@quiet_option
+def show(files: tuple[str, ...], output: str, is_quiet: bool) -> None:
+    """Show what a job has done.
 
-    The table has counts and the first failures; --output json, jsonl and csv print the outcome of
-    every account, and "unfinished" for those that have none. The job must not be running.
+    Of a job with shards, name the journals of all. The table has counts and the first failures;
+    --output json, jsonl and csv print the outcome of every account, and "unfinished" for those that
+    have none. The job must not be running.
     """
-    try:
+    with _journals(files):
         if output == "table":
             _show_summary([Path(file) for file in files])
         else:
             _show_accounts(files, output)
-    except FCError as error:
-        raise Failure(str(error)) from error
 
 
 @journal.command()
@@ -49,16 +54,28 @@ def show(files: tuple[str, ...], output: str) -> None:
 @click.option(
     "--into", required=True, type=click.Path(), metavar="FILE", help="The journal to make."
 )
-def merge(files: tuple[str, ...], into: str) -> None:
-    """Write the journals of a job's shards into one, which can be resumed like any other.
+@quiet_option
+def merge(files: tuple[str, ...], into: str, is_quiet: bool) -> None:
+    """Write the journals of a job's shards into one.
 
-    The shards must be of one job: with the same --job and --since.
+    It can be resumed like any other. The shards must be of one job: with the same --job and
+    --since.
     """
-    try:
+    with _journals(files):
         count = merge_journals([Path(file) for file in files], Path(into))
+    if not is_quiet:
+        click.echo(f"fcasync: {into}: {count} accounts of {len(files)} journals", err=True)
+
+
+@contextmanager
+def _journals(files: tuple[str, ...]) -> Iterator[None]:
+    """Check that *files* may be journals, and say in a sentence which one cannot be used."""
+    for file in files:
+        check_journal(file)
+    try:
+        yield
     except FCError as error:
-        raise Failure(str(error)) from error
-    click.echo(f"fcasync: {into}: {count} accounts of {len(files)} journals", err=True)
+        raise Failure(str(error), USAGE) from error
 
 
 @attrs.define
@@ -70,7 +87,8 @@ class _Summary:
     counts: Counter[str] = attrs.Factory(Counter)
     reasons: Counter[tuple[str, str]] = attrs.Factory(Counter)
     tenants: set[str | None] = attrs.Factory(set)
-    failures: list[Outcome] = attrs.Factory(list)
+    failures: Failures = attrs.Factory(Failures)
+    openings: Openings = attrs.Factory(Openings)
 
     def add(self, path: Path) -> None:
         """Count what is in the journal at *path*."""
@@ -78,7 +96,8 @@ class _Summary:
         if (header.operation, header.features) != (self.header.operation, self.header.features):
             raise Failure(
                 f"{path} is of another job ({header.operation} {header.features}); "
-                "pass the journals of one job"
+                "pass the journals of one job",
+                USAGE,
             )
         self.header = min(self.header, header, key=lambda job: job.created)
         self.standings.append(standing)
@@ -87,8 +106,9 @@ class _Summary:
             self.tenants.add(outcome.stripe_account)
             if outcome.reason:
                 self.reasons[outcome.status, outcome.reason] += 1
-            if outcome.status == "failed" and len(self.failures) < SHOWN:
-                self.failures.append(outcome)
+            self.openings.add(outcome.available_at)
+            if outcome.status == "failed":
+                self.failures.write(outcome_row(outcome))
 
     @property
     def finished_at(self) -> int | None:
@@ -103,10 +123,7 @@ def _show_summary(paths: list[Path]) -> None:
         summary.add(path)
     for name, text in _lines(summary):
         click.echo(f"{name:<13} {text}")
-    for outcome in summary.failures:
-        click.echo(f"fcasync: {outcome.account_id}: {outcome.error or outcome.reason}", err=True)
-    if more := summary.counts["failed"] - len(summary.failures):
-        click.echo(f"fcasync: {more} more failed; --output jsonl shows each account", err=True)
+    summary.failures.close()
 
 
 def _lines(summary: _Summary) -> list[tuple[str, str]]:
@@ -118,12 +135,18 @@ def _lines(summary: _Summary) -> list[tuple[str, str]]:
         ("began", _when(header.created)),
         ("finished", "no" if summary.finished_at is None else _when(summary.finished_at)),
     ]
-    for status, count in counts.most_common():
-        why = [f"{n} {word}" for (of, word), n in summary.reasons.most_common() if of == status]
-        lines.append((str(status), f"{count}{' (' + ', '.join(why) + ')' if why else ''}"))
+    for status in _ORDER:
+        why = [f"{n} {word}" for (of, word), n in sorted(summary.reasons.items()) if of == status]
+        opens = summary.openings if status == OutcomeStatus.DEFERRED else ""
+        if count := counts[status]:
+            lines.append((status, f"{count}{' (' + ', '.join(why) + ')' if why else ''}{opens}"))
     rows = sum(standing.rows for standing in summary.standings)
     lines.append(("unfinished", str(rows - counts.total())))
     return [*lines, ("journals", str(shards))] if shards > 1 else lines
+
+
+_ORDER: Final = ("accepted", "succeeded", "skipped", "deferred", "pending", "failed")
+"""Statuses as the report of a job has them: what is well comes first."""
 
 
 def _whom(summary: _Summary) -> str | None:

@@ -11,7 +11,7 @@ from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._job_options import bulk_options, max_age_option
 from fcasync.cli._output import output_option
 from fcasync.cli._place import Place
-from fcasync.cli._values import POSITIVE
+from fcasync.cli._values import POSITIVE, Whole
 
 
 @click.command(
@@ -23,7 +23,7 @@ from fcasync.cli._values import POSITIVE
     ),
 )
 @bulk_options
-@features_option("balance", "ownership", "transactions")
+@features_option("balance", "ownership", "transactions", required=False)
 @click.option("--wait", is_flag=True, help="Wait until the banks have answered.")
 @click.option(
     "--wait-timeout",
@@ -41,7 +41,7 @@ from fcasync.cli._values import POSITIVE
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     metavar="N",
     help="Processes of --cluster to start, or to wait for (default: one for each core).",
 )

@@ -3,14 +3,17 @@
 import asyncio
 import errno
 import json
+import math
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from fcasync.cli._common import Failure, runs_async
+from fcasync.cli._common import SOME_FAILED, USAGE, Failure, in_options, runs_async
+from fcasync.cli._values import Number, Whole
 from fcasync.sandbox import SCENARIOS, Sandbox
+from fcasync.sandbox._api.rates import PRESETS
 
 
 def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[Any]:
@@ -23,23 +26,30 @@ def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str,
 def _parse_rate(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> str | float | None:
-    try:
-        return value if value is None else float(value)
-    except ValueError:
+    if value is None or value in PRESETS:
         return value
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of requests a second nor {' or '.join(PRESETS)}"
+        )
+    return rate
 
 
 @click.command()
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     default=0,
     metavar="N",
     help="Port to listen on (default: any free port).",
 )
 @click.option(
     "--accounts",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=25,
     show_default=True,
     metavar="N",
@@ -47,7 +57,7 @@ def _parse_rate(
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=0,
     show_default=True,
     metavar="N",
@@ -61,7 +71,7 @@ def _parse_rate(
 )
 @click.option(
     "--settle-seconds",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -69,7 +79,7 @@ def _parse_rate(
 )
 @click.option(
     "--failure-rate",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.0,
     metavar="SHARE",
     help="Share of refreshes that fail, 0 to 1 (default: 0).",
@@ -128,9 +138,10 @@ async def sandbox(scenarios: tuple[str, ...], **options: Any) -> None:
             click.echo(f"export STRIPE_API_BASE={server.url} STRIPE_API_KEY={server.api_key}")
             await stop.wait()
     except ValueError as error:
-        raise Failure(f"--state: {error}") from error
+        raise Failure(f"--state: {error}", USAGE) from error
     except OSError as error:
-        raise Failure(_sentence(error, options)) from error
+        is_busy = error.errno == errno.EADDRINUSE
+        raise Failure(_sentence(error, options), SOME_FAILED if is_busy else USAGE) from error
 
 
 def _play(server: Sandbox, scenarios: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -170,4 +181,4 @@ def _make(options: dict[str, Any]) -> Sandbox:
     try:
         return Sandbox(**options)
     except (ValueError, TypeError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_options(str(error))) from error

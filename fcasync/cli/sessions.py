@@ -6,7 +6,7 @@ import click
 
 from fcasync.cli._command import Command, Group, examples
 from fcasync.cli._common import features_option, runs_async
-from fcasync.cli._connection import Connection, connection_options
+from fcasync.cli._connection import Connection, connection_options, outer_options
 from fcasync.cli._output import output_option, show
 
 PERMISSIONS = ("balances", "ownership", "payment_method", "transactions")
@@ -14,6 +14,7 @@ PREFETCH = ("balances", "ownership", "transactions")
 
 
 @click.group(cls=Group)
+@outer_options
 def sessions() -> None:
     """Sessions in which users link their accounts."""
 

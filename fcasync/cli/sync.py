@@ -1,13 +1,24 @@
 """``fcasync sync``: keep accounts, balances and transactions in a database of your own."""
 
 import asyncio
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
+from fcasync._facts.redact import without_secrets
 from fcasync.cli._command import Command, examples
-from fcasync.cli._common import INTERRUPTED, OK, SOME_FAILED, Failure, features_option, runs_async
+from fcasync.cli._common import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    USAGE,
+    Failure,
+    features_option,
+    runs_async,
+)
 from fcasync.cli._connection import Connection, connection_options
 from fcasync.cli._job_options import concurrency_option, max_age_option, source_options
 from fcasync.cli._outcomes import print_outcomes
@@ -82,10 +93,11 @@ async def sync(
     output: str,
     **options: Any,
 ) -> int:
-    """Bring a database of yours up to date with accounts, balances and transactions.
+    """Bring a database of yours up to date.
 
-    Only what is new or changed is read, so run it as often as you like. It may be stopped or killed
-    at any moment: the same command goes on from what is stored. Account numbers are never stored.
+    It gets accounts, balances and transactions. Only what is new or changed is read, so run it as
+    often as you like. It may be stopped or killed at any moment: the same command goes on from what
+    is stored. Account numbers are never stored.
     """
     source = Source(ids=ids, file=file, everything=everything, tenants=tenants)
     source.check()
@@ -104,8 +116,10 @@ async def sync(
             raise Failure(sentence, INTERRUPTED) from stop
     if stopping.was_asked:
         raise Failure(_how_to_resume(job.report.total, url, file or tenants), INTERRUPTED)
-    click.echo(str(job.report), err=output != "table")
-    return SOME_FAILED if job.report.failed else OK
+    code = SOME_FAILED if job.report.failed else OK
+    if not connection.quiet or code != OK:
+        click.echo(str(job.report), err=output != "table")
+    return code
 
 
 def _mirror(url: str, *, owners: bool) -> Any:
@@ -115,13 +129,29 @@ def _mirror(url: str, *, owners: bool) -> Any:
         raise Failure(str(error)) from error
     from sqlalchemy import make_url  # noqa: PLC0415 - an extra
 
+    if "://" not in url:
+        # Without a scheme it may be anything, even a password.
+        raise Failure(f"--to must be the URL of a database, such as {_suggested(url)}", USAGE)
     mirror = Mirror(url, owners=owners)
     parsed = make_url(url)
-    if parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+    if parsed.drivername.startswith("sqlite"):
+        _check_file(parsed.database)
+    return mirror
+
+
+def _check_file(name: str | None) -> None:
+    if not name or name == ":memory:":
         raise click.UsageError(
             "a database in memory is gone when the command ends; name a file: sqlite:///bank.db"
         )
-    return mirror
+    if not (folder := Path(name).parent).is_dir():
+        raise Failure(f"--to: {folder}: No such file or directory", USAGE)
+
+
+def _suggested(name: str) -> str:
+    is_plain = re.fullmatch(r"[\w./-]+", name) and without_secrets(name) == name
+    file = name if is_plain else "bank.db"
+    return f"sqlite:///{file} or postgresql://USER@HOST/NAME"
 
 
 def _row(outcome: Any) -> dict[str, Any]:

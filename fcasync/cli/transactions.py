@@ -1,19 +1,24 @@
 """``fcasync transactions``: the transactions of an account."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from fcasync.cli._command import Command, Group, examples
-from fcasync.cli._common import runs_async
-from fcasync.cli._connection import Connection, connection_options
+from fcasync.cli._common import Failure, runs_async
+from fcasync.cli._connection import Connection, connection_options, outer_options
 from fcasync.cli._output import TRANSACTION_COLUMNS, output_option, show, writer
-from fcasync.cli._values import day
+from fcasync.cli._values import Whole, day
+from fcasync.errors import APIStatusError
 from fcasync.models import Transaction
+
+_NEVER_REFRESHED: Final = "financial_connections_no_successful_transaction_refresh"
+"""Stripe's code for an account whose transactions were never read from the bank."""
 
 
 @click.group(cls=Group)
+@outer_options
 def transactions() -> None:
     """Transactions of linked accounts."""
 
@@ -22,11 +27,12 @@ def transactions() -> None:
     "list",
     cls=Command,
     epilog=examples(
-        "transactions list --account fca_...",
-        "transactions list --account fca_... --since 2026-11-01 --until 2026-12-01 --output csv",
+        "transactions list fca_...",
+        "transactions list fca_... --since 2026-11-01 --until 2026-12-01 --output csv",
     ),
 )
-@click.option("--account", required=True, metavar="ID", help="Account whose transactions to list.")
+@click.argument("account_id", required=False, metavar="ID")
+@click.option("--account", metavar="ID", help="The same as ID.")
 @click.option(
     "--since", callback=day, metavar="DATE", help="Only transactions of this day and later (UTC)."
 )
@@ -34,7 +40,7 @@ def transactions() -> None:
 @click.option(
     "--max-items",
     "--limit",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     metavar="N",
     help="Stop after N transactions.",
 )
@@ -43,21 +49,32 @@ def transactions() -> None:
 @runs_async
 async def list_transactions(
     connection: Connection,
-    account: str,
+    account_id: str | None,
+    account: str | None,
     since: datetime | None,
     until: datetime | None,
     max_items: int | None,
     output: str,
 ) -> None:
     """List the transactions of an account, newest first."""
+    if (account_id is None) == (account is None):
+        raise click.UsageError("name exactly one account, as ID or as --account ID")
+    chosen = account_id or account or ""
     bounds = {name: bound for name, bound in (("gte", since), ("lt", until)) if bound is not None}
     transacted: Any = bounds or None
     async with connection.open() as client:
         out = writer(output, TRANSACTION_COLUMNS, Transaction)
-        async for transaction in client.transactions.list(
-            account, transacted_at=transacted, max_items=max_items
-        ):
-            out.write(transaction)
+        found = client.transactions.list(chosen, transacted_at=transacted, max_items=max_items)
+        try:
+            async for transaction in found:
+                out.write(transaction)
+        except APIStatusError as error:
+            if error.code != _NEVER_REFRESHED:
+                raise
+            raise Failure(
+                f"{chosen} has no transactions yet; run: "
+                f"fcasync accounts refresh {chosen} --features transactions --wait"
+            ) from error
         out.close()
 
 

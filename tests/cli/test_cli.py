@@ -305,12 +305,14 @@ def test_an_unknown_feature_is_a_usage_error(command: tuple[str, ...]) -> None:
         ("refresh", "--failed-only", "--features", "balance", "--sandbox"),
         ("accounts", "list", "--sandbox", "--api-key", "sk_test_x1"),
         ("refresh", "--from", "/no/such/file", "--features", "balance", "--sandbox"),
+        ("refresh", "--all", "--sandbox"),
+        ("journal", "show", "/no/such/file"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
-    """No source, two sources, a sandbox with a key, a missing file."""
+    """No source, two sources, a sandbox with a key, a missing file, no features."""
     result = fcasync(*arguments)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
 
 
@@ -389,12 +391,12 @@ def test_the_version_is_printed() -> None:
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"format": 9}'])
 def test_a_state_that_cannot_be_used_is_one_sentence(text: str, tmp_path: Path) -> None:
-    """No traceback, and exit code 1."""
+    """No traceback, and exit code 2."""
     path = tmp_path / "state.json"
     path.write_text(text)
     result = fcasync("sandbox", "--state", str(path))
     (line,) = result.stderr.splitlines()
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert line.startswith(f"fcasync: --state: {path}")
 
 
@@ -402,7 +404,7 @@ def test_a_state_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) 
     """Not after an hour of work, when everything in it would be lost."""
     path = tmp_path / "none" / "state.json"
     result = fcasync("sandbox", "--state", str(path))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == f"fcasync: --state: cannot use {path}: No such file or directory\n"
 
 
@@ -412,7 +414,7 @@ def test_a_state_behind_a_link_is_refused(tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "victim")
     result = fcasync("sandbox", "--state", str(path))
     assert (result.exit_code, result.stderr) == (
-        1,
+        2,
         f"fcasync: --state: {path} is a link; name the file itself\n",
     )
 

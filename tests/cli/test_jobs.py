@@ -28,7 +28,7 @@ def test_all_are_subscribed_and_unsubscribed(sandbox: Sandbox, tmp_path: Path) -
     assert "nothing to do: this job finished at" in again.stderr
     assert "to subscribe again, name a new journal" in again.stderr
     other = fcasync("unsubscribe", *journal, *TRANSACTIONS)
-    assert other.exit_code == 1
+    assert other.exit_code == 2
     ended = fcasync("unsubscribe", "--all", *connection(sandbox), *TRANSACTIONS)
     assert ended.exit_code == 0
     assert not any(row.get("subscriptions") for row in listed(sandbox))
@@ -45,6 +45,37 @@ def test_a_job_that_disconnects_needs_a_yes(sandbox: Sandbox) -> None:
     assert fcasync(*base, "--yes").exit_code == 0
     assert set(sandbox.executions("disconnect").values()) == {1}
     assert {row["status"] for row in listed(sandbox)} == {"disconnected"}
+
+
+def test_the_question_says_what_would_end(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Which accounts or how many, of whose key, in which mode, at which host; nothing is sent."""
+    ids, tenants, journal = (tmp_path / name for name in ("ids.csv", "tenants.txt", "job.sqlite"))
+    ids.write_text("id\nfca_1\nfca_2\n")
+    tenants.write_text("acct_1\n")
+    key = "sk_live_51Habcdefghijklmnopqr34Q3"
+    whose = "sk_live_…34Q3 (live mode, api.stripe.com)"
+    for words, whom in (
+        (("--all",), f"all accounts of {whose}"),
+        (("fca_1",), f"fca_1 of {whose}"),
+        (("fca_1", "fca_2"), f"2 accounts of {whose}"),
+        (("--from", str(ids)), f"2 accounts in {ids} of {whose}"),
+        (("--from", "-"), f"the accounts in standard input of {whose}"),
+        (("--tenants", str(tenants)), f"the accounts of the tenants in {tenants} of {whose}"),
+        (("--all", "--stripe-account", "acct_1"), f"all accounts of acct_1, by the key {whose}"),
+        (
+            ("--failed-only", "--journal", str(journal)),
+            f"the failed accounts in {journal} of {whose}",
+        ),
+    ):
+        refused = fcasync("disconnect", *words, "--api-key", key)
+        assert f"this would end the access to {whom} for good" in refused.stderr
+        assert refused.exit_code == 2
+    single = fcasync("accounts", "disconnect", "fca_1", *connection(sandbox))
+    host = sandbox.url.removeprefix("http://")
+    assert f"end the access to fca_1 of sk_test_…{sandbox.api_key[-4:]} (test mode, {host})" in (
+        single.stderr
+    )
+    assert sandbox.executions("disconnect") == {}
 
 
 @pytest.mark.parametrize("verb", ["subscribe", "unsubscribe"])

@@ -77,7 +77,7 @@ def test_a_csv_without_an_id_in_a_line_names_the_line(sandbox: Sandbox, tmp_path
     base = ("refresh", "--features", "balance", *connection(sandbox), "--from", str(file))
     result = fcasync(*base)
     assert f"{file}:4: there is no id in column 2 of this line" in result.stderr
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_a_csv_that_was_cut_short_is_not_the_whole_job(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_csv_that_was_cut_short_is_not_the_whole_job(sandbox: Sandbox, tmp_pat
     assert one_sentence(result).endswith(
         f"{file}:3: the quoted cell that begins in this line has no end"
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 def test_a_list_of_accounts_in_one_json_value_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_list_of_accounts_in_one_json_value_is_refused(sandbox: Sandbox, tmp_p
     file.write_text(fcasync("accounts", "list", "--output", "json", *connection(sandbox)).stdout)
     result = fcasync("refresh", "--features", "balance", *connection(sandbox), "--from", str(file))
     assert f"{file}:1: a JSON list; print one object a line instead" in one_sentence(result)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))
@@ -220,7 +220,10 @@ def test_a_terminal_is_asked(sandbox: Sandbox, answer: bytes, sent: int) -> None
     with on_a_terminal("accounts", "disconnect", account, *connection(sandbox)) as (process, typed):
         os.write(typed, answer)
         _, stderr = process.communicate(timeout=30)
-    assert b"This cannot be undone. [y/N]" in stderr
+    question = f"End the access to {account} of sk_test_".encode()
+    assert question in stderr
+    assert b"(test mode, 127.0.0.1:" in stderr
+    assert b"for good? This cannot be undone. [y/N]" in stderr
     assert len(sandbox.executions("disconnect")) == sent
     assert process.returncode == 1 - sent
 
@@ -391,3 +394,20 @@ def test_a_sync_that_would_store_nothing_is_refused(url: str, sentence: str) -> 
     """The usual slips with the URL of a file are one sentence, before anything is read."""
     result = fcasync("sync", "--all", "--to", url, "--sandbox")
     assert (result.exit_code, sentence in result.stderr) == (2, True), result.stderr
+
+
+def test_a_card_breaks_lines_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; a pipe gets each field in one line."""
+    base = ("accounts", "list", "--sandbox=1", "--output", "csv")
+    account = fcasync(*base).stdout.splitlines()[1].split(",")[0]
+    card = ("accounts", "retrieve", account, "--sandbox=1")
+    (whole,) = (line for line in fcasync(*card).stdout.splitlines() if "permissions" in line)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    lines = fcasync(*card, COLUMNS="80").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    number = next(n for n, line in enumerate(lines) if line.startswith("permissions"))
+    indent = len(whole) - len(whole.removeprefix("permissions").lstrip())
+    first, second = lines[number], lines[number + 1]
+    assert second.startswith(" " * indent)
+    assert f"{first} {second.strip()}" in whole

@@ -176,7 +176,7 @@ def test_showing_what_is_not_a_journal_is_one_sentence(tmp_path: Path) -> None:
     """As for any other file that cannot be used."""
     result = fcasync("journal", "show", str(tmp_path / "nowhere"))
     assert one_sentence(result).endswith("nowhere does not exist")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -69,8 +69,12 @@ def listed(sandbox: Sandbox) -> list[dict[str, str]]:
     ("arguments", "code", "words"),
     [
         (("--all", "--to", "mysql://jo:hunter2@db/x"), 2, "a mirror cannot be in a database"),
-        (("--all", "--to", "bank.db"), 2, "url must be a database URL"),
-        (("--all", "--to", "sqlite:////nowhere/bank.db"), 1, "No such file or directory"),
+        (
+            ("--all", "--to", "bank.db"),
+            2,
+            "--to must be the URL of a database, such as sqlite:///bank.db or",
+        ),
+        (("--all", "--to", "sqlite:////nowhere/bank.db"), 2, "No such file or directory"),
     ],
 )
 def test_a_wrong_database_is_one_sentence(

@@ -67,7 +67,7 @@ def test_a_line_that_names_no_tenant_is_named_and_nothing_is_sent(
         (("--shard", "1"), "I/N"),
         (("--job", "nightly", "--since", "yesterday"), "is not a time"),
         (("--job", "nightly", "--since", "2026-11-24"), "no time zone"),
-        (("--job", "nightly"), "needs since="),
+        (("--job", "nightly"), "--job nightly needs --since INSTANT"),
         (("--job", "nightly", "--since", "9999-12-31T23:59-14:00"), "in the future"),
         (("--job", "nightly", "--since", "1969-12-31T23:59Z"), "1970 or later"),
         (("--job", "nightly", "--since", "2999-01-01T00:00Z"), "in the future"),
@@ -106,7 +106,7 @@ def test_shards_are_reported_and_merged(sandbox: Sandbox, tmp_path: Path) -> Non
     again = fcasync(*arguments, *connection(sandbox))
     assert "nothing to do" in again.stderr
     assert "18 of 18 accounts" in again.stdout
-    assert fcasync("journal", "merge", *journals, "--into", whole).exit_code == 1
+    assert fcasync("journal", "merge", *journals, "--into", whole).exit_code == 2
 
 
 def test_failures_of_tenants_can_be_retried(sandbox: Sandbox, tmp_path: Path) -> None:
