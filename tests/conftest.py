@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +35,12 @@ class WireMock(aioresponses):
     def add(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("response_class", _Response)
         super().add(*args, **kwargs)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each core: a test waits for processes and sockets half of its time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -142,15 +142,8 @@ def _nothing_to_do(report: Report, verb: str) -> str:
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """Return *outcome* as it is printed."""
     return {
-        "account_id": outcome.account_id,
-        "stripe_account": outcome.stripe_account,
-        "status": str(outcome.status),
-        "reason": outcome.reason,
-        "attempts": outcome.attempts,
-        "again": outcome.again,
-        "available_at": outcome.available_at and outcome.available_at.isoformat(),
-        "error": str(outcome.error) if outcome.error else None,
-        "account": as_json(outcome.account) if outcome.account else None,
+        **outcome.to_dict(),
+        "account": None if outcome.account is None else as_json(outcome.account),
     }
 
 
