@@ -132,21 +132,23 @@ class Attempts(Generic[T]):
             error: What went wrong.
             instead: The error to raise in its place, if it is another one.
         """
-        self.is_still_executing = False
-        if isinstance(error, ServerError):
-            self._may_have_executed |= self._request.has_effect
-        elif isinstance(error, IdempotencyError) and error.status == 409:
-            # The key is in use by our own earlier attempt, whose answer was lost: its result
+        is_in_use = isinstance(error, IdempotencyError) and error.status == 409
+        if isinstance(error, IdempotencyError):
+            # A key that is in use by our own earlier attempt, whose answer was lost: its result
             # is what the caller wants, so wait for it, unless Stripe says that it is no use.
             is_advised_against = error.headers.get("Stripe-Should-Retry") == "false"
-            self.is_still_executing = self._may_have_executed and not is_advised_against
+            is_ours = is_in_use and self._may_have_executed
+            self.is_still_executing = is_ours and not is_advised_against
             error.retryable |= self.is_still_executing
-            self._may_have_executed = self._request.has_effect  # under this key, whoever sent it
         else:
-            self._may_have_executed |= error.may_have_executed
+            self.is_still_executing = False
+            is_broken = isinstance(error, ServerError) and self._request.has_effect
+            self._may_have_executed |= error.may_have_executed or is_broken
         failure = error if instead is None else instead
-        # A later attempt that never reached Stripe says nothing about an earlier one.
-        failure.may_have_executed = self._may_have_executed
+        # A later attempt that never reached Stripe says nothing about an earlier one; and whoever
+        # uses the key, the request under it may take effect.
+        in_doubt = is_in_use and self._request.has_effect
+        failure.may_have_executed = self._may_have_executed or in_doubt
         failure.attempts = self.count
         failure.idempotency_key = self._request.idempotency_key
         return failure

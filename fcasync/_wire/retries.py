@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LEAST_PAUSE = 0.25
+"""Seconds between two questions whether a request is through, also without any backoff."""
+
 QUOTA_EMPTY = "not retried: this client's retry quota is empty, as in an outage"
 
 
@@ -38,8 +41,8 @@ class Retries:
         self._clock = clock
         self._attempts = attempts
         # Attempts that the policy does not bound: those that met a 429 about the rate, and those
-        # that asked for the result of one that is being executed.
-        self._waits = self._questions = 0
+        # that asked for the result of one that was still being executed.
+        self._slots = self._polls = 0
         self._tokens = 1  # what a success gives back to the quota
         self._unspent = 0  # tokens of a retry that was not sent yet
         self.wait = 0.0
@@ -51,9 +54,11 @@ class Retries:
         if not isinstance(failure, FCError) or not failure.retryable or policy.attempts == 1:
             return False
         hint = retry_after(failure.headers) if isinstance(failure, APIStatusError) else None
-        if self._is_wait(failure, hint):
+        wait = self._wait_without_failure(failure, hint)
+        if wait is not None:
+            self.wait = wait
             return self._is_in_time()
-        failures = self._attempts.count - self._waits - self._questions
+        failures = self._attempts.count - self._slots - self._polls
         if failures >= policy.attempts:
             return False
         is_limited = isinstance(failure, RateLimitError)
@@ -68,21 +73,20 @@ class Retries:
         self._tokens = self._unspent = tokens
         return True
 
-    def _is_wait(self, failure: FCError, hint: float | None) -> bool:
-        """Whether nothing has failed, so that only the deadline bounds it; if so, set its wait."""
+    def _wait_without_failure(self, failure: FCError, hint: float | None) -> float | None:
+        """Return the wait after what only the deadline bounds; None after a failure."""
         policy = self._policy
         if isinstance(failure, RateLimitError) and not failure.is_about_one_object:
             # Like all calls it waits for its next slot.
-            self._waits += 1
-            self.wait = min(hint or 0.0, policy.retry_after_slack)
-            return True
+            self._slots += 1
+            return min(hint or 0.0, policy.retry_after_slack)
         if self._attempts.is_still_executing:
             # Only an answer was lost: ask for it until the request is through.
-            self._questions += 1
+            self._polls += 1
             draw = self._clock.draw()
-            self.wait = policy.wait(self._questions, draw, rate_limited=False, retry_after=hint)
-            return True
-        return False
+            wait = policy.wait(self._polls, draw, rate_limited=False, retry_after=hint)
+            return max(wait, LEAST_PAUSE)
+        return None
 
     def _is_in_time(self) -> bool:
         return self._clock.monotonic() + self.wait < self._attempts.deadline

@@ -29,7 +29,7 @@ class Loop:
         self.inside: Inside = Inside(aclose)
         """The loop thread's side."""
         self._loop = asyncio.new_event_loop()
-        self._lock = threading.Condition()
+        self._lock = threading.RLock()
         """Held while something is posted, so that nothing is posted behind the end. A signal
         handler may post while its own thread does."""
         self.is_over: bool = False
@@ -133,7 +133,8 @@ class Loop:
 
     def _is_posting_here(self) -> bool:
         try:
-            self._lock.notify(0)  # refused to all but the thread that holds the lock
+            # It is refused to all but the thread that holds the lock.
+            threading.Condition(self._lock).notify(0)
         except RuntimeError:
             return False
         return True
@@ -151,7 +152,7 @@ class Loop:
 
     def disown(self) -> None:
         """Let go of a loop whose thread is the parent's."""
-        self._lock = threading.Condition()  # another thread may have held it
+        self._lock = threading.RLock()  # another thread may have held it
         self.is_over = self.was_inherited = True
 
     def _main(self) -> None:

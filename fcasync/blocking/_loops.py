@@ -48,11 +48,17 @@ class Loops:
         if loop is not None and not loop.is_over:
             return loop
         with _STARTING:
-            if self._loop is None or self._loop.is_over:
-                self._loop = loop = Loop(self._aclose)
-                self._finalizer = weakref.finalize(self, _abandon, loop, self._owner)
-                self._finalizer.atexit = False  # see _end_all
-            return self._loop
+            if self._loop is not None and not self._loop.is_over:
+                return self._loop
+            started = Loop(self._aclose)
+            loop = self._loop
+            if loop is not None and not loop.is_over:  # a signal handler was quicker
+                started.stop()
+                return loop
+            self._loop = started
+            self._finalizer = weakref.finalize(self, _abandon, started, self._owner)
+            self._finalizer.atexit = False  # see _end_all
+            return started
 
     def run(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what *method* returns on the loop; block until it does."""

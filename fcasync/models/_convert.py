@@ -70,12 +70,12 @@ def to_dict(model: Model) -> dict[str, Any]:
     unknown fields are included. Fields that were null or absent are left out.
 
     Raises:
-        InvalidArgumentError: *model* is none of fcasync's models.
+        InvalidArgumentError: *model* is not one of fcasync's models.
     """
     if not isinstance(model, Model):
         raise InvalidArgumentError(
             f"to_dict takes one model, such as an Account, not {describe(model)}; "
-            "lists have to_columns(), outcomes and reports a to_dict() of their own"
+            "lists have to_columns(), bulk outcomes and reports a to_dict() of their own"
         )
     values = {name: getattr(model, name) for name in field_names(model)}
     known = {name: _plain(value, model) for name, value in values.items() if value is not None}

@@ -60,7 +60,7 @@ async def thin(events: "Events", since: datetime, types: Types) -> AsyncGenerato
 
     Stripe does not document the order of this list, so windows of time are read one after the
     other, each as a whole. A window with too many events is divided; the last one has no end, so
-    that what happens meanwhile comes, too.
+    that what happens before it is read comes, too.
     """
     context = events._options.acting_for
     start = since.replace(microsecond=since.microsecond // 1000 * 1000)

@@ -1,13 +1,14 @@
 """Handling the events that an endpoint has missed."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
 
-from fcasync.errors import EventInProgress, InvalidArgumentError, describe
+from fcasync.errors import EventInProgress, FCError, InvalidArgumentError, describe
 from fcasync.models.event_type import ThinEventType
 from fcasync.models.thin_event import AnyEvent
 
@@ -22,7 +23,7 @@ Payload: TypeAlias = Literal["snapshot", "thin"]
 """What an event destination sends (https://docs.stripe.com/api/v2/core/event-destinations)."""
 
 MOST_FAILURES: Final = 100
-"""From so many on it is no event that is at fault, but what the functions work with."""
+"""From so many on, the events are not at fault, but what the functions work with."""
 DAY: Final = 86_400.0
 KEEP: Final = 30 * DAY + 3600
 """Seconds for which Stripe keeps events, and an hour for those who ask for just that much."""
@@ -95,13 +96,46 @@ async def catch_up(
     client: HasEvents,
     since: datetime,
     wanted: Wanted,
+    handled: Container[str],
 ) -> CatchUp:
     """Dispatch the events that are *wanted* from *since* on, oldest first.
 
+    Args:
+        dispatch: Handles one event.
+        client: Whose events to read.
+        since: An aware datetime, at most 30 days ago.
+        wanted: The lists to read.
+        handled: The types that functions are registered for.
+
     Raises:
         InvalidArgumentError: *client* or *since* is of another kind, or that is too long ago.
-        ExceptionGroup: What functions raised.
+        ExceptionGroup: What functions raised, and what ended the walk after that.
     """
+    events = _checked(client, since)
+    counts, failures, end = Counter[str](), list[Exception](), list[Exception]()
+    try:
+        async with aclosing(_missed(events, since, wanted)) as missed:
+            async for event in missed:
+                if EVERY in handled or event.type in handled:
+                    counts[await _dispatched(event, dispatch, failures)] += 1
+                if len(failures) == MOST_FAILURES:
+                    break
+    except FCError as error:
+        if not failures:
+            raise
+        end.append(error)
+    if failures:
+        is_cut = end or len(failures) == MOST_FAILURES
+        raise ExceptionGroup(
+            f"{len(failures)} events failed, {counts['handled']} were handled"
+            f"{', and the rest was left' if is_cut else ''}; the same call goes on with those that "
+            "were not",
+            failures + end,
+        )
+    return CatchUp(**counts)
+
+
+def _checked(client: HasEvents, since: datetime) -> "Events":
     # Here, because it imports aiohttp, which a process that only takes webhooks does not need.
     from fcasync.resources.events import Events  # noqa: PLC0415
 
@@ -119,26 +153,21 @@ async def catch_up(
             f"since is {age / DAY:.0f} days ago, and Stripe keeps events for 30: list the accounts "
             "instead, and read what you need"
         )
-    counts, failures = {"handled": 0, "repeated": 0, "in_progress": 0}, list[Exception]()
-    async with aclosing(_missed(events, since, wanted)) as missed:
-        async for event in missed:
-            try:
-                counts["handled" if await dispatch(event) else "repeated"] += 1
-            except EventInProgress:
-                counts["in_progress"] += 1
-            except Exception as error:  # noqa: BLE001 - raised with the others, at the end
-                error.add_note(f"while catching up: event {event.id} of {event.created}")
-                failures.append(error)
-            if len(failures) == MOST_FAILURES:
-                break
-    if failures:
-        stopped = ", and the rest was left" if len(failures) == MOST_FAILURES else ""
-        raise ExceptionGroup(
-            f"{len(failures)} events failed, {counts['handled']} were handled{stopped}; the same "
-            "call goes on with those that were not",
-            failures,
-        )
-    return CatchUp(**counts)
+    return events
+
+
+async def _dispatched(
+    event: AnyEvent, dispatch: Callable[[Any], Awaitable[bool]], failures: list[Exception]
+) -> str:
+    """Return what became of *event*; what a function raises is added to *failures*."""
+    try:
+        return "handled" if await dispatch(event) else "repeated"
+    except EventInProgress:
+        return "in_progress"
+    except Exception as error:  # noqa: BLE001 - raised with the others, at the end
+        error.add_note(f"while catching up: event {event.id} of {event.created}")
+        failures.append(error)
+        return "failed"
 
 
 def _missed(events: "Events", since: datetime, wanted: Wanted) -> AsyncGenerator[AnyEvent]:

@@ -195,15 +195,17 @@ class EventRouter:
             InvalidArgumentError: There is no seen-store or no function for such events, or
                 *since* has no time zone or is more than 30 days ago.
             FCError: The events could not be read.
-            ExceptionGroup: What functions raised, up to 100 errors. One of them keeps no other
-                event from being handled, and the same call tries again those that failed.
+            ExceptionGroup: What functions raised, up to 100 errors, and after them an FCError if
+                that ended the walk. A failure does not keep other events from being handled, and
+                the same call tries again those that failed.
         """
         if self.seen is None:
             raise InvalidArgumentError(
                 "catch_up needs a seen-store, to know what was handled: EventRouter(seen=...)"
             )
-        wanted = choose((kind for kind, _ in self._handlers), event_payload)
-        return await catch_up(self.dispatch, client, since, wanted)
+        handled = dict.fromkeys(kind for kind, _ in self._handlers)
+        wanted = choose(handled, event_payload)
+        return await catch_up(self.dispatch, client, since, wanted, handled)
 
 
 async def _once(seen: SeenStore, handlers: list[Handler], event: AnyEvent | Event[Any]) -> bool:

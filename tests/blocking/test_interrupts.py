@@ -1,11 +1,12 @@
 """Ctrl-C and signal handlers that raise, in a thread that waits."""
 
 import asyncio
+import random
 import signal
 import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -15,11 +16,13 @@ import fcasync
 from fcasync import blocking
 from fcasync.blocking import _job
 from fcasync.blocking._job import Job
+from fcasync.sandbox import Sandbox
 from fcasync.testing import FakeClock
 from tests._server import http, stall
 from tests.blocking._threads import (
     interrupting,
     interrupting_unnoticed,
+    later,
     serving_elsewhere,
     tasks,
 )
@@ -165,6 +168,57 @@ def test_a_handler_may_close_the_client_while_a_call_begins() -> None:
         ):
             client.accounts.retrieve("fca_1")
         thread.join()
+
+
+def test_a_handler_that_raises_leaves_no_lock_behind() -> None:
+    """Real signals at any moment of many calls: afterwards another thread can still call."""
+
+    def handle(*_: Any) -> None:
+        raise TimeLimitError
+
+    before = signal.signal(signal.SIGALRM, handle)
+    draw = random.Random(20261130)
+    try:
+        with (
+            Sandbox(accounts=1, varied=False, threaded=True) as sandbox,
+            blocking.Client(sandbox.api_key, base_url=sandbox.url) as client,
+        ):
+            account = client.accounts.list().page()[0].id
+            for _ in range(1500):
+                with suppress(TimeLimitError):
+                    signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.00005, 0.0015))
+                    while True:
+                        client.accounts.retrieve(account)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert later(lambda: client.accounts.retrieve(account).id)() == account
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_handler_may_make_a_call_while_the_loop_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client has one loop afterwards, whoever started it."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        start(thread)
+        signal.raise_signal(signal.SIGUSR1)
+
+    with (
+        serving_elsewhere(ANSWER, ANSWER) as server,
+        blocking.Client(KEY, base_url=server.url) as client,
+    ):
+        before = signal.signal(signal.SIGUSR1, lambda *_: client.accounts.retrieve("fca_1"))
+        try:
+            monkeypatch.setattr(threading.Thread, "start", interrupted)
+            client.accounts.retrieve("fca_1")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        started = [each for each in threading.enumerate() if each.name == "fcasync.blocking"]
+        client.close()
+        for thread in started:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in started)
 
 
 def test_a_handler_may_wait_for_the_loop_while_a_call_begins() -> None:

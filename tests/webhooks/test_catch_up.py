@@ -189,6 +189,26 @@ async def test_an_event_that_fails_keeps_no_other_from_being_handled(
     assert got == [*ids[:4], *ids[5:], ids[4]]
 
 
+async def test_failures_are_not_lost_when_the_list_cannot_be_read_on(
+    sandbox: Sandbox, client: Client
+) -> None:
+    """Both are raised: what the functions have raised, and what ended the walk."""
+    since = now(sandbox) - HOUR
+    disconnect(sandbox, *range(150))
+    events, failures = EventRouter(SeenEvents()), [RuntimeError("the database was away")]
+
+    @events.on("*")
+    async def fail_once(event: Event[Account]) -> None:
+        if failures:
+            sandbox.add_faults({"operation": "list_events", "kind": "status", "status": 403})
+            raise failures.pop()
+
+    with pytest.raises(ExceptionGroup, match="and the rest was left") as caught:
+        await events.catch_up(client, since=since)
+    first, last = caught.value.exceptions
+    assert (type(first), type(last)) == (RuntimeError, fcasync.PermissionDeniedError)
+
+
 async def test_functions_that_only_fail_are_not_called_for_every_event(
     sandbox: Sandbox, client: Client
 ) -> None:

@@ -12,6 +12,7 @@ from fcasync._rules.limits import Limits
 from fcasync._rules.pace import Pace
 from fcasync._rules.retry_policy import RetryPolicy, RetryQuota
 from fcasync._wire.line import Line
+from fcasync._wire.retries import LEAST_PAUSE
 from fcasync.errors import (
     APIConnectionError,
     APIStatusError,
@@ -320,6 +321,24 @@ async def test_what_is_still_being_executed_is_waited_for_until_the_deadline() -
     assert error.idempotency_key is not None
     assert type(error.__cause__) is IdempotencyError
     assert error.attempts > RetryPolicy().attempts
+
+
+async def test_what_is_still_being_executed_is_asked_for_in_pauses() -> None:
+    """A policy without backoff must not ask as fast as the network goes."""
+    script = [lost(), *[answer(IN_USE, status=409)] * 10, OK]
+    _, _, clock = await outcome(*script, retry=RetryPolicy(base=0, cap=0))
+    assert clock.sleeps[0] == 0
+    assert set(clock.sleeps[1:]) == {LEAST_PAUSE}
+
+
+async def test_a_key_in_use_by_somebody_else_stays_somebody_elses() -> None:
+    """Nothing of ours was lost: what Stripe wants to be tried again ends after the attempts."""
+    advice = {"Stripe-Should-Retry": "true"}
+    script = [answer(IN_USE, status=409, headers=advice)] * 9
+    for before in ([], [failure(409)]):
+        error, _, _ = await outcome(*before, *script)
+        assert (type(error), error.attempts) == (IdempotencyError, RetryPolicy().attempts)
+        assert error.may_have_executed
 
 
 async def test_failures_are_counted_without_the_questions_between_them() -> None:

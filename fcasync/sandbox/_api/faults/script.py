@@ -11,7 +11,12 @@ from fcasync.sandbox._api.operations import OPERATIONS
 from fcasync.sandbox._bank.dice import unit
 from fcasync.sandbox._bank.schema import FLAG, Schema, obj, one_of, or_null
 
-_SENTENCES = (f"{name}: {(cls.__doc__ or '').splitlines()[0]}" for name, cls in KINDS.items())
+
+def _sentence(kind: type[Fault]) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+_SENTENCES = (f"{name}: {_sentence(kind)}" for name, kind in KINDS.items())
 SCHEMA: Schema = obj(
     {
         "operation": one_of("*", *OPERATIONS),
