@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -35,6 +36,17 @@ class WireMock(aioresponses):
     def add(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("response_class", _Response)
         super().add(*args, **kwargs)
+
+
+def _note_if_skipped(report: pytest.CollectReport | pytest.TestReport) -> None:
+    """Write down what is skipped, if asked to, for a run for which more packages are installed."""
+    directory = os.environ.get("FCASYNC_SKIPPED")
+    if directory is not None and report.skipped:
+        with Path(directory, f"{os.getpid()}.txt").open("a") as file:
+            file.write(f"{report.nodeid}\n")
+
+
+pytest_collectreport = pytest_runtest_logreport = _note_if_skipped
 
 
 @pytest.hookimpl(optionalhook=True)
