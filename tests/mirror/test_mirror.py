@@ -16,7 +16,8 @@ import fcasync
 from fcasync import to_dict
 from fcasync._rules.request import Request
 from fcasync.bulk import Tenants
-from fcasync.mirror import Mirror, SyncReport, SyncRun, SyncStatus
+from fcasync.mirror import Mirror, SyncReport, SyncRun, SyncStatus, _database
+from fcasync.mirror._steps import SteppedConnection
 from fcasync.testing import FakeClock, answer, make_account, make_event, make_ownership
 from tests._bank import START, Bank
 from tests.mirror._look import cursors, listed, table, transactions
@@ -505,6 +506,30 @@ async def test_entering_is_undone_however_often_it_is_cancelled(
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
     async with Mirror(url) as again:
         assert await again.inbox.put(make_event(account_event(), make_account(id="fca_1")))
+
+
+async def test_a_connection_whose_opening_is_cancelled_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread opens it, and may be ready when nobody waits for it any more."""
+    loop, opened, closed = asyncio.get_running_loop(), list[object](), list[object]()
+
+    class Watched(SteppedConnection):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            opened.append(self)
+            loop.call_soon_threadsafe(task.cancel)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(_database, "SteppedConnection", Watched)
+    task = asyncio.create_task(Mirror(f"sqlite:///{tmp_path}/bank.db").__aenter__())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(opened) == 1
+    assert closed == opened
 
 
 def account_event() -> str:
