@@ -32,7 +32,8 @@ each with an extra of its name, :mod:`fcasync.cluster`, :mod:`fcasync.mirror` an
 #                 protocol (of transports); transport (aiohttp) -> exchange, documented, body, ...
 #                 hooks: everywhere -> reporting -> announcing (runs); acting (added headers); reads
 #   -----------   above: awaits    below: pure   -----------
-#   2  _rules/    checks  form  request  raw  parse  interpret  retry_policy  cursor  limits  acting
+#   2  _rules/    checks -> urls  form  request  raw  parse  interpret  retry_policy  cursor  limits
+#                 acting
 #                 limiter -> pace -> rate -> slots, learner (learns from 429s); in_flight
 #      webhooks/  _verify -> _read
 #   1  models/    Stripe's objects, and _convert, the one file that imports cattrs

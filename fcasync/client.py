@@ -10,7 +10,7 @@ import attrs
 
 from fcasync._facts.clock import SYSTEM_CLOCK, Clock
 from fcasync._facts.frames import forgets_frames
-from fcasync._rules import checks
+from fcasync._rules import checks, urls
 from fcasync._rules.acting import checked_hooks
 from fcasync._rules.limiter import Limiter
 from fcasync._rules.limits import Limits
@@ -94,7 +94,7 @@ class Client(AnyRequest):
         checks.tls_context(ssl, key)
         self._options = Options(
             api_key=key,
-            base_url=checks.base_url(base_url, key),
+            base_url=urls.base_url(base_url, key),
             timeout=checks.seconds(timeout, "timeout"),
             deadline=checks.seconds(deadline, "deadline"),
             retry=RetryPolicy() if retry is None else _policy(retry),
@@ -107,7 +107,7 @@ class Client(AnyRequest):
             or AiohttpTransport(
                 max_connections=checks.count(max_connections, "max_connections"),
                 max_response_bytes=checks.count(max_response_bytes, "max_response_bytes"),
-                proxy=checks.proxy(proxy),
+                proxy=urls.proxy(proxy),
                 ssl=ssl,
                 session=None if session is None else _session(session),
             ),

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from fcasync._facts.redact import Secret
 from fcasync.errors import InvalidArgumentError, describe
@@ -23,11 +22,6 @@ _API_KEY = re.compile(r"(?:sk|rk)_(?:org_)?(?:test|live)_[A-Za-z0-9_]{1,500}", r
 _LIVE_KEY = re.compile(r"[a-z]{2}_(?:org_)?live_")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,255}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,8190}[\x21-\x7e])?")
-_NAME = r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
-_HOST = re.compile(rf"{_NAME}|(?=.*:)[0-9A-Fa-f:.]{{2,45}}", re.ASCII)
-_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", re.ASCII)
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_LOOPBACK = re.compile(rf"localhost|127(?:\.{_OCTET}){{3}}|::1", re.IGNORECASE | re.ASCII)
 
 _MAX_FLOAT = sys.float_info.max
 _COLLECTIONS = (list, tuple, set, frozenset, Sequence)  # the cheap questions first
@@ -118,57 +112,6 @@ def api_key(value: object) -> Secret:
 def is_live(key: Secret) -> bool:
     """Return whether *key* works on real money."""
     return _LIVE_KEY.match(key.reveal()) is not None
-
-
-def base_url(value: object, key: Secret) -> str:
-    """Return the URL without a trailing slash.
-
-    HTTPS anywhere; plain HTTP only to this machine, and never with a live key. Do not let a
-    base URL come from untrusted input: the API key is sent to it.
-
-    Raises:
-        InvalidArgumentError: Another scheme, user info, a query, a fragment, dots in the path, a
-            host that is not ASCII, or plain HTTP where it is not allowed.
-    """
-    if not isinstance(value, str):
-        raise InvalidArgumentError(f"base_url must be a string, not a {type(value).__name__}")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        parts = None  # its sentence, and so its error, may quote a password
-    if parts is None:
-        raise InvalidArgumentError("base_url has an invalid host or port")
-    if fault := _base_url_fault(value, parts, key):
-        raise InvalidArgumentError(f"base_url {_without_secrets(value)} {fault}")
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    netloc = host if port is None else f"{host}:{port}"
-    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
-
-
-def _without_secrets(url: str) -> str:
-    """Return *url* for a message: without user info, query and fragment, which hold passwords."""
-    before, at, rest = url.rpartition("@")
-    scheme, colon, _ = before.partition("://")
-    shown = re.sub(r"[?#].*", "…", rest, flags=re.DOTALL)
-    return describe(f"{scheme}{colon}…@{shown}" if colon else f"…@{shown}" if at else shown)
-
-
-def _base_url_fault(value: str, parts: SplitResult, key: Secret) -> str | None:
-    host = parts.hostname or ""
-    plain = parts.scheme == "http"
-    faults = (
-        (not value.isprintable() or " " in value, "must not hold blanks or control characters"),
-        (parts.scheme not in ("https", "http"), "must start with https:// (or http:// locally)"),
-        ("@" in parts.netloc, "must not hold user info"),
-        (not _HOST.fullmatch(host), "must name a host in ASCII letters, digits, dots and dashes"),
-        ("?" in value or "#" in value, "must not hold a query or a fragment"),
-        (not _PATH.fullmatch(parts.path), "must have a plain path without dots or escapes"),
-        (plain and is_live(key), "would send a live key in clear; use https"),
-        (plain and not _LOOPBACK.fullmatch(host), "is plain http to another machine; use https"),
-    )
-    return next((sentence for is_faulty, sentence in faults if is_faulty), None)
 
 
 def header_value(value: object, name: str) -> str:
@@ -270,27 +213,6 @@ def instance(value: object, kind: type[T], name: str) -> T:
     if isinstance(value, kind):
         return value
     raise InvalidArgumentError(f"{name} must be a {kind.__name__}, not {describe(value)}")
-
-
-def proxy(url: object) -> str | None:
-    """Return *url*; it must be an http:// or https:// URL, and is never echoed."""
-    if url is None:
-        return None
-    if isinstance(url, str) and url.isascii() and url.isprintable() and _is_proxy(url):
-        return url
-    raise InvalidArgumentError("proxy must be a URL that starts with http:// or https://")
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and _HOST.fullmatch(parts.hostname or "") is not None
-            and parts.port != 0
-        )
-    except ValueError:  # its port is not a number
-        return False
 
 
 def expand(values: object) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcasync._facts.redact import Secret
-from fcasync._rules import checks
+from fcasync._rules import checks, urls
 from fcasync.errors import InvalidArgumentError
 
 TEST_KEY = Secret("sk_test_4eC39HqLyjWDarjtT1zdp7dc")
@@ -157,13 +157,13 @@ BAD_URLS = {
 def test_a_bad_base_url_is_refused(bad: Any) -> None:
     """HTTPS anywhere, HTTP on this machine, and nothing that could lead elsewhere."""
     with pytest.raises(InvalidArgumentError, match="base_url"):
-        checks.base_url(bad, TEST_KEY)
+        urls.base_url(bad, TEST_KEY)
 
 
 def test_a_live_key_is_never_sent_in_clear() -> None:
     """base-http-live: not even to this machine."""
     with pytest.raises(InvalidArgumentError, match="live key in clear"):
-        checks.base_url("http://127.0.0.1:8080", LIVE_KEY)
+        urls.base_url("http://127.0.0.1:8080", LIVE_KEY)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_live_key_is_never_sent_in_clear() -> None:
 )
 def test_a_good_base_url_loses_its_last_slash(good: str, kept: str) -> None:
     """Everything else about it stays as it was given."""
-    assert checks.base_url(good, TEST_KEY) == kept
+    assert urls.base_url(good, TEST_KEY) == kept
 
 
 @pytest.mark.parametrize("bad", ["acct_1\r\nX: 1", "", " acct_1", "acct_1\n", "é", 5, "a\0"])
@@ -239,7 +239,7 @@ def test_a_header_that_is_refused_is_not_echoed(value: str) -> None:
 def test_a_base_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     """Where it leads is shown; passwords and tokens in it are not."""
     with pytest.raises(InvalidArgumentError) as caught:
-        checks.base_url(url, TEST_KEY)
+        urls.base_url(url, TEST_KEY)
     assert shown in str(caught.value)
     assert not any(secret in str(caught.value) for secret in ("pass", "p/a", "token", "abc"))
 
@@ -334,7 +334,7 @@ def test_openssl_rules_old_tls_out() -> None:
 def test_a_bad_proxy_is_refused_without_an_echo(bad: Any) -> None:
     """A proxy's URL may hold a password, so it is never repeated."""
     with pytest.raises(InvalidArgumentError, match="proxy must be a URL"):
-        checks.proxy(bad)
+        urls.proxy(bad)
 
 
 @pytest.mark.parametrize("bad", [0, -1, 10**400, float("nan"), float("inf"), True, "5", None])

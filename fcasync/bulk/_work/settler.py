@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from fcasync.bulk._plan.events import Event, Seen, TimedOut
 from fcasync.bulk._plan.task import Task
 from fcasync.bulk._work.crew import Crew
+from fcasync.bulk._work.nap import Nap
 from fcasync.bulk._work.network import Network
 from fcasync.bulk._work.turns import Turns
 from fcasync.bulk._work.waiters import Waiter, Waiters
@@ -51,7 +52,7 @@ class Settler:
         self._step = step
         self._waiters = Waiters(network.clock.draw)
         self._news = asyncio.Event()  # somebody waits
-        self._nap: asyncio.Task[None] | None = None  # between two polls
+        self._nap = Nap(network.clock)  # between two polls
         self._pages = 0  # pages that the latest walk took, or would have taken at least
 
     def __len__(self) -> int:
@@ -86,8 +87,7 @@ class Settler:
         if self._waiters.get(account) is None:
             return False
         self._waiters.hasten(account)
-        if self._nap is not None:
-            self._nap.cancel()
+        self._nap.end()
         return True
 
     def _see(self, account: Account) -> bool:
@@ -114,17 +114,7 @@ class Settler:
             await self._give_up(now)
             if not self._waiters.has_haste:
                 wait = self._waiters.next_poll - clock.monotonic()
-                await self._sleep(min(max(wait, 0.5), FIRST_POLL))
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep so long, or until an account is to be polled at once."""
-        clock = self._network.clock
-        self._nap = asyncio.create_task(clock.sleep(seconds), name="fcasync.bulk.nap")
-        try:
-            await asyncio.wait([self._nap])
-        finally:
-            self._nap.cancel()
-            self._nap = None
+                await self._nap.sleep(min(max(wait, 0.5), FIRST_POLL))
 
     async def _give_up(self, now: float) -> None:
         turns = Turns()

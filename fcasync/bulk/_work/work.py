@@ -156,8 +156,7 @@ class Work:
         if (news := news_in(event, self._job.features)) is None:
             return False
         tenant, account = news
-        lanes = self.schedule.lanes
-        lane = lanes.get("") or lanes.get(tenant)
+        lane = self.schedule.lanes.get("") or self.schedule.lanes.get(tenant)
         return lane is not None and lane.settler.observe(account)
 
     def _step(self, task: Task, event: Event) -> None:
