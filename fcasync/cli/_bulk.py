@@ -88,12 +88,13 @@ def _print_report(
         report: What the job has done.
         verb: Its name.
         openings: When its deferred accounts are possible.
-        is_quiet: Whether nothing is printed of a job in which all went well.
+        is_quiet: Whether nothing is printed of a job whose accounts are all done.
         is_data: Whether standard output belongs to the outcomes.
     """
     code = SOME_FAILED if report.failed or report.unfinished else OK
+    is_worth_a_line = code != OK or report.pending or report.deferred
     # A dry run is asked for its report.
-    if is_quiet and code == OK and not report.dry_run:
+    if is_quiet and not is_worth_a_line and not report.dry_run:
         return code
     if report.found_finished and not is_quiet:
         click.echo(_nothing_to_do(report, verb), err=True)
