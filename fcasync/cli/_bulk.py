@@ -50,6 +50,7 @@ async def run_job(
     if "features" in options:
         options["features"] = source.features(options["features"])
     _check_name(options)
+    is_partial = source.leaves_some_out()
     is_kept = source.journal is not None or options["job"] is not None
     stopping, openings = Stopping(), Openings()
 
@@ -74,9 +75,16 @@ async def run_job(
     report = job.report
     if stopping.was_asked and report.finished_at is None:
         raise Failure(_how_to_resume(report, source, is_kept=is_kept), INTERRUPTED)
-    return _print_report(
+    code = _print_report(
         report, verb, openings, is_quiet=connection.quiet, is_data=output != "table"
     )
+    if is_partial:
+        raise Failure(
+            f"the job of {source.journal} has not finished: accounts that were never read, if any, "
+            "are left out, and so are deferred and pending ones; repeat the whole command without "
+            "--failed-only"
+        )
+    return code
 
 
 def _print_report(
