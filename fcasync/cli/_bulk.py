@@ -50,6 +50,7 @@ async def run_job(
     if "features" in options:
         options["features"] = source.features(options["features"])
     _check_name(options)
+    is_partial = source.leaves_some_out()
     is_kept = source.journal is not None or options["job"] is not None
     stopping, openings = Stopping(), Openings()
 
@@ -74,9 +75,16 @@ async def run_job(
     report = job.report
     if stopping.was_asked and report.finished_at is None:
         raise Failure(_how_to_resume(report, source, is_kept=is_kept), INTERRUPTED)
-    return _print_report(
+    code = _print_report(
         report, verb, openings, is_quiet=connection.quiet, is_data=output != "table"
     )
+    if is_partial:
+        raise Failure(
+            f"the job of {source.journal} has not finished: accounts that were never read, if any, "
+            "are left out, and so are deferred and pending ones; repeat the whole command without "
+            "--failed-only"
+        )
+    return code
 
 
 def _print_report(
@@ -88,12 +96,13 @@ def _print_report(
         report: What the job has done.
         verb: Its name.
         openings: When its deferred accounts are possible.
-        is_quiet: Whether nothing is printed of a job in which all went well.
+        is_quiet: Whether nothing is printed of a job whose accounts are all done.
         is_data: Whether standard output belongs to the outcomes.
     """
     code = SOME_FAILED if report.failed or report.unfinished else OK
+    is_worth_a_line = code != OK or report.pending or report.deferred
     # A dry run is asked for its report.
-    if is_quiet and code == OK and not report.dry_run:
+    if is_quiet and not is_worth_a_line and not report.dry_run:
         return code
     if report.found_finished and not is_quiet:
         click.echo(_nothing_to_do(report, verb), err=True)

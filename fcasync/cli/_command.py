@@ -9,6 +9,7 @@ import click
 
 from fcasync._facts.redact import without_secrets
 from fcasync.cli._connection import DEFAULT_SANDBOX_ACCOUNTS
+from fcasync.cli._keys import refuse_keys
 
 _BARE: Final = {"--sandbox": f"--sandbox={DEFAULT_SANDBOX_ACCOUNTS}", "--cluster": "--cluster="}
 """Options that need no argument, and what they then mean."""
@@ -25,6 +26,9 @@ _ALSO: Final = {
 }
 """What other programs call a command, and what it may be called here."""
 
+_SECRET: Final = {"api_key", "webhook_secret", "url"}
+"""The parameters that may be secrets; ``url`` is that of a database, with its password."""
+
 _SHARED: Final = (
     "--api-key --base-url --stripe-account --sandbox --timeout --deadline --verbose --quiet"
 )
@@ -37,9 +41,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give a bare option its default, and refuse a key in the place of an id."""
         rest = super().parse_args(ctx, with_defaults(args))
-        for param in self.params:
-            if isinstance(param, click.Argument):
-                refuse_keys(ctx.params.get(param.name or ""))
+        _check_words(self, ctx)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -53,8 +55,10 @@ class Group(click.Group):
     command_class: type[click.Command] | None = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Give a bare option its default."""
-        return super().parse_args(ctx, with_defaults(args))
+        """Give a bare option its default, and refuse a key in the place of an id."""
+        rest = super().parse_args(ctx, with_defaults(args))
+        _check_words(self, ctx)
+        return rest
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -94,18 +98,12 @@ def _keys_hidden() -> Iterator[None]:
         raise
 
 
-def refuse_keys(value: object) -> None:
-    """Check that no word of *value* is a key, which would be sent and written down as an id.
-
-    Raises:
-        UsageError: One is.
-    """
-    for word in value if isinstance(value, tuple) else (value,):
-        if isinstance(word, str) and without_secrets(word) != word:
-            raise click.UsageError(
-                f"{without_secrets(word)} looks like a secret, where an id or a file is expected; "
-                "a key goes into STRIPE_API_KEY or --api-key"
-            )
+def _check_words(command: click.Command, ctx: click.Context) -> None:
+    """Refuse a key among what *command* has read, except where one belongs."""
+    for param in command.params:
+        value = ctx.params.get(param.name or "")
+        if param.name not in _SECRET:
+            refuse_keys(value if isinstance(value, tuple) else (value,))
 
 
 def examples(*lines: str) -> str:

@@ -153,7 +153,7 @@ _QUIET: Final = click.option(
     "-q",
     "--quiet",
     is_flag=True,
-    help="Leave out progress and remarks, and the report of a job in which all went well.",
+    help="Leave out progress and remarks, and the report of a job whose accounts are all done.",
 )
 _NAMES: Final = tuple(field.name for field in attrs.fields(Connection))
 _OPTIONS: Final = (

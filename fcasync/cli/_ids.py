@@ -7,9 +7,9 @@ from typing import Final
 
 import orjson
 
-from fcasync._facts.redact import without_secrets
 from fcasync.cli._common import USAGE, Failure
 from fcasync.cli._csv import cells, id_column, is_open
+from fcasync.cli._keys import refuse_keys
 from fcasync.cli._lines import read_lines
 from fcasync.errors import ProtocolError
 from fcasync.models import Account
@@ -23,12 +23,13 @@ _EXPECTED: Final = "fca_... on each line, JSON lines, or a CSV with a column id 
 async def read_ids(name: str) -> AsyncIterator[str | Account]:
     """Yield what is in file *name* (``-`` is standard input), one a line.
 
-    Blank lines are skipped, and comments, which begin with ``#``.
+    Blank lines are skipped, and comments, which begin with ``#``; in a CSV only those before its
+    header, because a cell may begin with one.
 
     A line that begins with ``{`` is JSON: an account as ``accounts list --output jsonl`` prints it,
     or anything with an id in ``id`` or ``account_id``. If the first line is the header of a CSV
-    with one of these columns, the rest is CSV. A first line that is none of these ends the job; a
-    later one is an account that fails.
+    with one of these columns, the rest is CSV. A first line that holds none of these ends the job;
+    a later one is an account that fails. What looks like a key ends it anywhere.
 
     Raises:
         Failure: The file cannot be read, or a line holds no id.
@@ -44,7 +45,7 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
                     continue
                 if is_first and (column := id_column(line)) is not None:
                     continue
-                yield _parse(text, where, is_first=is_first)
+                yield _checked(_parse(text, where), where, is_first=is_first)
                 is_first = False
                 continue
             # A line break inside of quotes: the row began in an earlier line, or goes on.
@@ -54,7 +55,7 @@ async def read_ids(name: str) -> AsyncIterator[str | Account]:
             whole = "\n".join([*row, line])
             row.clear()
             if whole.strip():
-                yield _cell(whole, column, where)
+                yield _checked(_cell(whole, column, where), where)
     if row:
         began = f"{'stdin' if name == '-' else name}:{number - len(row) + 1}"
         raise Failure(f"{began}: the quoted cell that begins in this line has no end", USAGE)
@@ -64,24 +65,24 @@ def _cell(row: str, column: int, where: str) -> str:
     found = cells(row)
     if len(found) <= column or not found[column].strip():
         raise Failure(f"{where}: there is no id in column {column + 1} of this line", USAGE)
-    return _not_secret(found[column].strip(), where)
+    return found[column].strip()
 
 
-def _not_secret(text: str, where: str) -> str:
-    if without_secrets(text) != text:
-        raise Failure(f"{where}: not an id; it looks like a secret", USAGE)
-    return text
+def _checked(found: str | Account, where: str, *, is_first: bool = False) -> str | Account:
+    name = found if isinstance(found, str) else found.id
+    refuse_keys([name], where)
+    if is_first and not _ID.fullmatch(name):
+        raise Failure(f"{where}: not an id; expected {_EXPECTED}", USAGE)
+    return found
 
 
-def _parse(text: str, where: str, *, is_first: bool) -> str | Account:
+def _parse(text: str, where: str) -> str | Account:
     if text.startswith("["):
         raise Failure(
             f"{where}: a JSON list; print one object a line instead: --output jsonl", USAGE
         )
     if not text.startswith("{"):
-        if is_first and not _ID.fullmatch(text):
-            raise Failure(f"{where}: not an id; expected {_EXPECTED}", USAGE)
-        return _not_secret(text, where)
+        return text
     try:
         row = orjson.loads(text)
     except orjson.JSONDecodeError as error:

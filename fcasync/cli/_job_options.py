@@ -71,8 +71,8 @@ _BULK = (
     click.option(
         "--failed-only",
         is_flag=True,
-        help="Take up what failed or is unfinished in --journal, and nothing else; no accounts and "
-        "no features need to be named.",
+        help="Take up what failed in --journal, and what an interrupted run had already read (for "
+        "the rest repeat the whole command); no accounts and no features need to be named.",
     ),
     click.option(
         "--journal",

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from fcasync._facts.redact import without_secrets
 from fcasync.cli._output import writer
 from fcasync.cli._table import Column
 
@@ -44,7 +45,8 @@ class Failures:
         self._count += 1
         if self._count <= SHOWN:
             name = " ".join(filter(None, (row["stripe_account"], row["account_id"])))
-            self._sentences.append(f"{name}: {row['error'] or row['reason']}")
+            # An id may be a key in the journal of a version that did not refuse it.
+            self._sentences.append(without_secrets(f"{name}: {row['error'] or row['reason']}"))
 
     def close(self) -> None:
         """Print the sentences."""

@@ -8,7 +8,14 @@ import attrs
 import click
 
 from fcasync.bulk import Tenants
-from fcasync.cli._failed import failed_accounts, failed_of_tenants, features_in
+from fcasync.cli._failed import (
+    Open,
+    features_in,
+    has_finished,
+    how_many,
+    open_accounts,
+    source_of_open,
+)
 from fcasync.cli._ids import read_ids
 from fcasync.cli._journal_file import check_journal
 from fcasync.cli._tenants import read_tenants
@@ -65,14 +72,24 @@ class Source:
 
     async def named(self) -> Iterable[str] | AsyncIterable[str | Account] | Tenants:
         """Return the same without a client: those that are not simply all."""
-        tenants = None if self.tenants is None else await read_tenants(self.tenants)
         if self.failed_only and self.journal:
-            if tenants is not None:
-                return await failed_of_tenants(self.journal, tenants)
-            return failed_accounts(self.journal, await self._chosen())
-        if tenants is not None:
-            return tenants
+            found = await self._open_in(self.journal)
+            return source_of_open(self.journal, found, is_for_many=self.tenants is not None)
+        if self.tenants is not None:
+            return await read_tenants(self.tenants)
         return self.ids if self.file is None else read_ids(self.file)
+
+    def leaves_some_out(self) -> bool:
+        """Return whether the journal's job has not finished, so that ``--failed-only`` is no end.
+
+        Accounts that it never read are not in the journal, and deferred ones have not failed.
+        """
+        return bool(self.failed_only and self.journal and not has_finished(self.journal))
+
+    async def _open_in(self, journal: str) -> Open:
+        """Return what failed or is unfinished in *journal*, of what the user has named."""
+        tenants = None if self.tenants is None else await read_tenants(self.tenants)
+        return await open_accounts(journal, among=await self._chosen(), tenants=tenants)
 
     async def _chosen(self) -> set[str] | None:
         """Return the ids that the user has named; None for all."""
@@ -82,8 +99,8 @@ class Source:
 
     async def whom(self) -> str:
         """Return what stands for the accounts in a question, such as ``all accounts``."""
-        if self.failed_only:
-            return f"the failed accounts in {self.journal}"
+        if self.failed_only and self.journal:
+            return await self._whom_in(self.journal)
         if self.tenants is not None:
             return f"the accounts of the tenants in {_name(self.tenants)}"
         if self.file is not None:
@@ -93,6 +110,15 @@ class Source:
             return self.ids[0] if len(self.ids) == 1 else f"{len(self.ids)} accounts"
         return "all accounts"
 
+    async def _whom_in(self, journal: str) -> str:
+        """Return the same for accounts in *journal*: how many, and of which kinds."""
+        narrowing = self.file or self.tenants
+        if narrowing is None or await _is_file(narrowing):
+            return f"{how_many(await self._open_in(journal))} in {journal}"
+        # A pipe can be read only once, and the job is to read it.
+        most = how_many(await open_accounts(journal))
+        return f"those named by {_name(narrowing)} among the {most} in {journal}"
+
 
 def _name(file: str) -> str:
     return "standard input" if file == "-" else file
@@ -100,7 +126,11 @@ def _name(file: str) -> str:
 
 async def _count(file: str) -> str:
     """Return how many accounts are in *file*, unless it can be read only once."""
-    if not await asyncio.to_thread(Path(file).is_file):
+    if not await _is_file(file):
         return "the accounts"
     count = sum([1 async for _ in read_ids(file)])
     return f"{count} account" if count == 1 else f"{count} accounts"
+
+
+async def _is_file(name: str) -> bool:
+    return await asyncio.to_thread(Path(name).is_file)

@@ -7,6 +7,7 @@ import orjson
 
 from fcasync.bulk import Tenants
 from fcasync.cli._common import USAGE, Failure
+from fcasync.cli._keys import refuse_keys
 from fcasync.cli._lines import read_lines
 from fcasync.errors import InvalidArgumentError
 
@@ -15,8 +16,8 @@ async def read_tenants(name: str) -> Tenants:
     """Return the tenants in file *name* (``-`` is standard input), one a line.
 
     A line is ``acct_...``, which stands for all its accounts, or a JSON object
-    ``{"stripe_account": "acct_...", "accounts": ["fca_...", ...]}``; blank lines are skipped. The
-    whole file is read before anything is sent.
+    ``{"stripe_account": "acct_...", "accounts": ["fca_...", ...]}``; blank lines are skipped, and
+    comments, which begin with ``#``. The whole file is read before anything is sent.
 
     Raises:
         Failure: The file cannot be read, or a line names no tenant, or one that was named before.
@@ -25,7 +26,7 @@ async def read_tenants(name: str) -> Tenants:
     async with aclosing(read_lines(name)) as lines:
         async for line in lines:
             number += 1
-            if text := line.strip():
+            if (text := line.strip()) and not text.startswith("#"):
                 found.append(_parse(text, f"{'stdin' if name == '-' else name}:{number}"))
     try:
         return Tenants(found)
@@ -35,23 +36,26 @@ async def read_tenants(name: str) -> Tenants:
 
 def _parse(text: str, where: str) -> Any:
     try:
-        tenant = _tenant(text)
+        tenant = _tenant(text, where)
         Tenants([tenant])
     except (InvalidArgumentError, ValueError) as error:
         raise Failure(f"{where}: {error}", USAGE) from error
     return tenant
 
 
-def _tenant(text: str) -> Any:
+def _tenant(text: str, where: str) -> Any:
     if not text.startswith("{"):
+        refuse_keys([text], where)
         return text
     try:
         row = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from error
-    accounts = row.get("accounts")
+    tenant, accounts = row.get("stripe_account"), row.get("accounts")
+    refuse_keys([tenant], where)
     if accounts is None:
-        return row.get("stripe_account")
-    if not isinstance(accounts, list):
+        return tenant
+    if not isinstance(accounts, list) or not all(isinstance(each, str) for each in accounts):
         raise ValueError('"accounts" must be a list of account ids')
-    return row.get("stripe_account"), accounts
+    refuse_keys(accounts, where)
+    return tenant, accounts

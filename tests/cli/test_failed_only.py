@@ -105,3 +105,19 @@ def test_only_the_journal_knows_the_features() -> None:
     """Without it they have to be given."""
     result = fcasync("refresh", "--all", "--sandbox")
     assert (result.exit_code, "missing option --features" in result.stderr) == (2, True)
+
+
+def test_an_interrupted_job_is_not_done_by_its_failures(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Exit code 1, and a remark, also with -q, until the whole command has read the rest."""
+    journal = str(tmp_path / "job.sqlite")
+    base = ("refresh", "--journal", journal, *connection(sandbox), "-q")
+    assert fcasync(*base, "--all", *BALANCE, "--max-requests", "1").exit_code == 1
+    for words in ((), ("--all",), ("--output", "csv")):
+        result = fcasync(*base, "--failed-only", *words)
+        assert result.exit_code == 1
+        assert f"the job of {journal} has not finished: accounts that were never " in result.stderr
+        assert "repeat the whole command without --failed-only" in result.stderr
+    assert fcasync(*base, "--all", *BALANCE).exit_code == 0
+    assert set(sandbox.executions("refresh").values()) == {1}
+    done = fcasync(*base, "--failed-only")
+    assert (done.exit_code, done.output) == (0, "")

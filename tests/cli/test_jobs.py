@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fcasync.sandbox import Sandbox
-from tests.cli.test_cli import connection, fcasync, listed
+from tests.cli.test_cli import connection, fcasync, listed, one_sentence
 
 TRANSACTIONS = ("--features", "transactions")
 
@@ -49,7 +49,7 @@ def test_a_job_that_disconnects_needs_a_yes(sandbox: Sandbox) -> None:
 
 def test_the_question_says_what_would_end(sandbox: Sandbox, tmp_path: Path) -> None:
     """Which accounts or how many, of whose key, in which mode, at which host; nothing is sent."""
-    ids, tenants, journal = (tmp_path / name for name in ("ids.csv", "tenants.txt", "job.sqlite"))
+    ids, tenants = tmp_path / "ids.csv", tmp_path / "tenants.txt"
     ids.write_text("id\nfca_1\nfca_2\n")
     tenants.write_text("acct_1\n")
     key = "sk_live_51Habcdefghijklmnopqr34Q3"
@@ -62,10 +62,6 @@ def test_the_question_says_what_would_end(sandbox: Sandbox, tmp_path: Path) -> N
         (("--from", "-"), f"the accounts in standard input of {whose}"),
         (("--tenants", str(tenants)), f"the accounts of the tenants in {tenants} of {whose}"),
         (("--all", "--stripe-account", "acct_1"), f"all accounts of acct_1, by the key {whose}"),
-        (
-            ("--failed-only", "--journal", str(journal)),
-            f"the failed accounts in {journal} of {whose}",
-        ),
     ):
         refused = fcasync("disconnect", *words, "--api-key", key)
         assert f"this would end the access to {whom} for good" in refused.stderr
@@ -75,6 +71,33 @@ def test_the_question_says_what_would_end(sandbox: Sandbox, tmp_path: Path) -> N
     assert f"end the access to fca_1 of sk_test_…{sandbox.api_key[-4:]} (test mode, {host})" in (
         single.stderr
     )
+    assert sandbox.executions("disconnect") == {}
+
+
+def test_the_question_counts_what_would_end_in_a_journal(sandbox: Sandbox, tmp_path: Path) -> None:
+    """How many have failed, how many are unfinished, after what narrows them down."""
+    journal, ids = str(tmp_path / "job.sqlite"), [str(row["id"]) for row in listed(sandbox)]
+    base = ("disconnect", "--journal", journal, *connection(sandbox))
+    missing = fcasync(*base, "--failed-only")
+    assert (missing.exit_code, one_sentence(missing)) == (2, f"fcasync: {journal} does not exist")
+    once = ("--max-requests", "2", "--concurrency", "1", "--yes")
+    assert fcasync(*base, "fca_nobody", "fca_noone", *ids[:2], *once).exit_code == 1
+    file = tmp_path / "ids.txt"
+    file.write_text(f"fca_noone\n{ids[1]}\n{ids[2]}\n")
+    for words, whom in (
+        ((), "2 failed and 2 unfinished accounts"),
+        (("--all",), "2 failed and 2 unfinished accounts"),
+        (("fca_nobody", ids[3]), "1 failed account"),
+        (("--from", str(file)), "1 failed and 1 unfinished accounts"),
+        (
+            ("--from", "-"),
+            "those named by standard input among the 2 failed and 2 unfinished accounts",
+        ),
+        ((ids[3],), "0 failed accounts"),
+    ):
+        refused = fcasync(*base, "--failed-only", *words)
+        assert f"this would end the access to {whom} in {journal} of sk_test_" in refused.stderr
+        assert refused.exit_code == 2
     assert sandbox.executions("disconnect") == {}
 
 

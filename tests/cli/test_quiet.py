@@ -45,6 +45,19 @@ def test_a_job_with_failures_says_all(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "failed        1 (1 resource_missing)" in out
 
 
+def test_a_job_that_refreshed_nothing_says_so() -> None:
+    """Accounts that are pending or deferred are no failure, but cron is to report them."""
+    with Sandbox(accounts=6, varied=False, settle_seconds=50, threaded=True) as sandbox:
+        base = ("refresh", "--all", *BALANCE, *connection(sandbox), "-q")
+        code, out, err = said(*base, "--wait", "--wait-timeout", "0.1")
+        assert (code, "pending       6" in out, err) == (0, True, "")
+        sandbox.advance(60)
+        code, out, err = said(*base)
+        assert (code, "deferred      6" in out, err) == (0, True, "")
+        code, out, err = said(*base, "-o", "jsonl")
+        assert (code, out.count("deferred"), "deferred      6" in err) == (0, 6, True)
+
+
 @pytest.mark.parametrize("output", ["json", "jsonl", "csv"])
 def test_machines_get_their_result_all_the_same(sandbox: Sandbox, output: str) -> None:
     """Only the summary on stderr is left out."""

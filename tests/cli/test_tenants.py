@@ -13,6 +13,7 @@ from fcasync.sandbox import Sandbox
 from tests.cli.test_cli import connection, fcasync, one_sentence, said, start
 
 REFRESH = ("refresh", "--features", "balance")
+KEY = "sk_live_51Habcdefghijklmnopqr34Q3"
 
 
 @pytest.fixture
@@ -22,9 +23,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_tenants_come_from_a_file_or_a_pipe(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A line is a tenant, or a tenant with its accounts; outcomes name the tenant."""
+    """A line is a tenant, a tenant with its accounts, or a comment; outcomes name the tenant."""
     first = sandbox.connected("acct_1").world.store.facts(0).id
-    lines = f'\nacct_2\n{{"stripe_account": "acct_1", "accounts": ["{first}"]}}\n'
+    one = json.dumps({"stripe_account": "acct_1", "accounts": [first]})
+    lines = f"# of today\n\nacct_2\n # and\n{one}\n"
     file = tmp_path / "tenants.txt"
     file.write_text(lines)
     for source, stdin in ((str(file), None), ("-", lines)):
@@ -46,6 +48,17 @@ def test_tenants_come_from_a_file_or_a_pipe(sandbox: Sandbox, tmp_path: Path) ->
         ('{"accounts": []}', "tenants.txt:2: a tenant must be"),
         ('{"stripe_account": "acct_2", "accounts": "fca_1"}', 'tenants.txt:2: "accounts" must be'),
         ("acct_1", "the tenant acct_1 is named twice"),
+        (KEY, "tenants.txt:2: not an id; it looks like a secret"),
+        (f"acct_{KEY}", "tenants.txt:2: not an id; it looks like a secret"),
+        (f'{{"stripe_account": "{KEY}"}}', "tenants.txt:2: not an id; it looks like a secret"),
+        (
+            f'{{"stripe_account": "acct_2", "accounts": ["fca_1", "{KEY}"]}}',
+            "tenants.txt:2: not an id; it looks like a secret",
+        ),
+        (
+            '{"stripe_account": "acct_2", "accounts": ["fca_1", {"id": "fca_2"}]}',
+            'tenants.txt:2: "accounts" must be a list of account ids',
+        ),
     ],
 )
 def test_a_line_that_names_no_tenant_is_named_and_nothing_is_sent(
@@ -57,6 +70,7 @@ def test_a_line_that_names_no_tenant_is_named_and_nothing_is_sent(
     result = fcasync(*REFRESH, "--tenants", str(file), *connection(sandbox))
     assert result.exit_code == 2
     assert sentence in one_sentence(result)
+    assert KEY[8:] not in result.output
     assert not sandbox.ledger
 
 
