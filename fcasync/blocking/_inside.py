@@ -19,6 +19,8 @@ class Inside:
 
     def __init__(self, aclose: Callable[[], Awaitable[None]]) -> None:
         self._aclose = aclose
+        self._is_closing = False
+        """Whether nothing is started any more."""
         self._jobs: set[Job[Any]] = set()
         """What threads wait for."""
         self._closing: set[asyncio.Task[None]] = set()
@@ -28,6 +30,9 @@ class Inside:
 
     def start(self, job: Job[Any]) -> None:
         """Start what a thread waits for."""
+        if self._is_closing:
+            job.refuse()
+            return
         self._jobs.add(job)
         job.start().add_done_callback(lambda _: self._jobs.discard(job))
 
@@ -54,6 +59,7 @@ class Inside:
             is_exit: Whether the interpreter exits: threads that still wait are daemons, whose
                 errors nobody could act upon.
         """
+        self._is_closing = True
         tasks = [job.task for job in self._jobs if job.task is not None]
         for job in self._jobs:
             if is_exit:

@@ -81,6 +81,13 @@ class Job(Generic[T]):
         if self.task is not None:
             self.task.cancel()
 
+    def refuse(self) -> None:
+        """End it because the client is closed, unless it has ended: it came too late to start."""
+        if self._ended.empty() and self._error is None and not self._results:
+            self._error = closed("the client was closed while this call was in flight", self._key)
+            self._ended.put(None)
+            self._inbox.put(_wake)
+
     def forsake(self) -> None:
         """Cancel it because the interpreter exits, and let the thread, a daemon, go on waiting."""
         if self.task is not None:

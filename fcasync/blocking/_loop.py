@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,6 +22,10 @@ FORK_TIMEOUT = 1.0
 class Loop:
     """One loop on one daemon thread, from its start to its end.
 
+    No thread holds a lock while it hands something over: a signal handler may interrupt it there,
+    and wait for the loop, close the client, or raise, which would leave the lock locked. Instead,
+    what comes too late for the loop is ended after it.
+
     Args:
         aclose: Closes what the client has opened on the loop; called at the end.
     """
@@ -29,13 +34,18 @@ class Loop:
         self.inside: Inside = Inside(aclose)
         """The loop thread's side."""
         self._loop = asyncio.new_event_loop()
-        self._lock = threading.RLock()
-        """Held while something is posted, so that nothing is posted behind the end. A signal
-        handler may post while its own thread does."""
+        self._waiting: set[Job[Any]] = set()
+        """What threads wait for."""
         self.is_over: bool = False
-        """Whether nothing can be posted any more."""
+        """Whether nothing is to be posted any more."""
+        self._is_closed = False
+        """Whether nothing that was posted is carried out any more."""
+        self._is_stopping = False
+        """Whether the loop has been told to stop; used on its thread."""
         self.was_inherited: bool = False
         """Whether the thread is that of the parent, which this forked process does not have."""
+        self.finalizer: weakref.finalize[..., Any] | None = None
+        """Ends the loop when its client is collected."""
         self._is_exit = False
         """Whether it ends because the interpreter does."""
         self._thread = threading.Thread(target=self._main, name="fcasync.blocking", daemon=True)
@@ -66,15 +76,20 @@ class Loop:
     def wait(self, job: Job[T]) -> T:
         """Return the result of *job*."""
         refuse_in_a_loop()
+        self._waiting.add(job)
         try:
             is_posted = self.post(partial(self.inside.start, job))
+            if self._is_closed:  # perhaps since it was posted
+                job.refuse()
             if is_posted:
                 job.serve(self.post)
         except BaseException:
             # A second interrupt ends this wait; the loop goes on without it.
-            if self.post(job.interrupt):
+            if self.post(job.interrupt) and not self._is_closed:
                 job.wait()
             raise
+        finally:
+            self._waiting.discard(job)
         if not is_posted:
             raise self.gone()
         return job.result()
@@ -96,14 +111,14 @@ class Loop:
         self.post(partial(self.inside.discard, steps))
 
     def post(self, callback: Callable[[], object]) -> bool:
-        """Have the loop call *callback*; False if it never will."""
-        # The loop itself never waits for the lock: a signal handler that waits for the loop may
-        # have interrupted a thread that holds it.
-        with nullcontext() if self.is_mine() else self._lock:
-            if not self.is_over:
-                self._loop.call_soon_threadsafe(callback)
-                return True
-        return False
+        """Have the loop call *callback*, unless it ends just now; False if it has ended."""
+        if self.is_over:
+            return False
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # it was closed meanwhile
+            return False
+        return True
 
     def is_mine(self) -> bool:
         """Whether the caller is on the loop's own thread."""
@@ -115,29 +130,22 @@ class Loop:
         Args:
             is_exit: Whether the interpreter exits.
         """
-        with self._lock:
-            if self.post(self._loop.stop):
-                self.is_over = True
-                self._is_exit = is_exit
+        self._is_exit |= is_exit and not self.is_over
+        self.is_over = True
+        with suppress(RuntimeError):  # it was closed already
+            self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        # Only once: what is ended in good order then runs on the same loop.
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._loop.stop()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended.
-
-        In a signal handler that has interrupted a post, it ends when that is over: do not wait.
-        """
-        if self._is_posting_here():
-            return
+        """Wait until the thread has ended."""
         while timeout is None and self._thread.is_alive():
             self._thread.join(LOOK)
         self._thread.join(timeout)
-
-    def _is_posting_here(self) -> bool:
-        try:
-            # It is refused to all but the thread that holds the lock.
-            threading.Condition(self._lock).notify(0)
-        except RuntimeError:
-            return False
-        return True
 
     def rest(self, until: threading.Event) -> None:
         """Return when the loop rests between two callbacks, which it does *until* that is set."""
@@ -152,19 +160,21 @@ class Loop:
 
     def disown(self) -> None:
         """Let go of a loop whose thread is the parent's."""
-        self._lock = threading.RLock()  # another thread may have held it
         self.is_over = self.was_inherited = True
 
     def _main(self) -> None:
         try:
             self._loop.run_forever()
         finally:
-            with self._lock:
-                self.is_over = True
+            self.is_over = self._is_stopping = True
             try:
                 self._loop.run_until_complete(self.inside.shut_down(is_exit=self._is_exit))
             finally:
                 self._loop.close()
+                self._is_closed = True
+                if not self._is_exit:
+                    for job in self._waiting.copy():
+                        job.refuse()
                 live.discard(self)
 
 

@@ -6,17 +6,13 @@ import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from contextlib import suppress
+from typing import NoReturn, ParamSpec, TypeVar
 
-from fcasync._facts.locks import lock_across_forks
 from fcasync.blocking._loop import Loop, live, refuse_in_a_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_STARTING = lock_across_forks()
-"""Around starts and ends. Loops never take it: a signal handler that waits for one may have
-interrupted a thread that holds it."""
 
 EXIT_TIMEOUT = 5.0
 """Seconds that the interpreter's exit waits for connections to be closed in good order."""
@@ -33,32 +29,42 @@ class Loops:
     def __init__(self, aclose: Callable[[], Awaitable[None]], owner: str) -> None:
         self._aclose = aclose
         self._owner = owner
-        self._loop: Loop | None = None
-        self._finalizer: weakref.finalize[Any, Any] | None = None
-        """Ends the loop when the client is collected."""
+        self._loops: list[Loop] = []
+        """Of those that are not over, the first is the client's; the others came too late."""
 
     def current(self) -> Loop:
         """Return the loop, and start it if none is running.
+
+        No lock is held, for the reason that :class:`Loop` gives: two threads may start two at once,
+        of which both take the first.
 
         Raises:
             RuntimeError: This thread runs an event loop, which a wait would block.
         """
         refuse_in_a_loop()
-        loop = self._loop
-        if loop is not None and not loop.is_over:
+        if (loop := self._first()) is not None:
             return loop
-        with _STARTING:
-            if self._loop is not None and not self._loop.is_over:
-                return self._loop
-            started = Loop(self._aclose)
-            loop = self._loop
-            if loop is not None and not loop.is_over:  # a signal handler was quicker
-                started.stop()
+        started = Loop(self._aclose)
+        started.finalizer = weakref.finalize(self, _abandon, started, self._owner)
+        started.finalizer.atexit = False  # see _end_all
+        self._loops.append(started)
+        first = self._first() or started
+        if first is not started:
+            self._end(started)
+        return first
+
+    def _first(self) -> Loop | None:
+        for loop in self._loops:
+            if not loop.is_over:
                 return loop
-            self._loop = started
-            self._finalizer = weakref.finalize(self, _abandon, started, self._owner)
-            self._finalizer.atexit = False  # see _end_all
-            return started
+        return None
+
+    def _end(self, loop: Loop) -> None:
+        loop.stop()
+        if loop.finalizer is not None:
+            loop.finalizer.detach()
+        with suppress(ValueError):  # another thread closes the client, too
+            self._loops.remove(loop)
 
     def run(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what *method* returns on the loop; block until it does."""
@@ -66,16 +72,13 @@ class Loops:
 
     def close(self) -> None:
         """End the loop, and with an error what threads wait for; the next call starts another."""
-        with _STARTING:
-            loop, finalizer = self._loop, self._finalizer
-            if loop is None or finalizer is None or loop.is_over:
-                return
+        loops = [loop for loop in self._loops if not loop.is_over]
+        if loops:
             refuse_in_a_loop()
-            loop.stop()
-            finalizer.detach()
-            if self._loop is loop:  # a signal handler may have started another
-                self._loop = None
-        loop.join()
+        for loop in loops:
+            self._end(loop)
+        for loop in loops:
+            loop.join()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
