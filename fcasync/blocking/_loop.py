@@ -52,9 +52,12 @@ class Loop:
         live.add(self)
         try:
             self._thread.start()
-        except BaseException:
-            live.discard(self)
-            self._loop.close()
+        except BaseException as error:
+            if isinstance(error, RuntimeError) and self._thread.ident is None:
+                live.discard(self)
+                self._loop.close()  # no thread can be started
+            else:
+                self.stop()  # a signal handler has raised, and the thread runs
             raise
 
     def run(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
