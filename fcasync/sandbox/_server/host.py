@@ -16,6 +16,7 @@ from fcasync.sandbox._server.listener import Server, listen
 from fcasync.sandbox._server.saved import check_writable, load, save
 from fcasync.sandbox._server.thread import LoopThread
 
+_TURNS = 5  # of the loop, in which connections that wait already are accepted
 _GRACE = 0.5  # seconds that requests in flight get when the sandbox closes
 
 
@@ -103,6 +104,9 @@ class Host:
     async def stop(self) -> None:
         """Stop listening and delivering, let requests in flight end, and write the state file."""
         if self._listener is not None:
+            # A connection that is being accepted as the listener closes is left open by asyncio.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             self._listener.close()
             self._listener = None
         if self._courier is not None:
