@@ -52,10 +52,10 @@ class Loop:
         live.add(self)
         try:
             self._thread.start()
-        except BaseException as error:
-            if isinstance(error, RuntimeError) and self._thread.ident is None:
+        except BaseException:
+            if self._thread.ident is None:  # no thread could be started, or it has not begun
                 live.discard(self)
-                self._loop.close()  # no thread can be started
+                self._loop.close()
             else:
                 self.stop()  # a signal handler has raised, and the thread runs
             raise
@@ -166,6 +166,8 @@ class Loop:
         self.is_over = self.was_inherited = True
 
     def _main(self) -> None:
+        if self._loop.is_closed():  # its start was interrupted
+            return
         try:
             self._loop.run_forever()
         finally:
