@@ -80,6 +80,9 @@ async def serving(*script: bytes | Behaviour) -> AsyncIterator[Server]:
     try:
         yield server
     finally:
+        # A connection that is being accepted as the listener closes is left open by asyncio.
+        for _ in range(5):
+            await asyncio.sleep(0)
         listener.close()
         # Since Python 3.12 wait_closed() waits for the connections that clients keep open.
         for writer in writers:

@@ -37,6 +37,8 @@ async def _end_others() -> None:
         task.cancel()
     if others:
         await asyncio.wait(others)
+    for _ in range(5):
+        await asyncio.sleep(0)  # transports are closed a turn after they are asked to
 
 
 async def _named(work: Coroutine[Any, Any, T]) -> T:
