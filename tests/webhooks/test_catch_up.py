@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,30 +16,10 @@ from fcasync.sandbox import Sandbox
 from fcasync.testing import FakeClock, InstantTransport, answer, make_event
 from fcasync.webhooks import CatchUp, EventRouter, SeenEvents, SqliteSeenEvents
 from tests.apps import _serving
+from tests.webhooks._missed import deactivate, now
 
 KIND = "financial_connections.account.disconnected"
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(accounts=300, varied=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def client(sandbox: Sandbox) -> AsyncIterator[Client]:
-    async with Client(sandbox.api_key, base_url=sandbox.url) as client:
-        yield client
-
-
-def disconnect(sandbox: Sandbox, *indices: int) -> list[str]:
-    """Let banks end access to some accounts, and return their ids."""
-    store = sandbox.world.store
-    ids = [store.seed.account_ids.encode(index) for index in indices]
-    for each in ids:
-        sandbox.scenario(each, "deactivated")
-    return ids
 
 
 def recording(seen: Any = None, *kinds: str) -> tuple[EventRouter, list[str]]:
@@ -53,10 +32,6 @@ def recording(seen: Any = None, *kinds: str) -> tuple[EventRouter, list[str]]:
     return events, got
 
 
-def now(sandbox: Sandbox) -> datetime:
-    return datetime.fromtimestamp(sandbox.now, UTC)
-
-
 @pytest.mark.parametrize("has_older", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
 async def test_what_was_missed_is_handled_oldest_first(
@@ -64,11 +39,11 @@ async def test_what_was_missed_is_handled_oldest_first(
 ) -> None:
     """Whether or not there is an older event to start from, and over any number of pages."""
     if has_older:
-        disconnect(sandbox, 299, 298)
+        deactivate(sandbox, 299, 298)
     sandbox.advance(86_400)
     since = now(sandbox)
     sandbox.advance(60)
-    ids = disconnect(sandbox, *range(count))
+    ids = deactivate(sandbox, *range(count))
     events, got = recording()
     before = len(sandbox.ledger)
 
@@ -87,7 +62,7 @@ async def test_what_was_missed_is_handled_oldest_first(
 async def test_only_what_somebody_handles_is_read(sandbox: Sandbox, client: Client) -> None:
     """The types of the router are those of the list; `*` reads everything."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, 1, 2)
+    deactivate(sandbox, 1, 2)
     sandbox.scenario(sandbox.world.store.seed.account_ids.encode(3), "null_balance")
     for kinds, expected in (
         ((), 2),
@@ -105,7 +80,7 @@ async def test_two_at_once_handle_each_event_once(
 ) -> None:
     """Two processes with one durable seen-store, and webhooks that arrive meanwhile."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(120))
+    deactivate(sandbox, *range(120))
     effects: Counter[str] = Counter()
 
     def router() -> EventRouter:
@@ -141,10 +116,10 @@ async def test_events_that_happen_meanwhile_disturb_nothing(
     sandbox: Sandbox, client: Client
 ) -> None:
     """None is repeated or out of order; those after the last page are for the next call."""
-    disconnect(sandbox, 299)
+    deactivate(sandbox, 299)
     sandbox.advance(100)
     since = now(sandbox)
-    ids = disconnect(sandbox, *range(150))
+    ids = deactivate(sandbox, *range(150))
     events, got = EventRouter(SeenEvents()), list[str]()
     more = iter(range(200, 290))
 
@@ -152,7 +127,7 @@ async def test_events_that_happen_meanwhile_disturb_nothing(
     async def keep(event: Event[Account]) -> None:
         got.append(event.data.object.id)
         if len(got) % 10 == 0:
-            ids.extend(disconnect(sandbox, next(more)))
+            ids.extend(deactivate(sandbox, next(more)))
 
     report = await events.catch_up(client, since=since)
     assert got == ids[: len(got)]
@@ -169,7 +144,7 @@ async def test_an_event_that_fails_keeps_no_other_from_being_handled(
 ) -> None:
     """The error says which; the next call tries it again, and handles nothing twice."""
     since = now(sandbox) - HOUR
-    ids = disconnect(sandbox, *range(10))
+    ids = deactivate(sandbox, *range(10))
     events, got = EventRouter(SeenEvents()), list[str]()
     failures = [RuntimeError("the database was away")]
 
@@ -194,7 +169,7 @@ async def test_failures_are_not_lost_when_the_list_cannot_be_read_on(
 ) -> None:
     """Both are raised: what the functions have raised, and what ended the walk."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(150))
+    deactivate(sandbox, *range(150))
     events, failures = EventRouter(SeenEvents()), [RuntimeError("the database was away")]
 
     @events.on("*")
@@ -214,7 +189,7 @@ async def test_functions_that_only_fail_are_not_called_for_every_event(
 ) -> None:
     """After a hundred failures it stops: a database that is away is away for all."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(120))
+    deactivate(sandbox, *range(120))
     events, called = EventRouter(SeenEvents()), list[str]()
 
     @events.on("*")
@@ -232,7 +207,7 @@ async def test_an_event_that_is_being_handled_is_left_to_the_other(
 ) -> None:
     """It is counted, and the walk goes on."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(3))
+    deactivate(sandbox, *range(3))
     seen = SeenEvents()
     events, got = recording(seen)
     busy = (await client.events.list())[1].id
@@ -246,7 +221,7 @@ async def test_an_event_that_is_being_handled_is_left_to_the_other(
 async def test_cancelling_it_leaves_no_claim(sandbox: Sandbox, client: Client) -> None:
     """The event at which it was cancelled is handled by the next call."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(3))
+    deactivate(sandbox, *range(3))
     events, entered = EventRouter(SeenEvents()), asyncio.Event()
     got: list[str] = []
 
@@ -349,7 +324,7 @@ async def test_all_that_stripe_keeps_may_be_asked_for(client: Client) -> None:
 async def test_an_answer_that_fails_ends_it(sandbox: Sandbox, client: Client) -> None:
     """With the error of the call; the next call goes on."""
     since = now(sandbox) - HOUR
-    disconnect(sandbox, *range(3))
+    deactivate(sandbox, *range(3))
     events, got = recording()
     sandbox.add_faults({"kind": "status", "status": 403, "operation": "list_events", "times": 1})
     with pytest.raises(FCError):
@@ -366,7 +341,7 @@ async def test_an_endpoint_that_was_down_misses_nothing(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}/webhooks"
     async with Sandbox(varied=False, webhook_url=url, clock=clock) as sandbox:
         since = now(sandbox) - HOUR
-        ids = disconnect(sandbox, *range(3))
+        ids = deactivate(sandbox, *range(3))
         async with Client(sandbox.api_key, base_url=sandbox.url) as client:
             failed = await client.events.list(delivery_success=False)
             assert len(failed) == 3

@@ -1,6 +1,6 @@
 """Catching up with thin events: once, in the order of creation, beside snapshot events."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,32 +16,12 @@ from fcasync.sandbox import Sandbox
 from fcasync.sandbox._bank.event_bodies import thin
 from fcasync.testing import FakeClock, InstantTransport, answer, make_thin_event
 from fcasync.webhooks import CatchUp, EventRouter, SeenEvents, parse_event
+from tests.webhooks._missed import deactivate, now
 
 GONE = "v1.financial_connections.account.deactivated"
 SNAPSHOT = "financial_connections.account.deactivated"
 HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 20, tzinfo=UTC)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(accounts=300, varied=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def client(sandbox: Sandbox) -> AsyncIterator[Client]:
-    async with Client(sandbox.api_key, base_url=sandbox.url) as client:
-        yield client
-
-
-def deactivate(sandbox: Sandbox, *indices: int) -> list[str]:
-    """Let banks end access to some accounts, and return their ids."""
-    store = sandbox.world.store
-    ids = [store.seed.account_ids.encode(index) for index in indices]
-    for each in ids:
-        sandbox.scenario(each, "deactivated")
-    return ids
 
 
 def recording(*kinds: str, seen: Any = None) -> tuple[EventRouter, list[Any]]:
@@ -55,10 +35,6 @@ def about(event: Any) -> str | None:
         assert event.related_object is not None
         return event.related_object.id
     return str(event.data.object.id)
-
-
-def now(sandbox: Sandbox) -> datetime:
-    return datetime.fromtimestamp(sandbox.now, UTC)
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
