@@ -127,8 +127,7 @@ class Mirror:
         if max_age is not None:
             if not features:
                 raise InvalidArgumentError("max_age needs refresh: it decides what to refresh")
-            age = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-            checks.seconds(age, "max_age")
+            checks.age(max_age, "max_age")
         settings = Settings(
             refresh=features,
             max_age=max_age,
