@@ -51,7 +51,7 @@ class Desk:
         )
 
     def recall(self) -> None:
-        """Put back what a thread that was interrupted may have taken and not begun."""
+        """Put back what a thread that was interrupted may not have begun, or not answered."""
         for errand in list(self._open):
             self.inbox.put(errand)
 
@@ -97,19 +97,22 @@ class _Errand(Generic[T]):
 
     def __init__(self, work: Callable[[], T], answer: "asyncio.Future[T]") -> None:
         self._work = work
-        self._is_begun = False
+        self._settle: partial[None] | None = None
+        """Lets the loop know what came of it; None before it is begun."""
         self.answer = answer
 
     def __call__(self, post: Post) -> None:
-        """Do it, and let the loop know what came of it."""
-        if self._is_begun:
-            return
-        settle = partial(self._fail, RuntimeError("the source was interrupted"))
+        """Do it, unless it was done, and let the loop know what came of it.
+
+        An interrupt may have come just before the loop was told, so it is told each time.
+        """
         try:
-            self._is_begun = True
-            settle = self._attempt()
+            if self._settle is None:
+                self._settle = partial(self._fail, RuntimeError("the source was interrupted"))
+                self._settle = self._attempt()
         finally:
-            post(settle)
+            if self._settle is not None:
+                post(self._settle)
 
     def _attempt(self) -> "partial[None]":
         try:

@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,29 @@ def test_a_source_that_is_interrupted_ends_the_run(client: blocking.Client) -> N
                 list(run)
             list(run)
     assert tasks(client) == []
+
+
+def test_an_item_whose_way_to_the_loop_is_interrupted_is_sent_again(
+    client: blocking.Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was read, so it must not be read again, and the loop waits for it."""
+    ids = [account.id for account in client.accounts.list()]
+    loop, left = client._loops.current(), [5]
+    post = loop.post
+
+    def interrupted(callback: Callable[[], object]) -> bool:
+        if getattr(getattr(callback, "func", None), "__name__", "") == "_succeed":
+            left[0] -= 1
+            if left[0] == 0:
+                raise TimeoutError
+        return post(callback)
+
+    monkeypatch.setattr(loop, "post", interrupted)
+    with client.bulk.refresh(iter(ids), features=["balance"]) as run:
+        with pytest.raises(TimeoutError):
+            run.finish()
+        assert later(run.finish)().accepted == ACCOUNTS
+    assert set(sandbox.executions("refresh").values()) == {1}
 
 
 def test_a_source_is_read_on_after_an_interrupt(client: blocking.Client, sandbox: Sandbox) -> None:
