@@ -55,6 +55,12 @@ def _thin_page(value: object) -> Page[ThinEvent]:
 LIST_THIN: Operation[Page[ThinEvent]] = Operation(
     name="list_thin_events", method="GET", route="/v2/core/events", decode=_thin_page
 )
+RETRIEVE_THIN: Operation[ThinEvent] = Operation(
+    name="retrieve_thin_event",
+    method="GET",
+    route="/v2/core/events/{event}",
+    decode=decoder(ThinEvent),
+)
 
 MOST_TYPES: Final = 20
 """What Stripe filters by at once, at most (https://docs.stripe.com/api/events/list)."""
@@ -139,6 +145,20 @@ class Events(Resource):
         tenant = self._on(self._options.acting_for)
         return tenant._list(LIST_THIN, None, params, options, has_tokens=True)
 
+    async def retrieve_thin(
+        self, event: str | ThinEvent, *, extra_params: Mapping[str, Any] | None = None
+    ) -> ThinEvent:
+        """Return one thin event of the last 30 days (``GET /v2/core/events/{id}``).
+
+        A view for a connected account asks as :meth:`list_thin` does. Source:
+        https://docs.stripe.com/api/v2/core/events/retrieve.
+
+        Raises:
+            NotFoundError: There is no such event, or it is older than 30 days.
+        """
+        tenant = self._on(self._options.acting_for)
+        return await tenant._call(RETRIEVE_THIN, event, with_extra({}, extra_params))
+
     async def retrieve(
         self,
         event: str | SnapshotEvent,
@@ -146,7 +166,7 @@ class Events(Resource):
         expand: Sequence[str] | None = None,
         extra_params: Mapping[str, Any] | None = None,
     ) -> SnapshotEvent:
-        """Return one event of the last 30 days, with the object as it was then.
+        """Return one snapshot event of the last 30 days, with the object as it was then.
 
         Raises:
             NotFoundError: There is no such event, or it is older than 30 days.
@@ -226,6 +246,7 @@ class EventsWithRawResponse:
     def __init__(self, raw: Events) -> None:
         self.list: Final = as_raw_page(raw.list)
         self.list_thin: Final = as_raw_page(raw.list_thin)
+        self.retrieve_thin: Final = as_raw(raw.retrieve_thin)
         self.retrieve: Final = as_raw(raw.retrieve)
         self.fetch_related: Final = as_raw(raw.fetch_related)
 

@@ -333,6 +333,41 @@ async def test_thin_events_are_listed(client: Client, sandbox: Sandbox) -> None:
     assert caught.value.cursor == page.next_cursor
 
 
+async def test_a_thin_event_is_retrieved_by_its_id(client: Client, sandbox: Sandbox) -> None:
+    """Or by itself; an answer about another event is not taken for it."""
+    sandbox.scenario(sandbox.world.store.seed.account_ids.encode(0), "deactivated")
+    (event,) = await client.events.list_thin()
+    assert await client.events.retrieve_thin(event.id) == event
+    assert await client.events.retrieve_thin(event) == event
+    raw = await client.events.with_raw_response.retrieve_thin(event.id)
+    assert (raw.value, raw.attempts) == (event, 1)
+    with pytest.raises(fcasync.NotFoundError, match="evt_none"):
+        await client.events.retrieve_thin("evt_none")
+    with pytest.raises(InvalidArgumentError, match="event must be an id"):
+        await client.events.retrieve_thin("a b")
+
+    transport = ScriptedTransport([answer(fcasync.to_dict(event))])
+    async with Client(KEY, transport=transport, clock=FakeClock()) as other:
+        with pytest.raises(fcasync.ProtocolError, match="not 'evt_other'"):
+            await other.events.retrieve_thin("evt_other")
+
+
+async def test_a_thin_event_is_retrieved_for_the_tenant_of_the_view() -> None:
+    """By the header ``Stripe-Context``, which supersedes ``Stripe-Account`` in the v2 API."""
+    event = {
+        "id": "evt_1",
+        "object": "v2.core.event",
+        "type": "v1.financial_connections.account.created",
+        "created": "2026-11-01T00:00:00Z",
+    }
+    transport = ScriptedTransport([answer(event)])
+    async with Client(KEY, transport=transport, stripe_account="acct_1") as client:
+        assert (await client.events.retrieve_thin("evt_1")).id == "evt_1"
+    (request,) = transport.requests
+    assert request.options.stripe_context == "acct_1"
+    assert request.options.stripe_account is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -461,6 +461,7 @@ async def events(client: Client, thin: ThinEvent) -> None:
     )
     assert_type(brief, Paginator[ThinEvent])
     assert_type((await brief).next_cursor, str | None)
+    assert_type(await client.events.retrieve_thin("evt_1"), ThinEvent)
     raw = await client.events.with_raw_response.retrieve("evt_1")
     assert_type(raw.request_id, str | None)
 

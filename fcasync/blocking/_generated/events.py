@@ -58,6 +58,12 @@ class Events(Facade[_async.Events]):
             self._async.list_thin(types=types, created=created, object_id=object_id, **options),
         )
 
+    def retrieve_thin(
+        self, event: str | ThinEvent, *, extra_params: Mapping[str, Any] | None = None
+    ) -> ThinEvent:
+        """Return one thin event of the last 30 days (``GET /v2/core/events/{id}``)."""
+        return self._run(self._async.retrieve_thin, event, extra_params=extra_params)
+
     def retrieve(
         self,
         event: str | SnapshotEvent,
@@ -65,7 +71,7 @@ class Events(Facade[_async.Events]):
         expand: Sequence[str] | None = None,
         extra_params: Mapping[str, Any] | None = None,
     ) -> SnapshotEvent:
-        """Return one event of the last 30 days, with the object as it was then."""
+        """Return one snapshot event of the last 30 days, with the object as it was then."""
         return self._run(self._async.retrieve, event, expand=expand, extra_params=extra_params)
 
     def fetch_related(
@@ -119,6 +125,12 @@ class EventsWithRawResponse(Facade[_async.EventsWithRawResponse]):
             self._async.list_thin, types=types, created=created, object_id=object_id, **options
         )
 
+    def retrieve_thin(
+        self, event: str | ThinEvent, *, extra_params: Mapping[str, Any] | None = None
+    ) -> Response[ThinEvent]:
+        """Return one thin event of the last 30 days (``GET /v2/core/events/{id}``)."""
+        return self._run(self._async.retrieve_thin, event, extra_params=extra_params)
+
     def retrieve(
         self,
         event: str | SnapshotEvent,
@@ -126,7 +138,7 @@ class EventsWithRawResponse(Facade[_async.EventsWithRawResponse]):
         expand: Sequence[str] | None = None,
         extra_params: Mapping[str, Any] | None = None,
     ) -> Response[SnapshotEvent]:
-        """Return one event of the last 30 days, with the object as it was then."""
+        """Return one snapshot event of the last 30 days, with the object as it was then."""
         return self._run(self._async.retrieve, event, expand=expand, extra_params=extra_params)
 
     def fetch_related(
