@@ -22,6 +22,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Each process that a test starts would compile the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 class _Response(aiohttp.ClientResponse):
     """aiohttp 3.14 requires a `stream_writer` that aioresponses 0.7.9 does not pass."""
 
