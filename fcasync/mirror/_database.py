@@ -88,7 +88,7 @@ class Database:
             MirrorError: The database cannot be used.
         """
         with self.errors():
-            async with self.alone(), self.engine.connect() as connection:
+            async with self.alone(), self._connected() as connection:
                 reads = await connection.execution_options(**{_READS: True})
                 async with reads.begin():
                     yield reads
@@ -101,8 +101,17 @@ class Database:
             MirrorError: The database cannot be used; nothing of the block is stored.
         """
         with self.errors():
-            async with self.alone(), self.engine.begin() as connection:
+            async with self.alone(), self._connected() as connection, connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection. SQLAlchemy 2.0's own block leaves a task if it is cancelled twice."""
+        connection = await self.engine.connect()
+        try:
+            yield connection
+        finally:
+            await to_its_end(connection.close())
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -151,7 +160,7 @@ class Database:
         """Let readers of a SQLite file read while the mirror writes; the file remembers it."""
         if self.is_sqlite:
             with self.errors():
-                async with self.engine.connect() as connection:
+                async with self._connected() as connection:
                     raw: Any = await connection.get_raw_connection()
                     cursor = await raw.driver_connection.execute("PRAGMA journal_mode = WAL")
                     await cursor.close()

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import fcasync
 from fcasync import to_dict
 from fcasync._rules.request import Request
 from fcasync.bulk import Tenants
 from fcasync.mirror import Mirror, SyncReport, SyncRun, SyncStatus, _database
+from fcasync.mirror._location import locate
 from fcasync.mirror._steps import SteppedConnection
 from fcasync.testing import FakeClock, answer, make_account, make_event, make_ownership
 from tests._bank import START, Bank
@@ -506,6 +508,43 @@ async def test_entering_is_undone_however_often_it_is_cancelled(
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
     async with Mirror(url) as again:
         assert await again.inbox.put(make_event(account_event(), make_account(id="fca_1")))
+
+
+@pytest.mark.parametrize("kind", ["reading", "writing"])
+async def test_a_transaction_gives_its_connection_back_however_often_it_is_cancelled(
+    url: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends only then, so that no task is left which does so afterwards."""
+    begun, is_closing, may_close = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    close = AsyncConnection.close
+
+    async def close_slowly(connection: AsyncConnection) -> None:
+        is_closing.set()
+        await may_close.wait()
+        await close(connection)
+
+    monkeypatch.setattr(AsyncConnection, "close", close_slowly)
+
+    async def use(database: _database.Database) -> None:
+        async with getattr(database, kind)():
+            begun.set()
+            await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    database = _database.Database(locate(url))
+    task = asyncio.create_task(use(database))
+    await begun.wait()
+    task.cancel()
+    await is_closing.wait()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    may_close.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == before
+    await database.aclose()
 
 
 async def test_a_connection_whose_opening_is_cancelled_is_closed(
