@@ -51,7 +51,10 @@ class Desk:
         )
 
     def recall(self) -> None:
-        """Put back what a thread that was interrupted may not have begun, or not answered."""
+        """Put back what an interrupted call may not have begun, or not answered.
+
+        To be called before serving: after an interrupt, another one could prevent it.
+        """
         for errand in list(self._open):
             self.inbox.put(errand)
 

@@ -133,11 +133,8 @@ class BulkRun:
         if loop.is_over:
             raise loop.gone()
         with self._desk.turn:
-            try:
-                return loop.serve(self._desk.inbox, method)
-            except BaseException:
-                self._desk.recall()
-                raise
+            self._desk.recall()
+            return loop.serve(self._desk.inbox, method)
 
     def _look(self, read: Callable[[], T]) -> T:
         """Return what *read* returns on the loop, where nothing changes meanwhile."""

@@ -13,6 +13,7 @@ import pytest
 
 import fcasync
 from fcasync import blocking
+from fcasync.blocking._desk import Desk
 from fcasync.bulk import Report, Tenants, read_journal
 from fcasync.sandbox import Sandbox
 from fcasync.testing import make_event
@@ -159,6 +160,40 @@ def test_an_item_whose_way_to_the_loop_is_interrupted_is_sent_again(
     with client.bulk.refresh(iter(ids), features=["balance"]) as run:
         with pytest.raises(TimeoutError):
             run.finish()
+        assert later(run.finish)().accepted == ACCOUNTS
+    assert set(sandbox.executions("refresh").values()) == {1}
+
+
+def test_an_interrupt_while_an_interrupted_item_is_put_back_loses_nothing(
+    client: blocking.Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits next puts back what the loop still waits for."""
+    ids = [account.id for account in client.accounts.list()]
+    loop, posted, interrupts = client._loops.current(), 0, 0
+    post, recall = loop.post, Desk.recall
+
+    def post_or_not(callback: Callable[[], object]) -> bool:
+        nonlocal posted, interrupts
+        if getattr(getattr(callback, "func", None), "__name__", "") == "_succeed":
+            posted += 1
+            if posted == 5:
+                interrupts += 1
+                raise TimeoutError
+        return post(callback)
+
+    def recall_or_not(desk: Desk) -> None:
+        nonlocal interrupts
+        if interrupts == 1:
+            interrupts += 1
+            raise TimeoutError
+        recall(desk)
+
+    monkeypatch.setattr(loop, "post", post_or_not)
+    monkeypatch.setattr(Desk, "recall", recall_or_not)
+    with client.bulk.refresh(iter(ids), features=["balance"]) as run:
+        while interrupts < 2:
+            with pytest.raises(TimeoutError):
+                run.finish()
         assert later(run.finish)().accepted == ACCOUNTS
     assert set(sandbox.executions("refresh").values()) == {1}
 
