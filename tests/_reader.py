@@ -27,6 +27,7 @@ from typing import Any
 import attrs
 
 from tests._paths import ROOT
+from tests._ports import free_port
 
 _BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"# ([\w./]+\.(?:py|toml|txt))\n")
@@ -136,7 +137,7 @@ class Reader:
 
     def _free(self, port: str) -> str:
         """Return the free port that stands in for *port* of the page."""
-        return self._ports.setdefault(port, str(_free_port()))
+        return self._ports.setdefault(port, str(free_port()))
 
     async def close(self) -> None:
         """Press Ctrl-C in every terminal, and wait."""
@@ -211,12 +212,6 @@ class Reader:
 def _pair(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name, value
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _answers(port: int) -> bool:

@@ -24,9 +24,10 @@ async def test_every_block_can_be_pasted_in_order(tmp_path: Path) -> None:
         await reader.follow(README)
     finally:
         await reader.close()
-    assert '{"status":"pending"}' in reader.output  # the web service
-    assert "relink" in reader.output or "none" in reader.output  # account.action
-    assert "2 passed" in reader.output  # the tests that the README shows
+    printed = reader.output
+    assert '{"status":"pending"}' in printed, printed  # the web service
+    assert "relink" in printed or "none" in printed, printed  # account.action
+    assert "2 passed" in printed, printed  # the tests that the README shows
 
 
 def test_a_prompt_takes_every_block() -> None:

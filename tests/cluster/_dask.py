@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from tests._paths import ROOT
+from tests._ports import free_port
 from tests.cluster._stripe import KEY
 
 
@@ -54,7 +54,7 @@ async def cluster(
     """Start a scheduler and two workers, and end them."""
     tls = [] if certificates is None else [f"--tls-{n}={certificates / n}.pem" for n in _FILES]
     tls = [word.replace("--tls-ca=", "--tls-ca-file=") for word in tls]
-    address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{_free_port()}"
+    address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{free_port()}"
     dask = [sys.executable, "-m", "dask"]
     more = [] if nannies else ["--no-nanny"]
     started: list[asyncio.subprocess.Process] = []
@@ -91,10 +91,3 @@ async def _start(words: list[str]) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
