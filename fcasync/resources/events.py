@@ -101,14 +101,10 @@ class Events(Resource):
             InvalidArgumentError: *types* is empty or has more than 20 types, or
                 *delivery_success* is not a bool.
         """
-        if delivery_success is not None and not isinstance(delivery_success, bool):
-            raise InvalidArgumentError(
-                f"delivery_success must be True or False, not {describe(delivery_success)}"
-            )
         params = {
             "types": None if types is None else _types(types),
             "created": created,
-            "delivery_success": delivery_success,
+            "delivery_success": _flag(delivery_success, "delivery_success"),
         }
         return self._list(LIST_EVENTS, None, params, options)
 
@@ -259,6 +255,12 @@ def _types(types: object) -> Sequence[str]:
             "several calls"
         )
     return names
+
+
+def _flag(value: object, name: str) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidArgumentError(f"{name} must be True or False, not {describe(value)}")
 
 
 def _range(created: object) -> dict[str, str]:
